@@ -1,0 +1,31 @@
+# make setup   creates .venv with everything osler needs
+# make demo    setup, then answers questions from the Human Phenotype Ontology
+# make test    setup, then the tests
+#
+# PYTHON       the interpreter that .venv is made from (3.11 or newer)
+# PIP_INDEX    another index for pip, such as https://download.pytorch.org/whl/cpu for a torch without CUDA
+
+PYTHON ?= python3
+PIP_INDEX ?=
+BIN := .venv/bin
+
+ifneq ($(wildcard ../shared/data),)
+export OSLER_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: setup demo test check
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt scripts/setup
+	@PYTHON=$(PYTHON) PIP_INDEX=$(PIP_INDEX) scripts/setup
+	@touch $@
+
+demo: setup
+	@$(BIN)/osler demo
+
+test: setup
+	@$(BIN)/python -m pytest -rs
+
+check: setup
+	@scripts/check

@@ -1,0 +1,149 @@
+"""The settings of every stage, frozen, and where they come from: file < environment < flags. Knows no stage.
+
+A file is TOML with one table a stage; a variable is OSLER_<STAGE>_<NAME>, as in OSLER_SEARCH_NUM_CANDIDATES=200.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from osler.errors import UsageError
+
+
+class _Stage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SplitSettings(_Stage):
+    """How documents become passages."""
+
+    max_tokens: int = Field(default=384, ge=32, description="Tokens of a passage, title and heading included.")
+
+
+class ModelSettings(_Stage):
+    """The two models and where they run. A new index without named models is built by `minilm`."""
+
+    encoder: str = Field(default="", description="Bi-encoder: a short name, hub name or folder; empty: the index's.")
+    reranker: str = Field(default="", description="ColBERT: a short name, hub name or folder; empty: the index's.")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="cpu runs OpenVINO, cuda runs torch.")
+    batch_tokens: int | None = Field(default=None, ge=64, description="Tokens of one batch; empty: by the device.")
+
+
+class IndexSettings(_Stage):
+    """How an index is written."""
+
+    token_vectors: bool = Field(default=True, description="Keep token vectors, so that re-ranking need not encode.")
+    commit_passages: int = Field(default=2048, ge=1, description="Passages written in one commit.")
+
+
+class SearchSettings(_Stage):
+    """How candidates are found and ranked."""
+
+    k: int = Field(default=5, ge=1, description="Passages that come back.")
+    num_candidates: int = Field(default=100, ge=1, description="Passages that stage 1 hands to stage 2.")
+    candidates: Literal["hybrid", "dense", "lexical"] = Field(default="hybrid", description="Source of candidates.")
+    rerank: bool = Field(default=True, description="Re-order the candidates by MaxSim.")
+    stored: bool = Field(default=True, description="Score stored token vectors; off: encode candidates when asked.")
+    fusion_constant: int = Field(default=60, ge=1, description="Constant of reciprocal rank fusion.")
+
+
+class AnswerSettings(_Stage):
+    """How an answer is written."""
+
+    passage_tokens: int = Field(default=1200, ge=100, description="Tokens of passages in the prompt.")
+    max_sentences: int = Field(default=3, ge=1, description="Sentences asked for.")
+    abstain_below: float | None = Field(default=None, description="MaxSim under which it abstains; empty: the model's.")
+
+
+class LlmSettings(_Stage):
+    """The language model: `local`, or the URL of an OpenAI-compatible endpoint."""
+
+    url: str = Field(
+        default="local", description="local: the embedded model; else an endpoint such as http://localhost:11434/v1."
+    )
+    model: str = Field(default="", description="The model's name at the endpoint.")
+    key: str = Field(default="", description="The endpoint's key.", repr=False)
+    temperature: float = Field(default=0.0, ge=0)
+    seed: int = 42
+    max_tokens: int = Field(default=400, ge=16, description="Tokens of the reply.")
+    timeout: float = Field(default=120.0, gt=0, description="Seconds to wait for the reply.")
+
+
+class Settings(_Stage):
+    """All stages together.
+
+    >>> Settings(search={"k": 3}).search.num_candidates
+    100
+    """
+
+    split: SplitSettings = SplitSettings()
+    models: ModelSettings = ModelSettings()
+    index: IndexSettings = IndexSettings()
+    search: SearchSettings = SearchSettings()
+    answer: AnswerSettings = AnswerSettings()
+    llm: LlmSettings = LlmSettings()
+
+
+def load_settings(
+    path: Path | None = None,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """The settings of the file at `path`, overruled by the environment, overruled by flags that are not None.
+
+    >>> load_settings(environment={"OSLER_SEARCH_K": "7"}, flags={"models": {"device": None}}).search.k
+    7
+    """
+    values = _read_toml(path) if path else {}
+    for source in (_from_environment(environment), flags or {}):
+        for stage, names in source.items():
+            if not isinstance(values.get(stage, {}), dict):
+                raise UsageError(f"{path}: {stage!r} must be a table: write [{stage}] and its settings below.")
+            given = {name: value for name, value in names.items() if value is not None}
+            values[stage] = {**values.get(stage, {}), **given}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(_first_problem(error)) from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the settings ({error.strerror}); name a TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML ({error}); mend that place.") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for stage in Settings.model_fields:
+        prefix = f"OSLER_{stage.upper()}_"
+        names = {
+            key.removeprefix(prefix).lower(): value for key, value in environment.items() if key.startswith(prefix)
+        }
+        if names:
+            found[stage] = names
+    return found
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    stage, *rest = (str(part) for part in problem["loc"])
+    name = ".".join((stage, *rest))
+    if problem["type"] == "extra_forbidden":
+        owner = type(getattr(Settings(), stage)) if rest else Settings
+        return f"unknown setting {name!r}. Known settings: {', '.join(sorted(owner.model_fields))}."
+    variable = "_".join(("OSLER", stage, *rest)).upper()
+    return (
+        f"{name} = {problem['input']!r} is not possible ({problem['msg'].lower()}): "
+        f"change it in the settings file, the variable {variable} or the flag."
+    )

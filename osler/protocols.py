@@ -1,0 +1,106 @@
+"""The four seams of osler, each a Protocol: what a stage needs of a part that can be exchanged. Knows only records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osler.records import (
+    Candidate,
+    Document,
+    DocumentVersion,
+    EncodedDocument,
+    Filter,
+    Passage,
+    StoredPassage,
+    TokenVectors,
+    Vector,
+    Vectors,
+)
+
+Message = Mapping[str, str]
+"""One turn of a chat: {"role": "system" | "user" | "assistant", "content": text}."""
+
+CountTokens = Callable[[Sequence[str]], Sequence[int]]
+"""The number of tokens of each text, without the special tokens that an encoder adds."""
+
+
+class Encoder(Protocol):
+    """A bi-encoder: one vector of unit length per text, so that the dot product is the cosine."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal weights and settings, different otherwise."""
+        ...
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        """[Q, d], one row a query."""
+        ...
+
+    def encode_passages(self, passages: Sequence[Passage]) -> Vectors:
+        """[P, d], one row a passage (title and heading included)."""
+        ...
+
+
+class Reranker(Protocol):
+    """A ColBERT: one vector of unit length per token."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal weights and settings, different otherwise."""
+        ...
+
+    def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
+        """One [q, d] array a query: the tokens that are scored."""
+        ...
+
+    def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
+        """The quantised vectors of the tokens that are scored (skipped ones left out)."""
+        ...
+
+    def token_spans(self, passages: Sequence[Passage]) -> list[NDArray[np.int64]]:
+        """One [p, 2] array a passage: start and end in `Passage.text` of each scored token, (-1, -1) outside it."""
+        ...
+
+
+class PassageIndex(Protocol):
+    """Passages with their vectors, on disk: what is written in one call is there whole or not at all."""
+
+    def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
+        """The stored version of each of these documents, by doc_id; none of those that are not there."""
+        ...
+
+    def upsert(self, documents: Sequence[EncodedDocument]) -> None:
+        """Store these documents in place of what was stored under their ids; ids differ within a call."""
+        ...
+
+    def delete(self, doc_ids: Sequence[str]) -> int:
+        """How many documents went: those of these ids, and for `PMID:1` those whose identifier pmid is 1."""
+        ...
+
+    def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
+        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id."""
+        ...
+
+    def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
+        """The k passages of the highest BM25 score, best first, equal scores by passage_id."""
+        ...
+
+    def read(self, passage_ids: Sequence[str], *, token_vectors: bool) -> list[StoredPassage]:
+        """The passages in the order asked for, with their token vectors where wanted and stored."""
+        ...
+
+    def document(self, doc_id: str) -> Document | None:
+        """The whole document, its text to the character as it was indexed, or None."""
+        ...
+
+
+class Generator(Protocol):
+    """A language model that answers a chat."""
+
+    def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> str:
+        """The model's reply: JSON that fits `schema` where the endpoint honours schemas, else free text."""
+        ...

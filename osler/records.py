@@ -1,0 +1,276 @@
+"""Every record that passes between the stages, frozen. Knows nothing of files, models, indexes or printing.
+
+Read downwards they are the data flow: documents, passages, vectors, candidates, ranked passages, answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:  # arrays pass through here, none is made: the records load without numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vector: TypeAlias = "NDArray[np.float32]"
+"""[d], of unit length: one text."""
+
+Vectors: TypeAlias = "NDArray[np.float32]"
+"""Rows of unit length: one a text [P, d], or one a token [q, d]."""
+
+Metadata = Mapping[str, Any]
+"""JSON values by name. The names that a `Filter` reads: year, language, publication_types, mesh, journal, retracted."""
+
+_SECTION_SEPARATOR = "\n\n"
+
+
+_VERSION_DIGITS = 10  # longer numbers are no versions, and fit no integer column
+
+
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0", "retracted"})
+
+
+def is_retracted(metadata: Metadata) -> bool:
+    """Whether these metadata say that a document was retracted, however they write it.
+
+    >>> is_retracted({"retracted": "no"}), is_retracted({"publication_types": ["Retracted Publication"]})
+    (False, True)
+    """
+    types = metadata.get("publication_types") or ()
+    types = [types] if isinstance(types, str) else types
+    said = str(metadata.get("retracted", "")).strip().casefold() in _TRUE
+    return said or any(str(kind).strip().casefold() == "retracted publication" for kind in types)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a document: its heading ("" where it has none) and its text."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One article, ontology term or disease, as a corpus reader yields it.
+
+    >>> sections = (Section("METHODS", "We counted."), Section("RESULTS", "Four."))
+    >>> document = Document("PMID:1", "Counting", sections)
+    >>> document.text, document.section_spans
+    ('We counted.\\n\\nFour.', ((0, 11), (13, 18)))
+    """
+
+    doc_id: str
+    title: str
+    sections: tuple[Section, ...]
+    identifiers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The sections joined by one blank line, without the title: what every offset counts in."""
+        return _SECTION_SEPARATOR.join(section.text for section in self.sections)
+
+    @property
+    def section_spans(self) -> tuple[tuple[int, int], ...]:
+        """Start and end of each section in `text`."""
+        spans, start = [], 0
+        for section in self.sections:
+            spans.append((start, start + len(section.text)))
+            start = spans[-1][1] + len(_SECTION_SEPARATOR)
+        return tuple(spans)
+
+    @property
+    def version(self) -> int:
+        """The publisher's version of this document, 1 where none is told; of two with one id, the higher wins."""
+        version = str(self.metadata.get("version", 1))
+        return int(version) if version.isdecimal() and len(version) < _VERSION_DIGITS else 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal content (title, sections, identifiers, metadata), different otherwise."""
+        sections = [(section.heading, section.text) for section in self.sections]
+        content = [self.title, sections, dict(self.identifiers), dict(self.metadata)]
+        encoded = json.dumps(content, sort_keys=True, ensure_ascii=False).encode()
+        return hashlib.sha256(encoded).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVersion:
+    """What tells a change of a document: the fingerprint of its content, and its publisher's version."""
+
+    fingerprint: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A document that its publisher took back (PubMed's `DeleteCitation`)."""
+
+    doc_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A part of a file that could not be read: where, and why."""
+
+    source: str
+    position: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.position}: {self.reason}"
+
+
+Entry = Document | Deletion | Damage
+"""What a corpus reader yields, in the order of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrievable, citable piece of a document: `text` is `Document.text[start:end]`.
+
+    `heading` is that of the section the passage begins in; title and heading go to the encoder, not into offsets.
+    """
+
+    passage_id: str
+    doc_id: str
+    title: str
+    text: str
+    start: int
+    end: int
+    heading: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def position(self) -> int:
+        """The number of this passage within its document, from 0."""
+        return int(self.passage_id.rpartition("#")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for."""
+
+    query_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """The int8 token vectors of P passages, one after another.
+
+    codes [T, d] int8, scales [T] float32 (vector = code * scale), lengths [P] int64 with sum T.
+    """
+
+    codes: NDArray[np.int8]
+    scales: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedDocument:
+    """A document with its passages and their vectors: what an index stores, whole or not at all.
+
+    vectors [P, d]; token_vectors of the same P passages, or None where the index keeps none.
+    """
+
+    document: Document
+    passages: tuple[Passage, ...]
+    vectors: Vectors
+    token_vectors: TokenVectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which passages a search may return: all named conditions hold, any of the values of one condition suffices."""
+
+    year_from: int | None = None
+    year_to: int | None = None
+    publication_types: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    mesh: tuple[str, ...] = ()
+    journals: tuple[str, ...] = ()
+    include_retracted: bool = False
+
+
+NOT_RETRACTED = Filter()
+"""Every passage that is not retracted: what a search returns unless it is told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage that stage 1 hands on: its rank from 1 and its score, higher is better."""
+
+    passage_id: str
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage as the index gives it back, with the token vectors stored for it, if any."""
+
+    passage: Passage
+    token_vectors: TokenVectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSpan:
+    """The characters of `Document.text` that support best: score as in MaxSim, words as (start, end, weight)."""
+
+    start: int
+    end: int
+    text: str
+    score: float
+    words: tuple[tuple[int, int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPassage:
+    """A passage with the rank and score of both stages; `rank` and `candidate_rank` count from 1."""
+
+    passage: Passage
+    rank: int
+    score: float
+    candidate_rank: int
+    candidate_score: float
+    evidence: EvidenceSpan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a search returns: the ranked passages, best first, and the seconds that each stage took."""
+
+    query: str
+    ranked: tuple[RankedPassage, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker of an answer, the passage behind it, the evidence there, and whether it supports the sentence."""
+
+    marker: str
+    passage_id: str
+    doc_id: str
+    evidence: EvidenceSpan
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with its citations, or, abstained, the reason for giving none."""
+
+    question: str
+    text: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    warnings: tuple[str, ...]
+    ranking: Ranking

@@ -1,0 +1,122 @@
+"""The rules of the house, held against the code: who imports whom, how long a function may be, what is exported."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import osler
+
+PACKAGE = Path(osler.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+BASE = {"records", "protocols", "errors", "config", "text", "late_interaction"}
+EVERYTHING = {path.stem if path.parent == PACKAGE else path.relative_to(PACKAGE).parts[0] for path in FILES}
+MAY_IMPORT = {
+    "records": set(),
+    "errors": set(),
+    "protocols": {"records"},
+    "config": {"errors"},
+    "text": {"records", "errors"},
+    "late_interaction": {"records", "errors"},
+    "corpus": BASE,
+    "models": BASE,
+    "index": BASE,
+    "generators": BASE,
+    "indexing": BASE,
+    "search": BASE,
+    "answer": BASE,
+    "load": BASE | {"corpus", "models", "index", "generators", "indexing", "search", "answer"},
+    "cli": EVERYTHING,
+    "__main__": {"cli"},
+    "__init__": {"records", "errors", "load"},
+}
+
+
+def part_of(path: Path) -> str:
+    return path.stem if path.parent == PACKAGE else path.relative_to(PACKAGE).parts[0]
+
+
+def imported_parts(path: Path) -> set[str]:
+    """Parts of osler that the file imports anywhere, also inside functions and by name."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names += [node.module] if node.module != "osler" else [f"osler.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("osler."):
+            names.append(node.value)
+    return {name.split(".")[1] for name in names if name.startswith("osler.")} & EVERYTHING
+
+
+def functions(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(node: ast.FunctionDef) -> int:
+    return node.end_lineno - node.lineno + 1
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_what_its_part_may_import(path):
+    part = part_of(path)
+    assert imported_parts(path) - {part} <= MAY_IMPORT[part]
+
+
+def test_no_function_has_more_than_70_lines_and_nine_of_ten_at_most_35():
+    lengths = sorted(length(node) for path in FILES for node in functions(path))
+    assert lengths[-1] <= 70
+    assert lengths[int(len(lengths) * 0.9)] <= 35
+
+
+def test_no_function_of_the_library_takes_more_than_six_arguments():
+    for path in FILES:
+        if part_of(path) == "cli":  # a command has a parameter a flag
+            continue
+        for node in functions(path):
+            names = [argument.arg for argument in node.args.args + node.args.kwonlyargs]
+            assert len([name for name in names if name not in {"self", "cls"}]) <= 6, f"{path}: {node.name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_has_at_most_300_lines_and_says_what_it_is(path):
+    text = path.read_text()
+    assert text.count("\n") <= 300
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_the_exported_names_are_sorted_and_there():
+    assert osler.__all__ == sorted(osler.__all__)
+    assert all(getattr(osler, name).__module__.startswith("osler.") for name in osler.__all__)
+
+
+def test_every_record_error_and_late_function_is_exported():
+    from osler import errors, records
+
+    public = {name for module in (records, errors) for name, value in vars(module).items() if is_own(value, module)}
+    assert public - {"require"} <= set(osler.__all__)
+
+
+def is_own(value, module) -> bool:
+    return isinstance(value, type) and value.__module__ == module.__name__
+
+
+def test_importing_osler_loads_no_heavy_module():
+    code = "import sys, osler; print({'torch', 'lancedb', 'pydantic', 'openvino', 'tokenizers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_the_help_of_the_command_line_loads_no_heavy_module():
+    code = (
+        "import sys\nfrom osler.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print({'torch', 'lancedb', 'numpy', 'osler.config', 'openvino', 'lxml'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "set()\n"
+    assert "search" in done.stdout
