@@ -1,0 +1,217 @@
+"""Documents become passages: at sentence ends, within a token budget, nothing lost. Is handed the tokenizer's counter.
+
+The encoder reads title, heading and text of a passage, a line each; only the text counts in offsets.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from osler.protocols import CountTokens
+from osler.records import Document, Passage
+from osler.text.sentences import sentence_spans
+
+_SPECIAL_TOKENS = 2  # what an encoder puts before and behind its input
+_SHARES_A_PASSAGE = 1 / 3  # of the budget: how long a section may be to be put together with its neighbours
+_BYTES_OF_A_CHARACTER = 4  # in UTF-8, at most; and no tokenizer makes more tokens than there are bytes
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A section: its heading, its range in the document's text, and how many tokens a passage of it may have."""
+
+    heading: str
+    start: int
+    end: int
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A piece that stays whole: the part it belongs to, its range in the document's text, its tokens."""
+
+    part: _Part
+    start: int
+    end: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A passage to be: its range in the document's text, and its heading."""
+
+    start: int
+    end: int
+    heading: str
+
+
+def split(document: Document, *, count_tokens: CountTokens, max_tokens: int) -> list[Passage]:
+    """The passages of a document in their order; at least one, even where its text is empty.
+
+    A document that fits `max_tokens` (title, heading and two special tokens included) is one passage. A longer one is
+    cut between its sections: neighbours of up to a third of the budget each share a passage while they fit, longer
+    ones never share. A section that does not fit is cut at sentence ends into passages of about one length, a sentence
+    that does not fit between words. However long the title is, half of `max_tokens` is the text's.
+
+    The first passage begins at 0, the last ends where the text ends, and only white space lies between two of them.
+
+    >>> from osler.records import Section
+    >>> sections = (Section("METHODS", "We counted mice."), Section("RESULTS", "There were four."))
+    >>> passages = split(
+    ...     Document("PMID:1", "Mice", sections),
+    ...     count_tokens=lambda texts: [len(text.split()) for text in texts],
+    ...     max_tokens=8,
+    ... )
+    >>> [(passage.passage_id, passage.heading, passage.text) for passage in passages]
+    [('PMID:1#0', 'METHODS', 'We counted mice.'), ('PMID:1#1', 'RESULTS', 'There were four.')]
+    """
+    text = document.text
+    whole = _Range(0, len(text), document.sections[0].heading if len(document.sections) == 1 else "")
+    if _fits(_prefix(document.title, whole.heading), text, count_tokens, max_tokens):
+        return _passages(document, text, [whole])
+    units = _units(text, _parts(document, count_tokens, max_tokens), count_tokens)
+    ranges = [found for group in _groups(units) for found in _pack(group)]
+    return _passages(document, text, ranges or [whole])
+
+
+def _passages(document: Document, text: str, ranges: list[_Range]) -> list[Passage]:
+    starts = [0, *(found.start for found in ranges[1:])]
+    ends = [*(found.end for found in ranges[:-1]), len(text)]
+    return [
+        Passage(
+            passage_id=f"{document.doc_id}#{position}",
+            doc_id=document.doc_id,
+            title=document.title,
+            text=text[start:end],
+            start=start,
+            end=end,
+            heading=found.heading,
+            metadata=document.metadata,
+        )
+        for position, (start, end, found) in enumerate(zip(starts, ends, ranges, strict=True))
+    ]
+
+
+def _prefix(title: str, heading: str) -> str:
+    return "".join(f"{line}\n" for line in (title, heading) if line)
+
+
+def _fits(prefix: str, text: str, count_tokens: CountTokens, max_tokens: int) -> bool:
+    if len((prefix + text).encode()) <= max_tokens - _SPECIAL_TOKENS:  # so few bytes need not be counted
+        return True
+    prefix_tokens, tokens = count_tokens([prefix, text])
+    return tokens <= _text_budget(prefix_tokens, max_tokens)
+
+
+def _text_budget(prefix_tokens: int, max_tokens: int) -> int:
+    return max(max_tokens - _SPECIAL_TOKENS - prefix_tokens, max_tokens // 2, 1)
+
+
+def _parts(document: Document, count_tokens: CountTokens, max_tokens: int) -> list[_Part]:
+    """The sections with their ranges in `Document.text`."""
+    headings = list(dict.fromkeys(section.heading for section in document.sections))
+    counts = count_tokens([_prefix(document.title, heading) for heading in headings])
+    budgets = {heading: _text_budget(tokens, max_tokens) for heading, tokens in zip(headings, counts, strict=True)}
+    spans = zip(document.sections, document.section_spans, strict=True)
+    return [_Part(section.heading, start, end, budgets[section.heading]) for section, (start, end) in spans]
+
+
+def _units(text: str, parts: list[_Part], count_tokens: CountTokens) -> list[_Unit]:
+    """The sentences of all parts; in place of one that exceeds its budget its words, of such a word its pieces."""
+    sentences = [_Unit(part, *span, 0) for part in parts for span in _sentences(text, part)]
+    units = _counted(text, sentences, count_tokens)
+    for cut in (_words, _pieces):
+        if any(unit.tokens > unit.part.budget for unit in units):
+            finer = [cut(text, unit) if unit.tokens > unit.part.budget else [unit] for unit in units]
+            units = _counted(text, [unit for found in finer for unit in found], count_tokens)
+    return units
+
+
+def _sentences(text: str, part: _Part) -> Iterator[tuple[int, int]]:
+    for start, end in sentence_spans(text[part.start : part.end]):
+        yield part.start + start, part.start + end
+
+
+def _words(text: str, unit: _Unit) -> list[_Unit]:
+    return [_Unit(unit.part, *word.span(), 0) for word in _WORD.finditer(text, unit.start, unit.end)]
+
+
+def _pieces(text: str, unit: _Unit) -> list[_Unit]:
+    """A word cut into pieces that fit whatever the tokenizer makes of them, as a long sequence of bases needs."""
+    size = max(unit.part.budget // _BYTES_OF_A_CHARACTER, 1)
+    starts = range(unit.start, unit.end, size)
+    return [_Unit(unit.part, start, min(start + size, unit.end), 0) for start in starts]
+
+
+def _counted(text: str, units: list[_Unit], count_tokens: CountTokens) -> list[_Unit]:
+    """The units with their tokens, each counted with the white space before it, as it will stand in its passage."""
+    befores = [0, *(unit.end for unit in units)]
+    counts = count_tokens([text[before : unit.end] for before, unit in zip(befores, units, strict=False)])
+    return [_Unit(unit.part, unit.start, unit.end, tokens) for unit, tokens in zip(units, counts, strict=True)]
+
+
+def _groups(units: list[_Unit]) -> Iterator[list[_Unit]]:
+    """The units of each section, or of several short ones in a row that fit one passage together."""
+    group: list[_Unit] = []
+    for section in _by_part(units):
+        if group and not _share_a_passage(group, section):
+            yield group
+            group = []
+        group = group + section
+    if group:
+        yield group
+
+
+def _by_part(units: list[_Unit]) -> Iterator[list[_Unit]]:
+    section: list[_Unit] = []
+    for unit in units:
+        if section and unit.part is not section[0].part:
+            yield section
+            section = []
+        section.append(unit)
+    if section:
+        yield section
+
+
+def _share_a_passage(group: list[_Unit], section: list[_Unit]) -> bool:
+    return _is_short(group) and _is_short(section) and _tokens(group + section) <= _budget(group + section)
+
+
+def _is_short(units: list[_Unit]) -> bool:
+    """Whether these are several sections that share a passage already, or one that may."""
+    return units[0].part is not units[-1].part or _tokens(units) <= units[0].part.budget * _SHARES_A_PASSAGE
+
+
+def _pack(units: list[_Unit]) -> Iterator[_Range]:
+    """Ranges within the budget that hold about the same number of tokens."""
+    budget = _budget(units)
+    if _tokens(units) <= budget:
+        yield _range(units)
+        return
+    enough = _tokens(units) / math.ceil(_tokens(units) / budget)
+    taken: list[_Unit] = []
+    filled = 0
+    for unit in units:
+        if taken and (filled >= enough or filled + unit.tokens > budget):
+            yield _range(taken)
+            taken, filled = [], 0
+        taken.append(unit)
+        filled += unit.tokens
+    yield _range(taken)
+
+
+def _range(units: list[_Unit]) -> _Range:
+    first, last = units[0], units[-1]
+    return _Range(first.start, last.end, first.part.heading if first.part is last.part else "")
+
+
+def _tokens(units: list[_Unit]) -> int:
+    return sum(unit.tokens for unit in units)
+
+
+def _budget(units: list[_Unit]) -> int:
+    return min(unit.part.budget for unit in units)

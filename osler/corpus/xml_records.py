@@ -1,0 +1,249 @@
+"""XML cut into records by a scan of the bytes, each parsed alone: a damaged one costs only itself.
+
+Memory is bounded by one record; a DOCTYPE with its entities is never parsed. Knows no vocabulary: names are given.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from html.entities import html5
+from typing import TypeAlias
+
+from lxml import etree
+
+from osler.corpus.streams import MAX_RECORD_BYTES
+from osler.corpus.xml_window import Window
+from osler.records import Damage, Entry
+
+Element: TypeAlias = "etree._Element"
+
+# Prefixes that publishers use and that some tools forget to carry along when they cut a file into pieces.
+_USUAL_NAMESPACES = {
+    "xlink": "http://www.w3.org/1999/xlink",
+    "mml": "http://www.w3.org/1998/Math/MathML",
+    "ali": "http://www.niso.org/schemas/ali/1.0/",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
+}
+_PROLOG_NOISE = re.compile(rb"<!--.*?-->|<\?.*?\?>|<!DOCTYPE(?:[^\[>]|\[.*?\]\s*(?=>))*>", re.DOTALL)
+_START_TAG = re.compile(rb"<([^\s<>/!?]+)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
+_NAMESPACE = re.compile(r"xmlns:([\w.-]+)\s*=\s*[\"']([^\"'<&]*)[\"']")
+_NAMESPACED = re.compile(rb"\sxmlns|<[\w.-]+:")
+_ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
+_PROLOG_BYTES = 2**14  # looked at for the root and its namespaces: no tool writes more before the first record
+_TERMINATORS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A start or end tag of a record, or (name "") the point where a record has grown past all bounds."""
+
+    name: str
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    content: bytes
+    line: int
+    byte: int
+
+
+def read_records(
+    stream: io.BufferedIOBase,
+    source: str,
+    *,
+    names: Mapping[str, str],
+    convert: Callable[[Element], Iterator[Entry]],
+) -> Iterator[Entry]:
+    """The entries that `convert` makes of each record, and a `Damage` for each that cannot be read.
+
+    `names` are the elements that are records, each with the other record that it may hold ("" for none).
+    `convert` sees names without namespaces, and raises ValueError for a record that makes no document.
+    """
+    scanner = _Scanner(stream, source, names)
+    for piece in scanner.pieces():
+        if isinstance(piece, Damage):
+            yield piece
+            continue
+        try:
+            yield from convert(_parse(piece, scanner.namespaces))
+        except etree.XMLSyntaxError as error:
+            yield scanner.damage(piece.line, piece.byte, f"not well-formed XML: {_reason(error, piece.line)}")
+        except ValueError as error:
+            yield scanner.damage(piece.line, piece.byte, str(error))
+
+
+def flat_text(element: Element | None) -> str:
+    """All text below `element` with its inline markup dropped and white space made single blanks; "" for None.
+
+    >>> flat_text(etree.fromstring("<t>H<sub>2</sub>O\\n  in <i>vivo</i></t>"))
+    'H2O in vivo'
+    """
+    return "" if element is None else " ".join("".join(map(str, element.itertext())).split())
+
+
+class _Scanner:
+    """Finds where records begin and end; `namespaces` are those of the prolog once the first was found."""
+
+    def __init__(self, stream: io.BufferedIOBase, source: str, names: Mapping[str, str]) -> None:
+        self.namespaces = dict(_USUAL_NAMESPACES)
+        self._window = Window(stream)
+        self._source = source
+        self._names = names
+        self._root = ""
+        self._searched: dict[bytes, int] = {}  # terminator -> the offset before which there is none to come
+
+    def damage(self, line: int, byte: int, reason: str) -> Damage:
+        return Damage(self._source, f"line {line}, byte {byte}", reason)
+
+    def pieces(self) -> Iterator[_Record | Damage]:
+        """The records whose end was found, and what was lost, in the order of the file."""
+        begun: _Mark | None = None
+        found = False
+        for mark in self._marks():
+            if not found:
+                self._read_prolog(mark.start)
+                found = True
+            if not (begun and mark.name and mark.name == self._names[begun.name]):
+                yield from self._piece(begun, mark)
+                begun = mark if mark.kind == "start" else None
+            self._window.keep = begun.start if begun else None
+            if not begun:
+                self._window.release(mark.end)
+        yield from self._end(begun, found=found)
+
+    def _piece(self, begun: _Mark | None, mark: _Mark) -> Iterator[_Record | Damage]:
+        """What lies between the record that has begun, if any, and `mark`, which ends or interrupts it."""
+        window = self._window
+        if mark.kind == "empty":
+            begun = begun or mark
+        if begun and begun.name == mark.name and mark.kind != "start":
+            yield _Record(window.cut(begun.start, mark.end), window.line(begun.start), begun.start)
+        elif begun:
+            reason = f"<{begun.name}> is not closed before line {window.line(mark.start)}"
+            if mark.kind == "oversize":
+                reason = f"<{begun.name}> is longer than {MAX_RECORD_BYTES} bytes"
+            yield self._damage_at(begun.start, reason)
+        elif mark.kind == "end":
+            yield self._damage_at(mark.start, f"</{mark.name}> without its start tag")
+
+    def _end(self, begun: _Mark | None, *, found: bool) -> Iterator[Damage]:
+        window = self._window
+        tail = window.cut(window.first, window.end)
+        if begun:
+            yield self._damage_at(begun.start, f"the file ends within this <{begun.name}>")
+        elif not found:
+            yield self.damage(1, 0, f"holds none of the records <{'>, <'.join(self._names)}>")
+        elif self._root and f"</{self._root}".encode() not in tail:
+            yield self._damage_at(window.end, f"the file ends before </{self._root}>: it may be cut off")
+
+    def _damage_at(self, offset: int, reason: str) -> Damage:
+        return self.damage(self._window.line(offset), offset, reason)
+
+    def _marks(self) -> Iterator[_Mark]:
+        """The tags of records, save those within comments, CDATA and processing instructions."""
+        window, at = self._window, 0
+        pattern = _mark_pattern(self._names)
+        while True:
+            limit = window.end if window.ended else window.last_tag_end()
+            match = window.search(pattern, at, limit)
+            if match is None:
+                at = max(at, limit)
+                if window.ended:
+                    return
+                if window.keep is not None and at - window.keep > MAX_RECORD_BYTES:
+                    yield _Mark("", "oversize", at, at)
+                window.release(at)
+                window.extend()
+                continue
+            start, end = match.start() + window.first, match.end() + window.first
+            if terminator := _TERMINATORS.get(match.group()):
+                at = self._behind(terminator, end)
+                continue
+            at = end
+            name = match["name"].rpartition(b":")[2].decode()
+            kind = "end" if match["slash"] else "empty" if match["empty"] else "start"
+            yield _Mark(name, kind, start, end)
+
+    def _behind(self, terminator: bytes, offset: int) -> int:
+        """The offset behind the next `terminator`; `offset` itself where none follows, so that little is lost."""
+        searched = max(offset, self._searched.get(terminator, 0))
+        while (found := self._window.find(terminator, searched)) < 0:
+            if self._window.ended or self._window.end - offset > MAX_RECORD_BYTES:
+                self._searched[terminator] = searched
+                return offset
+            searched = max(offset, self._window.end - len(terminator))
+            self._window.extend()
+        return found + len(terminator)
+
+    def _read_prolog(self, end: int) -> None:
+        """The root's name and the namespace prefixes of all that is open where the first record begins."""
+        start = max(0, end - _PROLOG_BYTES)
+        prolog = _PROLOG_NOISE.sub(b"", self._window.cut(start, end))
+        for tag in _START_TAG.finditer(prolog):
+            if start == 0:
+                self._root = self._root or tag[1].decode(errors="replace")
+            self.namespaces.update(_NAMESPACE.findall(tag[2].decode(errors="replace")))
+
+
+def _mark_pattern(names: Mapping[str, str]) -> re.Pattern[bytes]:
+    attributes = r"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?"
+    tag = rf"<(?P<slash>/?)(?P<name>(?:[\w.-]+:)?(?:{'|'.join(names)}))(?=[\s/>])(?P<empty>{attributes}/>)?(?:\s*>)?"
+    return re.compile(rf"<!--|<!\[CDATA\[|<\?|{tag}".encode())
+
+
+def _parse(record: _Record, namespaces: Mapping[str, str]) -> Element:
+    """The record's element, parsed alone, its names without namespaces."""
+    try:
+        element = _parse_bytes(record.content, namespaces)
+    except etree.XMLSyntaxError:
+        content = _with_characters(record.content)
+        if content == record.content:
+            raise
+        element = _parse_bytes(content, namespaces)
+    if _NAMESPACED.search(record.content):
+        for node in element.iter("{*}*"):
+            node.tag = etree.QName(node).localname
+    return element
+
+
+def _parse_bytes(content: bytes, namespaces: Mapping[str, str]) -> Element:
+    declared = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in namespaces.items())
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    return etree.fromstring(f"<records{declared}>".encode() + content + b"</records>", parser)[0]
+
+
+def _with_characters(content: bytes) -> bytes:
+    """The content with HTML's entities, save those within CDATA, as characters."""
+    first, *rest = content.split(b"<![CDATA[")
+    pieces = [_ENTITY.sub(_html_character, first)]
+    for part in rest:
+        data, end, text = part.partition(b"]]>")
+        pieces.append(data + end + _ENTITY.sub(_html_character, text))
+    return b"<![CDATA[".join(pieces)
+
+
+def _html_character(match: re.Match[bytes]) -> bytes:
+    """The character of an HTML entity; any other, and the five of XML, as they are."""
+    name = match[1].decode()
+    if name in ("amp", "lt", "gt", "quot", "apos"):
+        return match[0]
+    return html5.get(f"{name};", f"&{name};").encode()
+
+
+def _reason(error: etree.XMLSyntaxError, line: int) -> str:
+    """The parser's words, with the lines counted in the file."""
+    message = re.sub(r"\bline (\d+)", lambda match: f"line {int(match[1]) + line - 1}", error.msg or "")
+    return re.sub(r", column \d+$", "", message)

@@ -1,0 +1,1 @@
+"""Work on plain strings. Knows nothing of documents, passages or models."""
