@@ -1,0 +1,1 @@
+"""Late interaction: a text is one vector per token, compared token by token. Knows arrays only."""

@@ -1,0 +1,61 @@
+"""The bi-encoder: one vector of unit length per text. Knows nothing of token vectors or of where vectors are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from osler.models.text_model import Role, TextModel
+from osler.records import Passage, Vectors
+
+VECTORS: Final = "vectors"
+_LONGEST_TITLE: Final = 300  # characters
+
+
+class BiEncoder:
+    """Stage 1's model: the dot product of two of its vectors is their cosine.
+
+    >>> from osler.models import load_models
+    >>> encoder = load_models("minilm", "minilm").encoder
+    >>> query, near, far = encoder.encode_queries(["a heart attack", "myocardial infarction", "a fractured wrist"])
+    >>> bool(query @ near > query @ far)
+    True
+    """
+
+    def __init__(self, model: TextModel, *, name: str, fingerprint: str) -> None:
+        self.model = model
+        self.name = name
+        self.fingerprint = fingerprint
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        return self.model.spec.vector_dim
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        """[Q, d], one row a query."""
+        return self._encode(queries, "query")
+
+    def encode_passages(self, passages: Sequence[Passage]) -> Vectors:
+        """[P, d], one row a passage."""
+        return self._encode([passage_input(passage) for passage in passages], "passage")
+
+    def _encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for batch, outputs in self.model.outputs(texts, role):
+            vectors[batch.rows] = outputs[VECTORS]
+        return vectors
+
+
+def passage_input(passage: Passage) -> str:
+    """What the encoders read: title, heading and text, a line each where they are there.
+
+    Of a title or heading longer than any real one the rest is left out, so that it cannot push out the text.
+
+    >>> passage_input(Passage("a#0", "a", "Anaemia", "Too few red cells.", 0, 18))
+    'Anaemia\\nToo few red cells.'
+    """
+    above = (passage.title[:_LONGEST_TITLE], passage.heading[:_LONGEST_TITLE])
+    return "\n".join(part for part in (*above, passage.text) if part)

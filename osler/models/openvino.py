@@ -1,0 +1,144 @@
+"""Networks on the CPU through OpenVINO: converted once, kept in a cache folder, run without torch.
+
+A converted model is a folder of three files: the network, tokenizer.json and spec.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osler.models.text_model import Outputs, TextModel, TextModelSpec, TokenBatch
+
+if TYPE_CHECKING:
+    from osler.models.graph import Graph
+
+_FORMAT: Final = 1  # raised when a converted model of an older osler must not be read any more
+_HEADS: Final = "heads"
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: OSLER_CACHE, else osler in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("OSLER_CACHE") or Path(base) / "osler")
+
+
+def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int) -> TextModel:
+    """The text model kept under this key, converted from `build()` first where it is not there yet."""
+    folder = cache_folder() / "models" / f"{key}-{_FORMAT}"
+    if not folder.is_dir():
+        _convert(build(), folder)
+    values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    heads = values.pop(_HEADS)
+    tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    run = Network(folder / "network.xml", heads).run
+    return TextModel(TextModelSpec.from_json(values), tokenizer, run, batch_tokens=batch_tokens)
+
+
+class Network:
+    """A converted network. One batch is run by all cores together; of several, each core runs its own.
+
+    A core of its own has no other to wait for, which is faster for many batches, but a single query would be slower.
+    Each way is compiled when it is first needed.
+    """
+
+    def __init__(self, path: Path, heads: Sequence[str]) -> None:
+        self.path = path
+        self.heads = heads
+
+    def run(self, batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
+        """The outputs of each batch, in order; while one is looked at, the next are computed."""
+        if len(batches) == 1:
+            yield self._outputs(self._alone.create_infer_request().infer(_inputs(batches[0])))
+            return
+        running: deque[Any] = deque()
+        idle = self._requests() if batches else []
+        for batch in batches:
+            if not idle:
+                request = running.popleft()
+                request.wait()
+                yield self._outputs(request.results)
+                idle.append(request)
+            request = idle.pop()
+            request.start_async(_inputs(batch))
+            running.append(request)
+        for request in running:
+            request.wait()
+            yield self._outputs(request.results)
+
+    @cached_property
+    def _alone(self) -> Any:
+        return self._compile("LATENCY")
+
+    @cached_property
+    def _together(self) -> Any:
+        return self._compile("THROUGHPUT")
+
+    def _requests(self) -> list[Any]:
+        """As many as run at once and one more, whose outputs are being looked at. Threads do not share them."""
+        at_once = self._together.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        return [self._together.create_infer_request() for _ in range(at_once + 1)]
+
+    def _outputs(self, results: Any) -> Outputs:
+        return {name: results[place] for place, name in enumerate(self.heads)}
+
+    def _compile(self, hint: str) -> Any:
+        core = _import_openvino().Core()
+        abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        options = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_PRECISION_HINT": "bf16" if "BF16" in abilities else "f32",
+            "CACHE_DIR": str(self.path.parent / "compiled"),
+        }
+        return core.compile_model(str(self.path), "CPU", options)
+
+
+def _inputs(batch: TokenBatch) -> dict[str, NDArray[np.int64]]:
+    return {"input_ids": batch.ids, "attention_mask": batch.mask}
+
+
+def _import_openvino() -> Any:
+    """The module openvino without its telemetry, which would report every use from a forked process."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes its import fail
+    return import_module("openvino")
+
+
+def _convert(graph: Graph, folder: Path) -> None:
+    import torch
+
+    from osler.models.graph import quiet
+
+    openvino = _import_openvino()
+    example = {"input_ids": torch.ones(2, 16).long(), "attention_mask": torch.ones(2, 16).long()}
+    with quiet():
+        network = openvino.convert_model(graph.module, example_input=example)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=folder.parent))
+    openvino.save_model(network, building / "network.xml", compress_to_fp16=False)
+    (building / "tokenizer.json").write_text(graph.tokenizer, encoding="utf-8")
+    spec = {**asdict(graph.spec), _HEADS: graph.heads}
+    (building / "spec.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
+    _move(building, folder)
+
+
+def _move(building: Path, folder: Path) -> None:
+    """Put the finished folder in place, whole; another process may have been faster."""
+    try:
+        building.rename(folder)
+    except OSError:
+        shutil.rmtree(building)
+        if not folder.is_dir():
+            raise

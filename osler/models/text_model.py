@@ -1,0 +1,135 @@
+"""Texts through one transformer in batches of like length. Knows token ids, not what the heads' vectors mean.
+
+How a text becomes token ids is a `TextModelSpec`, so that a converted model needs neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+Role = Literal["query", "passage"]
+Outputs = Mapping[str, NDArray[np.float32]]
+"""What the heads give for a batch: "vectors" [B, d], "token_vectors" [B, T, d], one or both. Read before the next."""
+
+Run = Callable[[Sequence["TokenBatch"]], Iterator[Outputs]]
+"""The network: the outputs of each batch, in order. The arrays of one are overwritten when the next is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """Mask tokens that fill a query up to `length` tokens and are scored (ColBERT's query augmentation)."""
+
+    length: int
+    token: int
+    attend: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextModelSpec:
+    """How texts become token ids, and which tokens count.
+
+    `skip`: token ids of passages that get no vector (ColBERT's punctuation list). `max_tokens`: what the positions
+    of the backbone allow, special tokens included; a passage is cut to it, so splitting must stay under it.
+    """
+
+    query_prompt: str
+    passage_prompt: str
+    max_tokens: int
+    pad: int
+    vector_dim: int
+    token_dim: int
+    skip: tuple[int, ...] = ()
+    expansion: Expansion | None = None
+
+    def prompt(self, role: Role) -> str:
+        """What stands before each text of this role."""
+        return self.query_prompt if role == "query" else self.passage_prompt
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TextModelSpec:
+        """The spec that `dataclasses.asdict` took apart."""
+        expansion = Expansion(**values["expansion"]) if values["expansion"] else None
+        return cls(**{**values, "skip": tuple(values["skip"]), "expansion": expansion})
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """Texts of like length, padded: `rows` are their places in the caller's list.
+
+    ids, mask, scored [B, T]; scored marks the tokens that late interaction counts.
+    """
+
+    rows: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    mask: NDArray[np.int64]
+    scored: NDArray[np.bool_]
+
+
+class TextModel:
+    """A tokenizer, its spec and the function that runs the network."""
+
+    def __init__(self, spec: TextModelSpec, tokenizer: str, run: Run, *, batch_tokens: int = 1024) -> None:
+        self.spec = spec
+        self.run = run
+        self.batch_tokens = batch_tokens
+        self._tokenizer: Tokenizer = Tokenizer.from_str(tokenizer)
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text, special tokens left out."""
+        return [len(encoding) for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def tokenize(self, texts: Sequence[str], role: Role) -> list[Encoding]:
+        """The tokens of prompt and text, special tokens included, cut to what the positions allow."""
+        prompt = self.spec.prompt(role)
+        encodings: list[Encoding] = self._tokenizer.encode_batch([prompt + text for text in texts])
+        for encoding in encodings:
+            encoding.truncate(self.spec.max_tokens)
+        return encodings
+
+    def outputs(self, texts: Sequence[str], role: Role) -> Iterator[tuple[TokenBatch, Outputs]]:
+        """The batches of these texts, longest first, with what the network returns for each."""
+        encodings = self.tokenize(texts, role)
+        lengths = np.array([len(encoding) for encoding in encodings])
+        batches = [
+            self.token_batch([encodings[row] for row in rows], rows, role)
+            for rows in _batches(lengths, self.batch_tokens)
+        ]
+        return zip(batches, self.run(batches), strict=True)
+
+    def token_batch(self, encodings: Sequence[Encoding], rows: NDArray[np.int64], role: Role) -> TokenBatch:
+        """These encodings as padded arrays; queries filled up with mask tokens where the model wants that."""
+        expansion = self.spec.expansion if role == "query" else None
+        width = max(max(len(encoding) for encoding in encodings), expansion.length if expansion else 0)
+        ids = np.full((len(encodings), width), expansion.token if expansion else self.spec.pad, dtype=np.int64)
+        real = np.zeros((len(encodings), width), dtype=bool)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding)] = encoding.ids
+            real[row, : len(encoding)] = True
+        counted = _expanded(real, expansion)
+        mask = (counted if expansion and expansion.attend else real).astype(np.int64)
+        scored = counted & ~np.isin(ids, self.spec.skip) if role == "passage" else counted
+        return TokenBatch(rows, ids, mask, scored)
+
+
+def _expanded(real: NDArray[np.bool_], expansion: Expansion | None) -> NDArray[np.bool_]:
+    if expansion is None:
+        return real
+    return real | (np.arange(real.shape[1]) < expansion.length)
+
+
+def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArray[np.int64]]:
+    """Places in `lengths`, longest first, as many together as fit the budget once padded; at least one."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, int(batch_tokens // max(1, lengths[order[start]])))
+        yield order[start : start + size]
+        start += size

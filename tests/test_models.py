@@ -1,0 +1,145 @@
+"""Encoders on OpenVINO against sentence-transformers in torch, for every kind of checkpoint."""
+
+import numpy as np
+import pytest
+import tiny_models
+from sentence_transformers import MultiVectorEncoder, SentenceTransformer
+
+from osler.errors import ModelError
+from osler.late_interaction.codes import dequantise
+from osler.models import load_models
+from osler.models.bi_encoder import BiEncoder
+from osler.models.catalog import ModelSource, resolve
+from osler.models.graph import bi_encoder_graph, torch_run
+from osler.models.text_model import TextModel
+from osler.records import Passage
+
+# Of many lengths, some longer than the local attention of the small ModernBERT.
+TEXTS = [sentence * times for sentence in tiny_models.SENTENCES for times in (1, 3, 6)]
+QUERIES = ["is there fluid around the heart?", "aspirin"]
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+
+
+def passages(texts, title=""):
+    return [Passage(f"d{n}#0", f"d{n}", title, text, 0, len(text)) for n, text in enumerate(texts)]
+
+
+def cosines(left, right):
+    return np.sum(left * right, axis=-1) / np.linalg.norm(left, axis=-1) / np.linalg.norm(right, axis=-1)
+
+
+@pytest.fixture(scope="session")
+def colberts(backbones, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("colberts")
+    return {
+        "sentence-transformers": tiny_models.colbert(backbones["modernbert"], folder / "native"),
+        "pylate": tiny_models.pylate(backbones["modernbert"], folder / "pylate"),
+        "stanford": tiny_models.stanford(folder / "stanford"),
+    }
+
+
+@pytest.mark.parametrize("name", ["modernbert", "bert"])
+def test_a_bi_encoder_on_openvino_agrees_with_sentence_transformers(name, backbones, tmp_path):
+    folder = tiny_models.bi_encoder(backbones[name], tmp_path / "model")
+    ours = load_models(str(folder), str(folder)).encoder
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    expected = theirs.encode_document(TEXTS, normalize_embeddings=True)
+    assert cosines(ours.encode_passages(passages(TEXTS)), expected).min() > 0.999
+    assert cosines(ours.encode_queries(QUERIES), theirs.encode_query(QUERIES)).min() > 0.999
+
+
+@pytest.mark.parametrize("name", ["sentence-transformers", "pylate", "stanford"])
+def test_a_colbert_on_openvino_agrees_with_sentence_transformers(name, colberts, backbones):
+    ours = load_models(str(backbones["bert"]), str(colberts[name])).reranker
+    theirs = MultiVectorEncoder(str(colberts[name]), device="cpu")
+    for mine, expected in zip(ours.encode_queries(QUERIES), theirs.encode_query(QUERIES), strict=True):
+        assert mine.shape == expected.shape
+        assert cosines(mine, np.asarray(expected)).min() > 0.999
+    token_vectors = ours.encode_passages(passages(TEXTS[:2]))
+    expected = np.concatenate([np.asarray(part) for part in theirs.encode_document(TEXTS[:2])])
+    assert cosines(dequantise(token_vectors), expected).min() > 0.999
+
+
+def test_a_long_query_is_not_cut_at_the_length_of_the_expansion(colberts, backbones):
+    reranker = load_models(str(backbones["bert"]), str(colberts["pylate"])).reranker
+    short, long = reranker.encode_queries(["fluid", "fluid around the heart " * 20])
+    assert len(short) == 32
+    assert len(long) > 100
+
+
+def test_a_long_query_changes_no_other_of_its_batch(backbones, tmp_path):
+    folder = tiny_models.pylate(backbones["modernbert"], tmp_path / "attending", attend=True)
+    reranker = load_models(str(backbones["bert"]), str(folder)).reranker
+    alone = reranker.encode_queries(["fluid"])[0]
+    beside = reranker.encode_queries(["fluid", "fluid around the heart " * 20])[0]
+    np.testing.assert_allclose(beside, alone, atol=1e-4)
+
+
+def test_torch_and_openvino_agree_for_the_default_model(backbones):
+    source = resolve("minilm")
+    graph = bi_encoder_graph(source, "cpu")
+    in_torch = BiEncoder(TextModel(graph.spec, graph.tokenizer, torch_run(graph, "cpu")), name="", fingerprint="")
+    ours = load_models("minilm", "minilm").encoder
+    assert cosines(ours.encode_passages(passages(TEXTS)), in_torch.encode_passages(passages(TEXTS))).min() > 0.999
+
+
+def test_one_pass_for_both_heads_gives_what_two_passes_give():
+    pair = load_models("minilm", "minilm")
+    assert pair.shared
+    vectors, token_vectors = pair.encode_passages(passages(TEXTS, title="Title"))
+    np.testing.assert_allclose(vectors, pair.encoder.encode_passages(passages(TEXTS, title="Title")), atol=1e-5)
+    alone = pair.reranker.encode_passages(passages(TEXTS, title="Title"))
+    np.testing.assert_array_equal(token_vectors.lengths, alone.lengths)
+    np.testing.assert_allclose(dequantise(token_vectors), dequantise(alone), atol=1e-4)
+
+
+def test_vectors_do_not_depend_on_the_batch(backbones):
+    pair = load_models(str(backbones["modernbert"]), str(backbones["modernbert"]))
+    together = pair.encoder.encode_passages(passages(TEXTS))
+    alone = np.concatenate([pair.encoder.encode_passages(passages([text])) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+def test_no_text_gives_no_vector():
+    vectors, token_vectors = load_models("minilm", "minilm").encode_passages([])
+    assert vectors.shape == (0, 384)
+    assert token_vectors.codes.shape == (0, 128)
+
+
+def test_token_spans_point_at_the_words_of_the_passage_and_not_at_its_title():
+    reranker = load_models("minilm", "minilm").reranker
+    passage = passages(["Fluid around the heart."], title="Pericardial effusion")[0]
+    spans = reranker.token_spans([passage])[0]
+    assert len(spans) == reranker.encode_passages([passage]).lengths[0]
+    words = [passage.text[start:end] for start, end in spans if start >= 0]
+    assert [word for word in words if word != "."] == ["Fluid", "around", "the", "heart"]
+
+
+def test_skipped_tokens_have_no_vector(colberts, backbones):
+    reranker = load_models(str(backbones["bert"]), str(colberts["sentence-transformers"])).reranker
+    with_stop, without = reranker.encode_passages(passages(["The heart.", "The heart"])).lengths
+    assert with_stop == without
+
+
+def test_a_folder_and_its_copy_have_one_fingerprint(backbones, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(backbones["bert"], tmp_path / "copy")
+    original = ModelSource("bert", backbones["bert"])
+    assert ModelSource("copy", copy).fingerprint(projected=False) == original.fingerprint(projected=False)
+    (copy / "config.json").write_text("{}")
+    assert ModelSource("copy", copy).fingerprint(projected=False) != original.fingerprint(projected=False)
+
+
+def test_an_unknown_model_is_named_with_the_short_names(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="'./nowhere' is neither a folder, a short name .*minilm"):
+        resolve("./nowhere")
+
+
+def test_a_folder_without_a_model_is_an_error(tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing here")
+    with pytest.raises(ModelError, match="no model that can be loaded"):
+        load_models(str(tmp_path), "minilm")
