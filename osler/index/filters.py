@@ -1,0 +1,60 @@
+"""A `Filter` becomes the SQL condition of a query. Knows the filter columns, no table and no database.
+
+No SQL text ever comes from outside: a value appears only inside a quoted literal. Values match whole and whatever
+their case (`humans` finds `Humans`), since the filter columns are written by `normalised` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from osler.records import Filter
+
+
+def normalised(value: str) -> str:
+    """The value as the filter columns hold it: case folded, without space around it.
+
+    >>> normalised(" Journal Article ")
+    'journal article'
+    """
+    return value.strip().casefold()
+
+
+def quoted(values: Iterable[str]) -> str:
+    """The values as SQL literals with commas between them.
+
+    >>> print(quoted(["a", "it's"]))
+    'a', 'it''s'
+    """
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """The condition that the column holds one of the values; they must not be empty.
+
+    >>> one_of("doc_id", ["PMID:1", "PMID:2"])
+    "doc_id IN ('PMID:1', 'PMID:2')"
+    """
+    return f"{column} IN ({quoted(values)})"
+
+
+def to_sql(where: Filter) -> str:
+    """The condition for the rows that the filter lets through, "" where it lets all through.
+
+    A passage without a year fails every condition on years.
+
+    >>> to_sql(Filter(year_from=2010, mesh=("Humans", "Mice")))
+    "NOT retracted AND year >= 2010 AND array_has_any(mesh, ['humans', 'mice'])"
+    """
+    conditions = [] if where.include_retracted else ["NOT retracted"]
+    if where.year_from is not None:
+        conditions.append(f"year >= {int(where.year_from)}")
+    if where.year_to is not None:
+        conditions.append(f"year <= {int(where.year_to)}")
+    lists = {"publication_types": where.publication_types, "language": where.languages, "mesh": where.mesh}
+    for column, values in lists.items():
+        if values:
+            conditions.append(f"array_has_any({column}, [{quoted(map(normalised, values))}])")
+    if where.journals:
+        conditions.append(one_of("journal", map(normalised, where.journals)))
+    return " AND ".join(conditions)

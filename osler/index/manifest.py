@@ -1,0 +1,99 @@
+"""The manifest: what built an index, so that no other model ever queries it. Knows no table and no database.
+
+It is kept in the metadata of the table's Arrow schema: it is committed with the table, in one step, and therefore
+works on object storage too, where no second file could be written atomically.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib import metadata
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from osler.config import SplitSettings
+from osler.errors import StoreError
+
+FORMAT = 1
+"""The layout of the table. Raised when an older osler could not read what this one writes."""
+
+
+def _version_of_osler() -> str:
+    try:
+        return metadata.version("osler")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
+
+
+class ModelIdentity(BaseModel):
+    """A model that built an index: its name as the user gave it, its fingerprint, the length of its vectors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    fingerprint: str
+    dim: int = Field(ge=1)
+
+
+class Manifest(BaseModel):
+    """What built an index.
+
+    >>> encoder = ModelIdentity(name="minilm", fingerprint="ab12", dim=384)
+    >>> reranker = ModelIdentity(name="minilm", fingerprint="cd34", dim=128)
+    >>> manifest = Manifest(encoder=encoder, reranker=reranker)
+    >>> Manifest.from_json(manifest.to_json()) == manifest
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    osler: str = Field(default_factory=_version_of_osler, description="The osler that created it.")
+    encoder: ModelIdentity
+    reranker: ModelIdentity
+    split: SplitSettings = SplitSettings()
+    token_vectors: bool = True
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    def to_json(self) -> bytes:
+        """This manifest as UTF-8 JSON."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Manifest:
+        """The manifest that `to_json` wrote; StoreError where a newer osler wrote it, or something else."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise StoreError(_why_unreadable(text)) from error
+
+    def check(self, *, encoder_fingerprint: str, reranker_fingerprint: str) -> None:
+        """Return if these models built the index; else StoreError with both fingerprints and the remedy.
+
+        An index without token vectors does not depend on the re-ranker: it takes any.
+        """
+        _check_model("encoder", self.encoder, encoder_fingerprint)
+        if self.token_vectors:
+            _check_model("reranker", self.reranker, reranker_fingerprint)
+
+
+class _Header(BaseModel):
+    format: int
+
+
+def _check_model(role: str, built: ModelIdentity, given: str) -> None:
+    if given != built.fingerprint:
+        raise StoreError(
+            f"The index was built by the {role} {built.name!r} ({built.fingerprint}), not by the one given ({given}): "
+            f"pass `--{role} {built.name}`, or index the corpus again into a new folder."
+        )
+
+
+def _why_unreadable(text: bytes) -> str:
+    try:
+        number = _Header.model_validate_json(text).format
+    except ValidationError:
+        number = FORMAT
+    if number > FORMAT:
+        return f"The index has format {number} and this osler reads up to {FORMAT}: run `pip install -U osler`."
+    return "The index has a manifest that cannot be read: index the corpus again into a new folder."

@@ -1,0 +1,155 @@
+"""Documents become rows of the table, and rows become records again. Knows Arrow and the columns, no database.
+
+One row a passage. What belongs to the document is repeated on each of its rows, so that a search needs no join; its
+outline alone stands only on the row of position 0. `gap` is the text between this passage and the next (for the last
+one: up to the end), so that passages and gaps in order are the document's text, to the character.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from osler.index.filter_columns import filter_columns
+from osler.index.manifest import Manifest
+from osler.late_interaction.codes import divide
+from osler.records import Document, EncodedDocument, Passage, Section, StoredPassage, TokenVectors
+
+MANIFEST_KEY = b"osler.manifest"
+
+PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
+TOKEN_COLUMNS = ("codes", "scales", "tokens")
+DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
+
+Row = Mapping[str, Any]
+
+
+def table_schema(manifest: Manifest) -> pa.Schema:
+    """The columns of an index that this manifest describes; the manifest itself is the schema's metadata."""
+    text, texts = pa.string(), pa.list_(pa.string())
+    columns = {
+        "passage_id": text,
+        "doc_id": text,
+        "position": pa.int32(),
+        "title": text,
+        "heading": text,
+        "text": text,
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "gap": text,
+        "outline": text,
+        "identifiers": text,
+        "pmid": text,
+        "metadata": text,
+        "year": pa.int32(),
+        "language": texts,
+        "publication_types": texts,
+        "mesh": texts,
+        "journal": text,
+        "retracted": pa.bool_(),
+        "version": pa.int64(),
+        "fingerprint": text,
+        # What the full-text index reads: one column ranks better than one index each for title and text.
+        "lexical": text,
+        "vector": pa.list_(pa.float32(), manifest.encoder.dim),
+        "codes": pa.large_binary(),  # int8 [tokens, d], row-major
+        "scales": pa.binary(),  # float32 [tokens], little-endian
+        "tokens": pa.int32(),
+    }
+    return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
+
+
+def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Table:
+    """The rows of these documents; ValueError where the passages of one do not make up its text."""
+    return pa.Table.from_pylist([row for document in documents for row in _document_rows(document)], schema=schema)
+
+
+def to_document(rows: Sequence[Row]) -> Document:
+    """The document whose rows these are, in any order; `DOCUMENT_COLUMNS` suffice."""
+    rows = sorted(rows, key=lambda row: int(row["position"]))
+    first = rows[0]
+    text = "".join(row["text"] + row["gap"] for row in rows)
+    sections = (Section(heading, text[start:end]) for heading, start, end in json.loads(first["outline"]))
+    return Document(
+        first["doc_id"],
+        first["title"],
+        tuple(sections),
+        json.loads(first["identifiers"]),
+        json.loads(first["metadata"]),
+    )
+
+
+def to_stored_passage(row: Row, *, dim: int | None) -> StoredPassage:
+    """The passage of this row, with token vectors of this length if a length is given and the row has any."""
+    passage = Passage(**{**{name: row[name] for name in PASSAGE_COLUMNS}, "metadata": json.loads(row["metadata"])})
+    if dim is None or row["codes"] is None:
+        return StoredPassage(passage, None)
+    codes = np.frombuffer(row["codes"], dtype=np.int8).reshape(-1, dim)
+    scales = np.frombuffer(row["scales"], dtype="<f4").astype(np.float32, copy=False)
+    return StoredPassage(passage, TokenVectors(codes, scales, np.array([row["tokens"]], dtype=np.int64)))
+
+
+def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
+    shared = _shared_columns(encoded.document)
+    gaps = _gaps(encoded)
+    tokens = _token_columns(encoded)
+    for number, passage in enumerate(encoded.passages):
+        yield {
+            **shared,
+            **tokens[number],
+            "passage_id": passage.passage_id,
+            "position": passage.position,
+            "heading": passage.heading,
+            "text": passage.text,
+            "start": passage.start,
+            "end": passage.end,
+            "gap": gaps[number],
+            "outline": _outline(encoded.document) if number == 0 else None,
+            "lexical": "\n".join(part for part in (passage.title, passage.heading, passage.text) if part),
+            "vector": encoded.vectors[number],
+        }
+
+
+def _shared_columns(document: Document) -> dict[str, Any]:
+    return {
+        "doc_id": document.doc_id,
+        "title": document.title,
+        "identifiers": json.dumps(dict(document.identifiers), ensure_ascii=False),
+        "pmid": document.identifiers.get("pmid"),
+        "metadata": json.dumps(dict(document.metadata), ensure_ascii=False),
+        "version": document.version,
+        "fingerprint": document.fingerprint,
+        **filter_columns(document.metadata),
+    }
+
+
+def _gaps(encoded: EncodedDocument) -> list[str]:
+    text, passages = encoded.document.text, encoded.passages
+    ends = [(before.end, after.start) for before, after in pairwise(passages)]
+    gaps = [text[end:start] for end, start in ends] + [text[passages[-1].end :]]
+    if "".join(passage.text + gap for passage, gap in zip(passages, gaps, strict=True)) != text:
+        raise ValueError(f"The passages of {encoded.document.doc_id} do not make up its text.")
+    return gaps
+
+
+def _outline(document: Document) -> str:
+    """[heading, start, end] of each section, as JSON."""
+    spans = zip(document.sections, document.section_spans, strict=True)
+    return json.dumps([(section.heading, *span) for section, span in spans], ensure_ascii=False)
+
+
+def _token_columns(encoded: EncodedDocument) -> list[dict[str, Any]]:
+    vectors = encoded.token_vectors
+    if vectors is None:
+        return [dict.fromkeys(TOKEN_COLUMNS) for _ in encoded.passages]
+    return [_tokens_of(one) for one in divide(vectors, [1] * len(vectors))]
+
+
+def _tokens_of(vectors: TokenVectors) -> dict[str, Any]:
+    codes, scales = vectors.codes.astype(np.int8), vectors.scales.astype("<f4")
+    return {"codes": codes.tobytes(), "scales": scales.tobytes(), "tokens": len(codes)}

@@ -1,0 +1,90 @@
+"""Upkeep of the table: search indexes brought up to date, small files joined, old versions removed. Knows no records.
+
+Lance finds rows that no search index covers yet by reading them, so a search is complete at every moment; upkeep makes
+it fast again. Joining files rewrites every row, so it is done only where there are many files.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from lancedb.index import FTS, BTree, IndexConfig
+from lancedb.table import LanceTable
+
+LEXICAL = FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
+
+_INDEXES: dict[str, FTS | BTree] = {"lexical": LEXICAL, "doc_id": BTree()}
+
+_MOST_FILES = 64
+"""Above this many data files, or versions out of use, the table is tidied. A commit makes one of each."""
+
+_ROWS_OF_A_FULL_FILE = 1_048_576
+"""Lance joins files up to this many rows."""
+
+_IN_USE = timedelta(hours=1)
+"""A version younger than this may still be read by a query that runs; older ones are removed."""
+
+_REBUILD_ROWS = 500_000
+"""Up to this many rows a full-text index is built anew, as one; a larger one is extended by the new rows alone."""
+
+_LOOKUP_ROWS = 65_536
+"""From this many rows on, a look-up of ids that no index covers takes longer than one that an index covers."""
+
+
+def create_search_indexes(table: LanceTable) -> None:
+    """Make the search indexes of a new table, so that it can be searched from its first row on."""
+    for column, config in _INDEXES.items():
+        table.create_index(column, config=config)
+
+
+def optimise(table: LanceTable) -> None:
+    """Cover every row by the search indexes; join files and remove old versions where there are many.
+
+    A table that is covered and tidy is left as it is, in the same version.
+    """
+    stale = _stale_columns(table)
+    if _is_untidy(table) or (stale and table.count_rows() > _REBUILD_ROWS):
+        table.optimize(cleanup_older_than=_IN_USE)
+        stale = _stale_columns(table)
+    for column in stale:
+        table.create_index(column, config=_INDEXES[column], replace=True)
+
+
+def keep_lookups_fast(table: LanceTable, *, written: int) -> None:
+    """Build the index of document ids anew whenever the rows it does not cover have doubled the table.
+
+    So a first build of any size looks its documents up in constant time, for a cost that stays proportional to it.
+    """
+    rows = table.count_rows()
+    if written and _doubled(rows - written, rows):
+        table.create_index("doc_id", config=_INDEXES["doc_id"], replace=True)
+
+
+def unindexed_rows(table: LanceTable) -> int:
+    """How many rows the full-text index does not cover yet."""
+    found = _index_of(table, "lexical")
+    return int(found.num_unindexed_rows or 0) if found else table.count_rows()
+
+
+def _doubled(before: int, after: int) -> bool:
+    threshold = _LOOKUP_ROWS
+    while threshold <= before:
+        threshold *= 2
+    return after >= threshold
+
+
+def _index_of(table: LanceTable, column: str) -> IndexConfig | None:
+    return next((index for index in table.list_indices() if index.columns == [column]), None)
+
+
+def _stale_columns(table: LanceTable) -> list[str]:
+    found = {column: _index_of(table, column) for column in _INDEXES}
+    return [column for column, index in found.items() if index is None or index.num_unindexed_rows]
+
+
+def _is_untidy(table: LanceTable) -> bool:
+    versions = table.list_versions()
+    unused = datetime.now() - _IN_USE  # Lance gives local time without a zone
+    files = int(versions[-1]["metadata"]["total_fragments"])
+    full_files = table.count_rows() // _ROWS_OF_A_FULL_FILE
+    return files - full_files > _MOST_FILES or sum(version["timestamp"] < unused for version in versions) > _MOST_FILES

@@ -1,0 +1,265 @@
+"""What every `PassageIndex` must do, as tests over the fixture `index`, which each backend's test file defines.
+
+The index it makes is empty and has the dimensions `DIM` and `TOKEN_DIM` of the stand-ins.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
+
+from osler.late_interaction.codes import dequantise
+from osler.protocols import PassageIndex
+from osler.records import NOT_RETRACTED, Document, DocumentVersion, EncodedDocument, Filter, Section
+
+EVERYTHING = Filter(include_retracted=True)
+
+
+def stored_ids(index: PassageIndex, where: Filter = EVERYTHING) -> list[str]:
+    return sorted(candidate.passage_id for candidate in index.search_dense(hashed("any", DIM), k=1000, where=where))
+
+
+def found(index: PassageIndex, query: str, where: Filter = EVERYTHING) -> list[str]:
+    return [candidate.passage_id for candidate in index.search_lexical(query, k=10, where=where)]
+
+
+# Writing
+
+
+def test_a_document_that_shrinks_loses_its_old_passages(index):
+    index.upsert([encoded(document("a", "one two three four five six seven")), encoded(document("b", "other"))])
+    assert stored_ids(index) == ["a#0", "a#1", "a#2", "b#0"]
+    index.upsert([encoded(document("a", "one two"))])
+    assert stored_ids(index) == ["a#0", "b#0"]
+    assert index.document("a").text == "one two"
+
+
+def test_one_call_may_replace_some_documents_and_add_others(index):
+    index.upsert([encoded(document("a", "old words"))])
+    index.upsert([encoded(document("a", "new words")), encoded(document("b", "more words"))])
+    assert [index.document(doc_id).text for doc_id in "ab"] == ["new words", "more words"]
+
+
+def test_two_documents_of_one_id_in_a_call_are_refused(index):
+    with pytest.raises(ValueError, match="same id"):
+        index.upsert([encoded(document("a", "one")), encoded(document("a", "two"))])
+    assert stored_ids(index) == []
+
+
+def test_passages_that_leave_text_out_are_refused(index):
+    whole = encoded(document("a", "one two three four"))
+    with pytest.raises(ValueError, match="do not make up its text"):
+        index.upsert([EncodedDocument(whole.document, whole.passages[1:], whole.vectors[1:], None)])
+
+
+def test_writing_nothing_changes_nothing(index):
+    index.upsert([])
+    assert index.delete([]) == 0
+    assert index.fingerprints([]) == {}
+    assert index.read([], token_vectors=True) == []
+
+
+def test_a_deleted_document_is_gone_and_the_others_stay(index):
+    index.upsert([encoded(document(doc_id, f"text of {doc_id}")) for doc_id in ("a", "b", "it's")])
+    assert index.delete(["a", "it's", "never there"]) == 2
+    assert index.document("a") is None
+    assert stored_ids(index) == ["b#0"]
+    assert index.delete(["a"]) == 0
+
+
+def test_taking_back_a_citation_takes_its_full_text_along(index):
+    full_text = Document("PMC:PMC1", "", (Section("", "text"),), identifiers={"pmid": "7"})
+    index.upsert([encoded(full_text), encoded(document("PMID:7", "abstract")), encoded(document("PMID:8", "other"))])
+    assert index.delete(["PMID:7"]) == 2
+    assert stored_ids(index) == ["PMID:8#0"]
+
+
+def test_fingerprint_and_version_are_those_of_the_document(index):
+    second = document("a", "one two three four", version=2)
+    index.upsert([encoded(second)])
+    assert index.fingerprints(["a", "b"]) == {"a": DocumentVersion(second.fingerprint, 2)}
+
+
+# Reading
+
+
+def test_passages_come_back_in_the_order_asked_and_as_they_went_in(index):
+    whole = encoded(document("a", "one two three four five six seven", title="Title", year=2001))
+    index.upsert([whole])
+    stored = index.read(["a#2", "missing#0", "a#0"], token_vectors=False)
+    assert [one.passage for one in stored] == [whole.passages[2], whole.passages[0]]
+    assert [one.token_vectors for one in stored] == [None, None]
+
+
+def test_token_vectors_come_back_to_the_bit(index):
+    whole = encoded(document("a", "one two three four"))
+    index.upsert([whole])
+    last, first = (one.token_vectors for one in index.read(["a#1", "a#0"], token_vectors=True))
+    assert np.array_equal(np.concatenate([first.codes, last.codes]), whole.token_vectors.codes)
+    assert np.array_equal(np.concatenate([first.scales, last.scales]), whole.token_vectors.scales)
+    assert (first.lengths.tolist(), last.lengths.tolist()) == ([3], [1])
+    assert dequantise(last).shape == (1, TOKEN_DIM)
+
+
+def test_a_passage_without_scored_tokens_has_no_rows(index):
+    index.upsert([encoded(document("a", "", title="Only a title"))])
+    (stored,) = index.read(["a#0"], token_vectors=True)
+    assert stored.token_vectors.codes.shape == (0, TOKEN_DIM)
+    assert stored.token_vectors.lengths.tolist() == [0]
+
+
+def test_a_document_comes_back_with_sections_identifiers_and_metadata(index):
+    sections = (Section("METHODS", "We  counted.\n"), Section("", ""), Section("RÉSUMÉ", "Four 🫀 hearts."))
+    whole = Document("PMID:1", "Counting", sections, {"pmid": "1"}, {"year": "2001 Spring", "mesh": ["Humans"]})
+    index.upsert([encoded(whole)])
+    assert index.document("PMID:1") == whole
+    assert index.document("PMID:2") is None
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ids=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3, unique=True), texts=st.lists(st.text()))
+def test_any_text_under_any_id_is_rebuilt_to_the_character(index, ids, texts):
+    sections = tuple(Section(text[:3], text) for text in texts)
+    index.upsert([encoded(Document(doc_id, "title", sections)) for doc_id in ids])
+    for doc_id in ids:
+        assert index.document(doc_id) == Document(doc_id, "title", sections)
+        assert [one.passage.doc_id for one in index.read([f"{doc_id}#0"], token_vectors=False)] == [doc_id]
+    assert index.delete(ids) == len(ids)
+
+
+# Dense search
+
+
+def test_dense_search_equals_a_scan_by_hand(index):
+    documents = [encoded(document(f"d{number}", f"text number {number}")) for number in range(50)]
+    index.upsert(documents[:30])
+    index.upsert(documents[30:])
+    query = hashed("query", DIM)
+    cosines = {f"d{number}#0": float(one.vectors[0] @ query) for number, one in enumerate(documents)}
+    candidates = index.search_dense(query, k=7, where=NOT_RETRACTED)
+    assert [one.passage_id for one in candidates] == sorted(cosines, key=lambda id_: -cosines[id_])[:7]
+    assert [one.score for one in candidates] == pytest.approx(sorted(cosines.values(), reverse=True)[:7], abs=1e-5)
+    assert [one.rank for one in candidates] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_equal_scores_are_ordered_by_id_also_at_the_edge(index):
+    index.upsert([encoded(document(f"d{number:02}", "the same text")) for number in reversed(range(40))])
+    dense = index.search_dense(hashed("any", DIM), k=3, where=NOT_RETRACTED)
+    lexical = index.search_lexical("same text", k=3, where=NOT_RETRACTED)
+    assert [one.passage_id for one in dense] == ["d00#0", "d01#0", "d02#0"]
+    assert [one.passage_id for one in lexical] == ["d00#0", "d01#0", "d02#0"]
+
+
+@pytest.mark.parametrize("k", [0, 1, 100])
+def test_no_more_than_k_come_back_and_an_empty_index_gives_none(index, k):
+    assert index.search_dense(hashed("any", DIM), k=k, where=NOT_RETRACTED) == []
+    assert index.search_lexical("any", k=k, where=NOT_RETRACTED) == []
+    index.upsert([encoded(document("a", "any")), encoded(document("b", "any"))])
+    assert len(index.search_dense(hashed("any", DIM), k=k, where=NOT_RETRACTED)) == min(k, 2)
+    assert len(index.search_lexical("any", k=k, where=NOT_RETRACTED)) == min(k, 2)
+
+
+# Lexical search
+
+
+def test_words_are_found_in_title_and_text_whatever_their_case(index):
+    index.upsert([encoded(document("a", "swollen ankles", title="Oedema")), encoded(document("b", "kidney"))])
+    assert found(index, "ANKLES") == ["a#0"]
+    assert sorted(found(index, "oedema of kidney")) == ["a#0", "b#0"]
+
+
+def test_the_passage_with_more_of_the_words_comes_first(index):
+    index.upsert([encoded(document("a", "kidney stone")), encoded(document("b", "kidney"))])
+    index.upsert([encoded(document("c", "gall stone")), encoded(document("d", "liver"))])
+    candidates = index.search_lexical("kidney stone", k=10, where=NOT_RETRACTED)
+    assert candidates[0].passage_id == "a#0"
+    assert [one.rank for one in candidates] == [1, 2, 3]
+    assert candidates[0].score > candidates[1].score >= candidates[2].score > 0
+
+
+ODD_QUERIES = ["", "   ", "the of and", "***", "()[]{}", "\x00", "\\", "~^:", "' OR 1=1 --", '"', "🫀", "a" * 5000]
+
+
+@pytest.mark.parametrize("query", ODD_QUERIES)
+def test_a_query_without_words_that_count_finds_nothing(index, query):
+    index.upsert([encoded(document("a", "kidney stones"))])
+    assert found(index, query) == []
+
+
+@pytest.mark.parametrize(
+    "query", ['"kidney', "kidney AND (", "text:kidney", "+kidney -stones", "kid* kidney~2", "kidney\x00"]
+)
+def test_characters_of_query_languages_are_plain_text(index, query):
+    index.upsert([encoded(document("a", "kidney disease"))])
+    assert found(index, query) == ["a#0"]
+
+
+# Filters
+
+
+LIBRARY = (
+    document(
+        "a",
+        "heart",
+        year=2001,
+        language="eng",
+        publication_types=["Review"],
+        mesh=["Humans", "Heart"],
+        journal="Lancet",
+    ),
+    document(
+        "b", "heart", year="2010 Jan", language=["fre", "eng"], publication_types=["Journal Article"], mesh=["Mice"]
+    ),
+    document("c", "heart", year=2020, mesh=["Crohn's Disease", "A\\B"], journal="J. O'Neill"),
+    document("d", "heart", retracted=True, year=2020, mesh=["Humans"]),
+)
+
+CASES = [
+    (Filter(), "abc"),
+    (Filter(include_retracted=True), "abcd"),
+    (Filter(year_from=2010), "bc"),
+    (Filter(year_to=2010), "ab"),
+    (Filter(year_from=2002, year_to=2019), "b"),
+    (Filter(year_from=2020, include_retracted=True), "cd"),
+    (Filter(publication_types=("review",)), "a"),
+    (Filter(publication_types=("Review", "JOURNAL ARTICLE")), "ab"),
+    (Filter(languages=("fre",)), "b"),
+    (Filter(languages=("Eng",)), "ab"),
+    (Filter(mesh=("humans",)), "a"),
+    (Filter(mesh=("Human",)), ""),
+    (Filter(mesh=("crohn's disease",)), "c"),
+    (Filter(mesh=("a\\b",)), "c"),
+    (Filter(mesh=("Humans", "Mice"), year_from=2005), "b"),
+    (Filter(journals=("lancet", "J. O'Neill")), "ac"),
+    (Filter(journals=("nowhere",)), ""),
+    (Filter(mesh=("x']) OR true --",)), ""),
+    (Filter(journals=("x') OR ('1' = '1",)), ""),
+    (Filter(journals=("'; DROP TABLE passages; --",)), ""),
+    (Filter(publication_types=("",)), ""),
+]
+
+
+@pytest.mark.parametrize(("where", "expected"), CASES)
+def test_a_filter_lets_through_what_it_names_in_both_searches(index, where, expected):
+    index.upsert([encoded(one) for one in LIBRARY])
+    assert stored_ids(index, where) == [f"{letter}#0" for letter in expected]
+    assert sorted(found(index, "heart", where)) == [f"{letter}#0" for letter in expected]
+
+
+def test_filters_come_before_the_choice_of_the_best(index):
+    index.upsert([encoded(document(f"d{number}", "heart", year=1990)) for number in range(30)])
+    index.upsert([encoded(document("late", "something about a heart", year=2020))])
+    where = Filter(year_from=2000)
+    (nearest,) = index.search_dense(hashed("heart", DIM), k=1, where=where)
+    assert nearest.passage_id == "late#1"
+    assert found(index, "heart", where) == ["late#1"]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.text(min_size=1, max_size=12).filter(str.strip))
+def test_a_filter_finds_any_value_that_was_stored_and_only_that(index, value):
+    index.upsert([encoded(document("a", "heart", mesh=[value], journal=value)), encoded(document("b", "heart"))])
+    assert stored_ids(index, Filter(mesh=(value,), journals=(value,))) == ["a#0"]

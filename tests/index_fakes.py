@@ -1,0 +1,62 @@
+"""Stand-ins for tests of the index: documents, a splitter and two encoders whose results are hashes of the text.
+
+They obey the contracts of the real ones; `DIM` and `TOKEN_DIM` are the dimensions of their vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from osler.late_interaction.codes import quantise
+from osler.records import Document, EncodedDocument, Passage, Section, TokenVectors, Vector, Vectors
+
+DIM, TOKEN_DIM = 8, 4
+
+
+def hashed(text: str, dim: int) -> Vector:
+    """A vector of unit length that depends on the text alone."""
+    digest = hashlib.shake_128(text.encode()).digest(dim)
+    vector = np.frombuffer(digest, dtype=np.uint8).astype(np.float32) - 127.5
+    return vector / np.linalg.norm(vector)
+
+
+def split(document: Document, *, words: int = 3) -> tuple[Passage, ...]:
+    """Passages of about three words; only whitespace lies between them."""
+    text = document.text
+    inside = [match.span() for match in re.finditer(r"\s+", text) if match.start() > 0 and match.end() < len(text)]
+    cuts = inside[words - 1 :: words]
+    spans = zip([0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)], strict=True)
+    return tuple(
+        Passage(
+            f"{document.doc_id}#{number}",
+            document.doc_id,
+            document.title,
+            text[start:end],
+            start,
+            end,
+            "",
+            document.metadata,
+        )
+        for number, (start, end) in enumerate(spans)
+    )
+
+
+def encode(passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors]:
+    """A vector a passage and one a word, all of them hashes."""
+    words = [passage.text.split() for passage in passages]
+    rows = [hashed(word, TOKEN_DIM) for text in words for word in text]
+    vectors = np.array(rows, dtype=np.float32).reshape(-1, TOKEN_DIM)
+    return np.array([hashed(passage.text, DIM) for passage in passages]), quantise(vectors, list(map(len, words)))
+
+
+def encoded(document: Document) -> EncodedDocument:
+    passages = split(document)
+    return EncodedDocument(document, passages, *encode(passages))
+
+
+def document(doc_id: str, text: str, *, title: str = "", **metadata: object) -> Document:
+    return Document(doc_id, title, (Section("", text),), metadata=metadata)

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from index_contract import *  # noqa: F403
+from index_contract import found, stored_ids
+from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
+
+from osler.errors import StoreError
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index, upkeep
+from osler.records import NOT_RETRACTED, EncodedDocument
+
+MANIFEST = Manifest(
+    encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
+    reranker=ModelIdentity(name="hash", fingerprint="r1", dim=TOKEN_DIM),
+)
+
+
+@pytest.fixture
+def index(tmp_path) -> LanceIndex:
+    return create_index(tmp_path / "index", MANIFEST)
+
+
+def version(index: LanceIndex) -> int:
+    return index.statistics().versions
+
+
+def test_an_upsert_is_one_commit_whether_documents_are_new_changed_or_shrunk(index):
+    before = version(index)
+    index.upsert([encoded(document("a", "one two three four five six seven")), encoded(document("b", "text"))])
+    assert version(index) == before + 1
+    index.upsert([encoded(document("a", "one two changed")), encoded(document("c", "new"))])
+    assert version(index) == before + 2
+    assert stored_ids(index) == ["a#0", "b#0", "c#0"]
+
+
+def test_no_version_ever_shows_a_document_half_replaced(index, tmp_path):
+    index.upsert([encoded(document("a", "old " * 30))])
+    index.upsert([encoded(document("a", "new words"))])
+    for number in range(1, index._table.version + 1):
+        past = open_index(tmp_path / "index")
+        past._table.checkout(number)
+        text = past.document("a")
+        assert text is None or text.text in ("old " * 30, "new words")
+
+
+def test_a_delete_is_one_commit_and_deleting_what_is_not_there_is_none(index):
+    index.upsert([encoded(document("a", "one")), encoded(document("b", "two"))])
+    before = version(index)
+    index.delete(["a", "b"])
+    index.delete(["a", "b"])
+    assert version(index) == before + 1
+
+
+def test_words_are_found_whatever_their_ending(index):
+    index.upsert([encoded(document("a", "swollen ankles", title="Oedema")), encoded(document("b", "kidney"))])
+    assert found(index, "ankle") == ["a#0"]
+    assert found(index, "kidneys") == ["b#0"]
+
+
+def test_rows_written_after_the_last_upkeep_are_found(index):
+    index.upsert([encoded(document("a", "kidney stone"))])
+    index.optimise()
+    index.upsert([encoded(document("b", "gall stone"))])
+    assert index.statistics().unindexed == 1
+    assert sorted(found(index, "stones")) == ["a#0", "b#0"]
+    index.optimise()
+    assert index.statistics().unindexed == 0
+    assert sorted(found(index, "stones")) == ["a#0", "b#0"]
+
+
+def test_upkeep_of_a_tidy_index_leaves_its_version(index):
+    index.upsert([encoded(document("a", "one"))])
+    index.optimise()
+    before = version(index)
+    index.optimise()
+    assert version(index) == before
+
+
+def test_upkeep_joins_many_files_and_removes_old_versions(index, monkeypatch):
+    for number in range(6):
+        index.upsert([encoded(document(f"d{number}", f"heart number {number}"))])
+    expected = sorted(found(index, "heart"))
+    monkeypatch.setattr(upkeep, "_MOST_FILES", 4)
+    monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
+    index.optimise()
+    assert index._table.list_versions()[-1]["metadata"]["total_fragments"] == "1"
+    assert version(index) < 4
+    assert sorted(found(index, "heart")) == expected
+    assert index.statistics().unindexed == 0
+
+
+def test_a_large_table_has_its_search_indexes_extended(index, monkeypatch):
+    monkeypatch.setattr(upkeep, "_REBUILD_ROWS", 1)
+    index.upsert([encoded(document("a", "heart")), encoded(document("b", "lung"))])
+    index.optimise()
+    assert index.statistics().unindexed == 0
+    assert found(index, "hearts") == ["a#0"]
+
+
+def test_the_index_of_ids_is_built_whenever_the_rows_have_doubled(index, monkeypatch):
+    monkeypatch.setattr(upkeep, "_LOOKUP_ROWS", 2)
+    covered = []
+    for number in range(9):
+        index.upsert([encoded(document(f"d{number}", "text"))])
+        covered.append(upkeep._index_of(index._table, "doc_id").num_indexed_rows)
+    assert covered == [0, 2, 2, 4, 4, 4, 4, 8, 8]
+
+
+def test_an_open_reader_keeps_answering_during_writes_and_upkeep_and_sees_them(index, tmp_path, monkeypatch):
+    index.upsert([encoded(document("a", "heart failure"))])
+    reader = open_index(tmp_path / "index")
+    assert found(reader, "heart") == ["a#0"]
+    monkeypatch.setattr(upkeep, "_MOST_FILES", 2)
+    answers, done = [], threading.Event()
+
+    def keep_asking():
+        while not done.is_set():
+            answers.append(found(reader, "failure"))
+            answers.append([one.passage.passage_id for one in reader.read(["a#0"], token_vectors=True)])
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    for number in range(8):
+        index.upsert([encoded(document("a", f"heart failure {number}")), encoded(document(f"b{number}", "lung"))])
+    index.optimise()
+    done.set()
+    asking.join()
+    assert len(answers) > 2
+    assert all(answer == ["a#0"] for answer in answers)
+    late = open_index(tmp_path / "index")
+    assert late.document("a").text == "heart failure 7"
+
+
+def test_a_reader_sees_a_commit_of_another_without_opening_again(index, tmp_path, monkeypatch):
+    monkeypatch.setattr("osler.index.store._SEE_COMMITS_WITHIN", timedelta(0))
+    reader = open_index(tmp_path / "index")
+    index.upsert([encoded(document("a", "heart"))])
+    assert found(reader, "heart") == ["a#0"]
+
+
+def test_an_index_without_token_vectors_gives_none(tmp_path):
+    index = create_index(tmp_path / "index", MANIFEST.model_copy(update={"token_vectors": False}))
+    whole = encoded(document("a", "heart"))
+    index.upsert([EncodedDocument(whole.document, whole.passages, whole.vectors, None)])
+    assert index.read(["a#0"], token_vectors=True)[0].token_vectors is None
+    assert index.statistics().token_vector_bytes_per_passage == 0
+
+
+def test_what_is_stored_is_there_after_opening_again_with_its_manifest(index, tmp_path):
+    index.upsert([encoded(document("a", "heart", title="T"))])
+    index.upsert([encoded(document("a", "heart failure", title="T"))])
+    index.optimise()
+    assert index_exists(tmp_path / "index")
+    again = open_index(str(tmp_path / "index"))
+    assert again.manifest == MANIFEST
+    assert again.document("a").text == "heart failure"
+    assert again.search_dense(hashed("heart failure", DIM), k=1, where=NOT_RETRACTED)[0].score == pytest.approx(1.0)
+
+
+def test_statistics_count_documents_passages_and_bytes(index):
+    index.upsert([encoded(document("a", "one two three four five six")), encoded(document("b", "seven"))])
+    statistics = index.statistics()
+    assert (statistics.documents, statistics.passages, statistics.unindexed) == (2, 3, 3)
+    assert statistics.token_vector_bytes_per_passage == 7 * (TOKEN_DIM + 4) / 3
+    assert statistics.changed.tzinfo is not None
+
+
+def test_the_bytes_of_the_parts_are_those_on_disk(index, tmp_path):
+    index.upsert([encoded(document("a", "one two three"))])
+    index.optimise()
+    sizes = index.statistics().bytes
+    data = sum(path.stat().st_size for path in (tmp_path / "index" / "passages.lance" / "data").iterdir())
+    every_file = sum(path.stat().st_size for path in (tmp_path / "index").rglob("*") if path.is_file())
+    assert sizes["data_files"] == data
+    assert sizes["search_indexes"] > 0
+    assert sum(sizes.values()) == every_file
+
+
+def test_where_there_is_no_index_the_error_says_how_to_make_one(tmp_path):
+    with pytest.raises(StoreError, match=r"holds no index: make one with `osler index SOURCE --index .*/nowhere`"):
+        open_index(tmp_path / "nowhere")
+    assert not index_exists(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(StoreError, match="holds other files and no index"):
+        create_index(tmp_path, MANIFEST)
+    with pytest.raises(StoreError, match="holds other files and no index"):
+        open_index(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_no_index(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match="other files"):
+        create_index(tmp_path / "file", MANIFEST)
+    with pytest.raises(StoreError, match="make one with"):
+        open_index(tmp_path / "file")
+
+
+def test_an_index_is_never_created_over_another(index, tmp_path):
+    index.upsert([encoded(document("a", "heart"))])
+    with pytest.raises(StoreError, match="holds an index already"):
+        create_index(tmp_path / "index", MANIFEST)
+    assert stored_ids(index) == ["a#0"]
+
+
+def test_a_creation_that_was_killed_can_be_made_again(tmp_path):
+    (tmp_path / "index" / "passages.lance" / "data").mkdir(parents=True)
+    assert stored_ids(create_index(tmp_path / "index", MANIFEST)) == []
+
+
+def test_a_table_that_osler_did_not_write_is_refused(tmp_path):
+    import lancedb
+
+    lancedb.connect(tmp_path).create_table("passages", data=[{"x": 1}])
+    with pytest.raises(StoreError, match="osler did not write"):
+        open_index(tmp_path)
+
+
+def test_an_index_may_lie_at_a_url(tmp_path):
+    url = (tmp_path / "at a url").as_uri()
+    create_index(url, MANIFEST).upsert([encoded(document("a", "heart"))])
+    assert stored_ids(open_index(url)) == ["a#0"]
+    with pytest.raises(StoreError, match="holds an index already"):
+        create_index(url, MANIFEST)
+
+
+def overwrite(folder, text: bytes) -> None:
+    for path in folder.iterdir():
+        path.write_bytes(text)
+
+
+def test_a_damaged_table_is_one_sentence_with_the_remedy(index, tmp_path):
+    index.upsert([encoded(document("a", "heart"))])
+    overwrite(tmp_path / "index" / "passages.lance" / "_versions", b"damaged")
+    with pytest.raises(StoreError, match=r"index cannot be read \(.*\): check the disk .* into a new folder\.$"):
+        open_index(tmp_path / "index")
+
+
+def test_damaged_data_are_one_sentence_with_the_remedy(index, tmp_path):
+    index.upsert([encoded(document("a", "heart"))])
+    overwrite(tmp_path / "index" / "passages.lance" / "data", b"")
+    with pytest.raises(StoreError, match=r"The index cannot be read \(.*\): check the disk"):
+        open_index(tmp_path / "index").document("a")
+    with pytest.raises(StoreError, match="cannot be"):
+        open_index(tmp_path / "index").upsert([encoded(document("a", "new"))])
