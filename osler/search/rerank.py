@@ -1,0 +1,58 @@
+"""Stage 2: the candidates in the order of their MaxSim scores. Knows a re-ranker and passages, not where they lie.
+
+Token vectors come from the index, or are made now by the re-ranker. Both are quantised alike, so the scores agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from osler.late_interaction.codes import concatenate, divide
+from osler.late_interaction.maxsim import maxsim
+from osler.protocols import Reranker
+from osler.records import Candidate, RankedPassage, StoredPassage, TokenVectors, Vectors
+
+BLOCK_PASSAGES = 512
+"""Passages whose token vectors are laid side by side at once: 10,000 candidates are never copied as a whole."""
+
+
+def token_vectors_of(
+    passages: Sequence[StoredPassage], reranker: Reranker, *, stored: bool = True
+) -> list[TokenVectors]:
+    """The token vectors of each passage: those stored with it, and encoded now where none are (or `stored` is off)."""
+    known = [passage.token_vectors if stored else None for passage in passages]
+    missing = [number for number, vectors in enumerate(known) if vectors is None]
+    if not missing:
+        return [vectors for vectors in known if vectors is not None]
+    encoded = reranker.encode_passages([passages[number].passage for number in missing])
+    made = dict(zip(missing, divide(encoded, [1] * len(missing)), strict=True))
+    return [made[number] if vectors is None else vectors for number, vectors in enumerate(known)]
+
+
+def maxsim_scores(query_vectors: Vectors, token_vectors: Sequence[TokenVectors]) -> list[float]:
+    """The MaxSim score of each of these passages for the query tokens [q, d]."""
+    scores: list[float] = []
+    for first in range(0, len(token_vectors), BLOCK_PASSAGES):
+        block = concatenate(token_vectors[first : first + BLOCK_PASSAGES])
+        scores.extend(maxsim(query_vectors, block).tolist())
+    return scores
+
+
+def rerank(
+    candidates: Sequence[Candidate], passages: Sequence[StoredPassage], scores: Sequence[float], *, k: int
+) -> list[RankedPassage]:
+    """The k candidates of the highest scores, best first; equal ones in the order that stage 1 gave them.
+
+    Candidates, passages and scores speak of the same passages, in the same order.
+    """
+    best = sorted(range(len(candidates)), key=lambda number: (-scores[number], candidates[number].rank))[:k]
+    return [
+        RankedPassage(
+            passage=passages[number].passage,
+            rank=rank,
+            score=scores[number],
+            candidate_rank=candidates[number].rank,
+            candidate_score=candidates[number].score,
+        )
+        for rank, number in enumerate(best, start=1)
+    ]

@@ -1,0 +1,137 @@
+"""A search from query to ranked passages: both stages, then the evidence. Knows the seams, nothing behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+from osler.config import SearchSettings
+from osler.errors import UsageError
+from osler.protocols import Encoder, PassageIndex, Reranker
+from osler.records import (
+    NOT_RETRACTED,
+    Candidate,
+    Filter,
+    RankedPassage,
+    Ranking,
+    StoredPassage,
+    TokenVectors,
+    Vectors,
+)
+from osler.search.candidates import hybrid_candidates
+from osler.search.evidence import best_evidence
+from osler.search.rerank import maxsim_scores, rerank, token_vectors_of
+
+DEFAULTS = SearchSettings()
+
+STAGES = ("encode", "candidates", "read", "maxsim", "evidence")
+"""What `Ranking.seconds` is split into: encode is the query and the passages without stored token vectors; maxsim is 0
+with re-ranking off."""
+
+
+class Searcher:
+    """Searches an index. It keeps nothing between searches, so one object serves many threads."""
+
+    def __init__(
+        self, index: PassageIndex, encoder: Encoder, reranker: Reranker, settings: SearchSettings = DEFAULTS
+    ) -> None:
+        self.index = index
+        self.encoder = encoder
+        self.reranker = reranker
+        self.settings = settings
+
+    def search(self, query: str, *, k: int | None = None, where: Filter = NOT_RETRACTED) -> Ranking:
+        """The k passages that fit the query best, best first; fewer where fewer match the filter.
+
+        Stage 1 hands on `num_candidates` passages (k, where that is more), however few come back in the end. With
+        re-ranking off, its order and its scores are final. Each passage carries its evidence either way.
+        UsageError for a blank query and for a k below 1.
+        """
+        request = _request(query, self.settings.k if k is None else k, where)
+        candidates = self._candidates(request)
+        candidates, passages = self._read(request, candidates if self.settings.rerank else candidates[: request.k])
+        ranked = self._rank_with_evidence(request, candidates, passages)
+        return Ranking(request.query, tuple(ranked), request.seconds)
+
+    def _candidates(self, request: _Request) -> list[Candidate]:
+        num_candidates = max(self.settings.num_candidates, request.k)
+        if self.settings.candidates == "dense":
+            return self._dense(request, num_candidates)
+        if self.settings.candidates == "lexical":
+            return self._lexical(request, num_candidates)
+        rankings = [self._dense(request, num_candidates), self._lexical(request, num_candidates)]
+        return hybrid_candidates(rankings, num_candidates=num_candidates, constant=self.settings.fusion_constant)
+
+    def _dense(self, request: _Request, num_candidates: int) -> list[Candidate]:
+        with request.timed("encode"):
+            vector = self.encoder.encode_queries([request.query])[0]
+        with request.timed("candidates"):
+            return self.index.search_dense(vector, k=num_candidates, where=request.where)
+
+    def _lexical(self, request: _Request, num_candidates: int) -> list[Candidate]:
+        with request.timed("candidates"):
+            return self.index.search_lexical(request.query, k=num_candidates, where=request.where)
+
+    def _read(self, request: _Request, candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[StoredPassage]]:
+        """The candidates that are still in the index, with their passages: an update may have come in between."""
+        if not candidates:
+            return [], []
+        passage_ids = [candidate.passage_id for candidate in candidates]
+        with request.timed("read"):
+            read = self.index.read(passage_ids, token_vectors=self.settings.stored)
+        passages = {stored.passage.passage_id: stored for stored in read}
+        present = [candidate for candidate in candidates if candidate.passage_id in passages]
+        return present, [passages[candidate.passage_id] for candidate in present]
+
+    def _rank_with_evidence(
+        self, request: _Request, candidates: Sequence[Candidate], passages: Sequence[StoredPassage]
+    ) -> list[RankedPassage]:
+        with request.timed("encode"):
+            query_vectors = self.reranker.encode_queries([request.query])[0]
+            token_vectors = token_vectors_of(passages, self.reranker, stored=self.settings.stored)
+        scores = [candidate.score for candidate in candidates]
+        if self.settings.rerank:
+            with request.timed("maxsim"):
+                scores = maxsim_scores(query_vectors, token_vectors)
+        ranked = rerank(candidates, passages, scores, k=request.k)
+        with request.timed("evidence"):
+            ids = [stored.passage.passage_id for stored in passages]
+            return _with_evidence(query_vectors, ranked, dict(zip(ids, token_vectors, strict=True)), self.reranker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A query that can be searched, and the time that its stages take."""
+
+    query: str
+    k: int
+    where: Filter
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        began = perf_counter()
+        yield
+        self.seconds[stage] += perf_counter() - began
+
+
+def _request(query: str, k: int, where: Filter) -> _Request:
+    if not query.strip():
+        raise UsageError(f"The query {query!r} is empty: write what to search for.")
+    if k < 1:
+        raise UsageError(f"k = {k} is not possible: ask for at least one passage.")
+    return _Request(query.strip(), k, where)
+
+
+def _with_evidence(
+    query_vectors: Vectors, ranked: Sequence[RankedPassage], token_vectors: dict[str, TokenVectors], reranker: Reranker
+) -> list[RankedPassage]:
+    if not ranked:
+        return []
+    spans = reranker.token_spans([passage.passage for passage in ranked])
+    return [
+        replace(one, evidence=best_evidence(query_vectors, one.passage, token_vectors[one.passage.passage_id], span))
+        for one, span in zip(ranked, spans, strict=True)
+    ]

@@ -1,0 +1,223 @@
+"""Stand-ins for the four seams that a test can follow by hand. Every word has a vector of its own; see `VECTORS`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from osler.late_interaction.codes import divide, quantise
+from osler.protocols import Encoder, Reranker
+from osler.records import (
+    Candidate,
+    Document,
+    DocumentVersion,
+    EncodedDocument,
+    Filter,
+    Passage,
+    Section,
+    StoredPassage,
+    TokenVectors,
+    Vector,
+    Vectors,
+    is_retracted,
+)
+
+VECTORS = {
+    "heart": (1, 0, 0, 0, 0, 0),
+    "cardiac": (0.8, 0, 0, 0.6, 0, 0),  # 0.8 to heart
+    "fluid": (0, 1, 0, 0, 0, 0),
+    "effusion": (0, 0.8, 0, 0, 0.6, 0),  # 0.8 to fluid, 0 to cardiac
+    "lung": (0, 0, 1, 0, 0, 0),
+}
+"""Unit vectors of the words that the fakes know."""
+
+UNKNOWN = (0, 0, 0, 0, 0, 1)
+"""The vector of every other word: equal to any other unknown word, 0 to those that are known."""
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Where the words of the text begin and end: the fakes' tokens. Punctuation is none."""
+    return [match.span() for match in re.finditer(r"\w+", text)]
+
+
+def word_vectors(text: str) -> Vectors:
+    """[T, 6], one row a word."""
+    words = [text[start:end].lower() for start, end in word_spans(text)]
+    return np.array([VECTORS.get(word, UNKNOWN) for word in words], dtype=np.float32).reshape(-1, len(UNKNOWN))
+
+
+class FakeEncoder:
+    """The unit vector in the direction of the sum of the words' vectors; title and heading count as text."""
+
+    fingerprint = "fake-encoder"
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        sums = np.array([word_vectors(query).sum(axis=0) for query in queries], dtype=np.float32)
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.where(lengths > 0, sums / np.maximum(lengths, 1e-9), np.float32(UNKNOWN))
+
+    def encode_passages(self, passages: Sequence[Passage]) -> Vectors:
+        return self.encode_queries([f"{passage.title} {passage.heading} {passage.text}" for passage in passages])
+
+
+class FakeReranker:
+    """One vector a word, first those of title and heading; `encoded` lists the passages it was asked to encode."""
+
+    fingerprint = "fake-reranker"
+
+    def __init__(self) -> None:
+        self.encoded: list[str] = []
+
+    def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
+        return [word_vectors(query) for query in queries]
+
+    def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
+        self.encoded += [passage.passage_id for passage in passages]
+        vectors = [word_vectors(f"{_head(passage)} {passage.text}") for passage in passages]
+        return quantise(np.concatenate(vectors), [len(rows) for rows in vectors])
+
+    def token_spans(self, passages: Sequence[Passage]) -> list[np.ndarray]:
+        heads = [[(-1, -1)] * len(word_spans(_head(passage))) for passage in passages]
+        spans = [head + word_spans(passage.text) for head, passage in zip(heads, passages, strict=True)]
+        return [np.array(rows, dtype=np.int64).reshape(-1, 2) for rows in spans]
+
+
+class FakeIndex:
+    """A `PassageIndex` in memory that looks at every passage; `asked` lists the k of each search.
+
+    `reads` lists the (number of passages, with token vectors or not) of each read.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.reads: list[tuple[int, bool]] = []
+        self._documents: dict[str, EncodedDocument] = {}
+
+    def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
+        known = {doc_id: self._documents[doc_id].document for doc_id in doc_ids if doc_id in self._documents}
+        return {doc_id: DocumentVersion(document.fingerprint, document.version) for doc_id, document in known.items()}
+
+    def upsert(self, documents: Sequence[EncodedDocument]) -> None:
+        given = {encoded.document.doc_id: encoded for encoded in documents}
+        if len(given) < len(documents):
+            raise ValueError("Two documents of one call have the same id.")
+        if not all(map(_is_whole, documents)):
+            raise ValueError("The passages of a document do not make up its text.")
+        self._documents |= given
+
+    def delete(self, doc_ids: Sequence[str]) -> int:
+        gone = [
+            doc_id
+            for doc_id, encoded in self._documents.items()
+            if {doc_id, f"PMID:{encoded.document.identifiers.get('pmid')}"} & set(doc_ids)
+        ]
+        for doc_id in gone:
+            del self._documents[doc_id]
+        return len(gone)
+
+    def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
+        scores = {
+            passage.passage_id: float(row @ vector)
+            for encoded in self._documents.values()
+            for passage, row in zip(encoded.passages, encoded.vectors, strict=True)
+            if matches(passage.metadata, where)
+        }
+        return self._best(scores, k)
+
+    def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
+        """The score is the number of the query's words that the passage has."""
+        words = set(re.findall(r"\w+", query.lower()))
+        scores = {
+            passage.passage_id: float(len(words & set(re.findall(r"\w+", f"{_head(passage)} {passage.text}".lower()))))
+            for encoded in self._documents.values()
+            for passage in encoded.passages
+            if matches(passage.metadata, where)
+        }
+        return self._best({passage_id: score for passage_id, score in scores.items() if score}, k)
+
+    def read(self, passage_ids: Sequence[str], *, token_vectors: bool) -> list[StoredPassage]:
+        self.reads.append((len(passage_ids), token_vectors))
+        rows = {row.passage.passage_id: row for encoded in self._documents.values() for row in _rows(encoded)}
+        found = [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
+        return found if token_vectors else [StoredPassage(row.passage, None) for row in found]
+
+    def document(self, doc_id: str) -> Document | None:
+        encoded = self._documents.get(doc_id)
+        return encoded.document if encoded else None
+
+    def _best(self, scores: Mapping[str, float], k: int) -> list[Candidate]:
+        self.asked.append(k)
+        ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
+        return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
+
+
+def encoded_document(document: Document, encoder: Encoder, reranker: Reranker | None) -> EncodedDocument:
+    """The document as an index takes it, one passage a section."""
+    passages = [
+        Passage(
+            passage_id=f"{document.doc_id}#{position}",
+            doc_id=document.doc_id,
+            title=document.title,
+            text=section.text,
+            start=start,
+            end=end,
+            heading=section.heading,
+            metadata=document.metadata,
+        )
+        for position, (section, (start, end)) in enumerate(zip(document.sections, document.section_spans, strict=True))
+    ]
+    token_vectors = reranker.encode_passages(passages) if reranker else None
+    return EncodedDocument(document, tuple(passages), encoder.encode_passages(passages), token_vectors)
+
+
+def fake_index(texts: Mapping[str, str], *, token_vectors: bool = True) -> FakeIndex:
+    """An index of documents without title that have this text, one passage each: "a" becomes passage "a#0"."""
+    index = FakeIndex()
+    reranker = FakeReranker() if token_vectors else None
+    documents = [Document(doc_id, "", (Section("", text),)) for doc_id, text in texts.items()]
+    index.upsert([encoded_document(document, FakeEncoder(), reranker) for document in documents])
+    return index
+
+
+def matches(metadata: Mapping[str, object], where: Filter) -> bool:
+    """Whether a passage with this metadata passes the filter."""
+    found = re.search(r"\d{4}", str(metadata.get("year")))
+    year = int(found[0]) if found else None
+    return (
+        (where.include_retracted or not is_retracted(metadata))
+        and (where.year_from is None or (year is not None and year >= where.year_from))
+        and (where.year_to is None or (year is not None and year <= where.year_to))
+        and _any_of(metadata.get("publication_types"), where.publication_types)
+        and _any_of(metadata.get("language"), where.languages)
+        and _any_of(metadata.get("mesh"), where.mesh)
+        and _any_of(metadata.get("journal"), where.journals)
+    )
+
+
+def _any_of(given: object, wanted: Sequence[str]) -> bool:
+    """Whether one of the given values is wanted, whatever its case and the space around it."""
+    values = given if isinstance(given, (list, tuple)) else [given]
+    texts = {str(value).strip().casefold() for value in values if value is not None} - {""}
+    return not wanted or not texts.isdisjoint(value.strip().casefold() for value in wanted)
+
+
+def _head(passage: Passage) -> str:
+    return f"{passage.title} {passage.heading}".strip()
+
+
+def _is_whole(encoded: EncodedDocument) -> bool:
+    """Whether the passages, with the space between them, are the document's text."""
+    text, passages = encoded.document.text, encoded.passages
+    ends = [0, *(passage.end for passage in passages)]
+    between = [text[end:start] for end, start in zip(ends, [*(one.start for one in passages), len(text)], strict=True)]
+    return not "".join(between).strip() and all(one.text == text[one.start : one.end] for one in passages)
+
+
+def _rows(encoded: EncodedDocument) -> list[StoredPassage]:
+    stored = encoded.token_vectors
+    if stored is None:
+        return [StoredPassage(passage, None) for passage in encoded.passages]
+    parts = divide(stored, [1] * len(stored))
+    return [StoredPassage(passage, part) for passage, part in zip(encoded.passages, parts, strict=True)]
