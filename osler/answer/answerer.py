@@ -1,0 +1,106 @@
+"""The answering stage: search, perhaps abstain, ask the language model, check what it says. Knows the seams only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from osler.answer.abstain import abstention, confidence
+from osler.answer.budget import estimate_tokens
+from osler.answer.citations import parse_reply
+from osler.answer.compose import compose, quote_best
+from osler.answer.prompt import build_prompt
+from osler.answer.support import SupportCheck
+from osler.config import AnswerSettings
+from osler.protocols import CountTokens, Generator, Reranker
+from osler.records import NOT_RETRACTED, Answer, Filter, RankedPassage, Ranking, is_retracted
+
+
+class Search(Protocol):
+    """What finds the passages: `Searcher.search`."""
+
+    def __call__(self, query: str, *, k: int | None = None, where: Filter = NOT_RETRACTED) -> Ranking:
+        """The k passages that fit the query best."""
+        ...
+
+
+class Answerer:
+    """Answers questions from the passages that a search finds. It keeps nothing between questions.
+
+    `reranked` says whether the scores of the search are MaxSim; where they are not, the confidence is computed here.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        generator: Generator,
+        reranker: Reranker,
+        settings: AnswerSettings | None = None,
+        *,
+        count_tokens: CountTokens = estimate_tokens,
+        reranked: bool = True,
+    ) -> None:
+        self.search = search
+        self.generator = generator
+        self.reranker = reranker
+        self.settings = settings or AnswerSettings()
+        self.count_tokens = count_tokens
+        self.reranked = reranked
+
+    def answer(self, question: str, *, k: int | None = None, where: Filter = NOT_RETRACTED) -> Answer:
+        """The answer to the question, each sentence checked against the passages that it cites.
+
+        It abstains where no passage is found or none is good enough. GeneratorError when the language model cannot be
+        reached; to show the passages all the same, call `search` and `answer_from` yourself.
+        """
+        return self.answer_from(self.search(question, k=k, where=where))
+
+    def answer_from(self, ranking: Ranking) -> Answer:
+        """The answer to the query of this ranking from its passages; errors as in `answer`."""
+        warnings = _retractions(ranking.ranked)
+        if not ranking.ranked:
+            return _abstained(ranking, abstention([]), warnings)
+        check = SupportCheck(ranking.query, ranking.ranked, self.reranker)
+        score = confidence(ranking) if self.reranked else check.confidence()
+        threshold = self.settings.abstain_below or 0.0
+        if score < threshold:
+            text = abstention(ranking.ranked, score=score, threshold=threshold)
+            return _abstained(ranking, text, warnings)
+        return self._generate(ranking, warnings, check)
+
+    def _generate(self, ranking: Ranking, warnings: Sequence[str], check: SupportCheck) -> Answer:
+        prompt = build_prompt(ranking.query, ranking.ranked, self.settings, count_tokens=self.count_tokens)
+        reply = parse_reply(
+            self.generator.complete(prompt.messages, schema=prompt.schema), passages=len(prompt.passages)
+        )
+        if reply.declined:
+            return _abstained(ranking, abstention(ranking.ranked), [*warnings, *reply.warnings])
+        composed = compose(reply.sentences, check) if reply.sentences else quote_best(check)
+        left_out = _left_out(ranking.ranked, prompt.passages)
+        return Answer(
+            question=ranking.query,
+            text=composed.text,
+            abstained=False,
+            citations=composed.citations,
+            warnings=(*warnings, *left_out, *reply.warnings, *composed.warnings),
+            ranking=ranking,
+        )
+
+
+def _abstained(ranking: Ranking, text: str, warnings: Iterable[str]) -> Answer:
+    return Answer(
+        question=ranking.query, text=text, abstained=True, citations=(), warnings=tuple(warnings), ranking=ranking
+    )
+
+
+def _retractions(ranked: Sequence[RankedPassage]) -> list[str]:
+    """A warning for each retracted document among the passages; they are there because the filter asked for them."""
+    doc_ids = dict.fromkeys(one.passage.doc_id for one in ranked if is_retracted(one.passage.metadata))
+    return [f"{doc_id} is retracted: do not rest a claim on it." for doc_id in doc_ids]
+
+
+def _left_out(ranked: Sequence[RankedPassage], given: Sequence[RankedPassage]) -> list[str]:
+    missing = len(ranked) - len(given)
+    if not missing:
+        return []
+    return [f"The prompt had no room for {missing} of {len(ranked)} passages: raise OSLER_ANSWER_PASSAGE_TOKENS."]

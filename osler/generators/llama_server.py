@@ -1,0 +1,74 @@
+"""llama.cpp's server as a process of its own: `python llama_server.py WEIGHTS`.
+
+It finds its key in the environment, tells its address on standard output, and ends when standard input does, so that it
+never outlives the program that started it. A process, because one that shares the interpreter crashes it at exit
+while a reply is being written. Knows xllamacpp; knows nothing of chats, and nothing else of osler.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+KEY = "LLAMA_SERVER_KEY"
+"""The variable that holds the key; a command line would show it to every user of the machine."""
+
+CONTEXT_TOKENS = 8192
+"""What SmolLM2 was trained for; prompt and reply share it."""
+
+MOST_THREADS = 8
+"""For reading the prompt; a model of 135 million parameters gains nothing from more."""
+
+_SILENT = -1  # llama.cpp's verbosity: not even errors, which arrive as replies
+
+
+def serve(weights: str, key: str) -> None:
+    """Serve this file of weights until standard input ends; the first line out is {"url"} or {"error"}, as JSON."""
+    import xllamacpp
+
+    try:
+        server = xllamacpp.Server(server_parameters(xllamacpp, weights, key))
+    except RuntimeError as error:
+        _say({"error": str(error)})
+        return
+    _say({"url": server.listening_address})
+    sys.stdin.buffer.read()
+    os._exit(0)  # closing the server would wait for the reply that is being written
+
+
+def server_parameters(xllamacpp: Any, weights: str, key: str) -> Any:
+    """xllamacpp's parameters of a silent server on a free port of 127.0.0.1 that only the holder of the key can use."""
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = weights
+    parameters.n_ctx = CONTEXT_TOKENS
+    parameters.n_parallel = 1
+    # A token takes too little work to share: more threads gain nothing, and on busy cores they wait for each other.
+    parameters.cpuparams.n_threads = 1
+    parameters.cpuparams_batch.n_threads = _threads()
+    parameters.verbosity = _SILENT
+    parameters.warmup = False
+    # A prompt half read from the cache rounds differently: without it one question has one answer.
+    parameters.cache_prompt = False
+    parameters.cache_ram_mib = 0
+    # Whoever else is on this machine, a page in its browser included, has no business here.
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.api_keys = [key]
+    parameters.ui = False
+    parameters.endpoint_slots = False
+    return parameters
+
+
+def _threads() -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, MOST_THREADS)
+
+
+def _say(message: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], os.environ[KEY])

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from fakes import FakeReranker
+
+from osler.answer.answerer import Answerer
+from osler.config import AnswerSettings, LlmSettings
+from osler.errors import GeneratorError
+from osler.generators import LlamaGenerator
+from osler.protocols import Message
+from osler.records import Answer, EvidenceSpan, Filter, Passage, RankedPassage, Ranking
+
+QUESTION = "What is fluid around the heart?"
+EFFUSION = "Accumulation of fluid within the pericardium. It presses on the heart."
+ASCITES = "Accumulation of fluid in the abdomen."
+
+
+class Says:
+    """A generator that gives one reply to everything; `asked` keeps the messages and schemas."""
+
+    def __init__(self, reply: str) -> None:
+        self.reply = reply
+        self.asked: list[tuple[Sequence[Message], Mapping[str, Any] | None]] = []
+
+    def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> str:
+        self.asked.append((messages, schema))
+        return self.reply
+
+
+class Fails:
+    def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> str:
+        raise GeneratorError("nothing answers there")
+
+
+def ranked(number: int, doc_id: str, text: str, *, title: str = "", **metadata: Any) -> RankedPassage:
+    """A passage that begins at 100 in its document; the evidence is its first sentence."""
+    passage = Passage(f"{doc_id}#0", doc_id, title, text, 100, 100 + len(text), metadata=metadata)
+    first = text.partition(".")[0] + "." if text else ""
+    evidence = EvidenceSpan(100, 100 + len(first), first, 0.5)
+    return RankedPassage(passage, number, 0.5, number, 0.02, evidence)
+
+
+PASSAGES = (
+    ranked(1, "HP:1", EFFUSION, title="Pericardial effusion"),
+    ranked(2, "HP:2", ASCITES, title="Ascites"),
+)
+
+
+def answer_to(reply: str, *passages: RankedPassage, abstain_below: float = 0.0) -> Answer:
+    answerer = Answerer(_no_search, Says(reply), FakeReranker(), AnswerSettings(abstain_below=abstain_below))
+    return answerer.answer_from(Ranking(QUESTION, passages or PASSAGES))
+
+
+def _no_search(query: str, *, k: int | None = None, where: Filter | None = None) -> Ranking:
+    raise AssertionError("not asked to search")
+
+
+def sentences(*pairs: tuple[str, list[int]]) -> str:
+    return json.dumps({"sentences": [{"text": text, "citations": numbers} for text, numbers in pairs]})
+
+
+def test_a_supported_answer_has_markers_citations_and_no_warning() -> None:
+    answer = answer_to(sentences(("Pericardial effusion is an accumulation of fluid.", [1])))
+    assert answer.text == "Pericardial effusion is an accumulation of fluid [1]."
+    assert (answer.abstained, answer.warnings, answer.question) == (False, (), QUESTION)
+    (citation,) = answer.citations
+    assert (citation.marker, citation.passage_id, citation.doc_id, citation.supported) == (
+        "[1]",
+        "HP:1#0",
+        "HP:1",
+        True,
+    )
+
+
+def test_the_evidence_of_a_citation_is_the_text_at_its_offsets() -> None:
+    (citation,) = answer_to(sentences(("Effusion presses on the heart.", [1]))).citations
+    assert citation.evidence.text == "It presses on the heart."
+    assert EFFUSION[citation.evidence.start - 100 : citation.evidence.end - 100] == citation.evidence.text
+
+
+def test_an_unsupported_sentence_is_replaced_by_a_labelled_quotation() -> None:
+    answer = answer_to(sentences(("Vikings treated ascites with mead.", [2, 1])))
+    assert answer.text == "Quoted from HP:1: “Accumulation of fluid within the pericardium.” [1]"
+    assert answer.warnings == (
+        "Not supported by what it cites, so replaced by a quotation: “Vikings treated ascites with mead.”.",
+    )
+    assert answer.citations[0].evidence == PASSAGES[0].evidence
+    assert answer.citations[0].supported
+
+
+def test_free_text_with_markers_is_checked_alike() -> None:
+    answer = answer_to("Effusion presses on the heart.[1] Vikings drank mead [9].")
+    assert answer.text == "Effusion presses on the heart [1]. Vikings drank mead."
+    assert answer.warnings[0] == "The model cited [9], which it was not given."
+
+
+@pytest.mark.parametrize("reply", ["", "{", '{"sentences": [{"text": "Flu'])
+def test_a_reply_of_no_use_leaves_a_quotation_of_the_best_passage(reply: str) -> None:
+    answer = answer_to(reply)
+    assert answer.text.startswith("Quoted from HP:1: “Accumulation")
+    assert "no usable answer" in " ".join(answer.warnings)
+
+
+def test_a_model_that_declines_abstains() -> None:
+    answer = answer_to('{"sentences": []}')
+    assert answer.abstained
+    assert answer.text.startswith("The language model found no answer in the passages.")
+    assert "Pericardial effusion (HP:1)" in answer.text
+
+
+def test_under_the_threshold_it_abstains_and_the_model_is_not_asked() -> None:
+    generator = Says(sentences(("Effusion presses on the heart.", [1])))
+    answerer = Answerer(_no_search, generator, FakeReranker(), AnswerSettings(abstain_below=0.51))
+    answer = answerer.answer_from(Ranking(QUESTION, PASSAGES))
+    assert answer.abstained
+    assert answer.citations == ()
+    assert "confidence 0.50, needed 0.51" in answer.text
+    assert generator.asked == []
+
+
+def test_at_the_threshold_it_answers() -> None:
+    reply = sentences(("Effusion presses on the heart.", [1]))
+    assert not answer_to(reply, abstain_below=0.5).abstained
+
+
+def test_without_passages_it_abstains() -> None:
+    answerer = Answerer(_no_search, Fails(), FakeReranker())
+    assert answerer.answer_from(Ranking(QUESTION, ())).abstained
+
+
+PLAIN = RankedPassage(Passage("a#0", "a", "", "The lung. The heart has fluid.", 0, 30), 1, 0.9, 1, 0.9)
+
+
+def test_without_reranking_the_confidence_is_computed() -> None:
+    answerer = Answerer(_no_search, Fails(), FakeReranker(), AnswerSettings(abstain_below=0.85), reranked=False)
+    assert "confidence 0.80, needed 0.85" in answerer.answer_from(Ranking("cardiac", (PLAIN,))).text
+
+
+def test_after_reranking_the_score_is_the_confidence_though_stage_1_gave_the_same() -> None:
+    answerer = Answerer(_no_search, Says(""), FakeReranker(), AnswerSettings(abstain_below=0.85))
+    assert not answerer.answer_from(Ranking("cardiac", (PLAIN,))).abstained
+
+
+def test_a_search_without_a_reranker_has_evidence_all_the_same() -> None:
+    answerer = Answerer(_no_search, Says(""), FakeReranker(), reranked=False)
+    assert answerer.answer_from(Ranking("fluid heart", (PLAIN,))).text == "Quoted from a: “The heart has fluid.” [1]"
+
+
+def test_a_retracted_passage_produces_a_warning() -> None:
+    answer = answer_to(
+        sentences(("Effusion presses on the heart.", [1])), ranked(1, "PMID:1", EFFUSION, retracted=True)
+    )
+    assert answer.warnings[0] == "PMID:1 is retracted: do not rest a claim on it."
+
+
+def test_passages_without_room_in_the_prompt_are_reported() -> None:
+    long = tuple(ranked(number, f"PMID:{number}", "Fluid in the heart " * 20 + ".") for number in (1, 2))
+    answerer = Answerer(_no_search, Says(""), FakeReranker(), AnswerSettings(passage_tokens=120))
+    answer = answerer.answer_from(Ranking(QUESTION, long))
+    assert answer.warnings[0] == "The prompt had no room for 1 of 2 passages: raise OSLER_ANSWER_PASSAGE_TOKENS."
+
+
+def test_answer_searches_with_what_it_is_given() -> None:
+    asked: list[Any] = []
+
+    def search(query: str, *, k: int | None = None, where: Filter | None = None) -> Ranking:
+        asked.append((query, k, where))
+        return Ranking(query, PASSAGES)
+
+    where = Filter(year_from=2010)
+    Answerer(search, Says(""), FakeReranker()).answer(QUESTION, k=3, where=where)
+    assert asked == [(QUESTION, 3, where)]
+
+
+def test_a_generator_that_fails_raises_so_that_the_ranking_can_be_shown_instead() -> None:
+    answerer = Answerer(_no_search, Fails(), FakeReranker())
+    with pytest.raises(GeneratorError, match="nothing answers there"):
+        answerer.answer_from(Ranking(QUESTION, PASSAGES))
+
+
+def test_the_tokens_of_the_prompt_are_counted_by_the_counter_given() -> None:
+    counted: list[str] = []
+
+    def count_tokens(texts: Sequence[str]) -> list[int]:
+        counted.extend(texts)
+        return [1] * len(texts)
+
+    Answerer(_no_search, Says(""), FakeReranker(), count_tokens=count_tokens).answer_from(Ranking(QUESTION, PASSAGES))
+    assert ASCITES in counted
+
+
+@pytest.mark.slow
+def test_the_embedded_model_answers_from_two_passages() -> None:
+    answerer = Answerer(_no_search, LlamaGenerator(LlmSettings()), FakeReranker())
+    answer = answerer.answer_from(Ranking(QUESTION, PASSAGES))
+    assert not answer.abstained
+    assert answer.citations
+    assert {citation.passage_id for citation in answer.citations} <= {"HP:1#0", "HP:2#0"}
+    assert not [warning for warning in answer.warnings if "cut off" in warning or "no usable" in warning]
