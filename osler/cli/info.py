@@ -1,0 +1,41 @@
+"""`osler info`: what built an index and what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from osler.cli import options
+
+
+def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = False) -> None:
+    """Show an index's manifest, counts and sizes.
+
+    osler info --index pubmed
+    """
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from osler.cli.printing import OUT, print_json
+    from osler.index import open_index
+
+    opened = open_index(index)
+    manifest, counts = opened.manifest, opened.statistics()
+    if json:
+        values = {**asdict(counts), "changed": counts.changed.isoformat(), "bytes": dict(counts.bytes)}
+        print_json({"manifest": manifest.model_dump(mode="json"), **values})
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_row("documents", f"{counts.documents:,}")
+    table.add_row(
+        "passages", f"{counts.passages:,}" + (f" ({counts.unindexed:,} unindexed)" if counts.unindexed else "")
+    )
+    table.add_row("split", f"at most {manifest.split.max_tokens} tokens a passage")
+    table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions")
+    table.add_row("reranker", f"{manifest.reranker.name}, {manifest.reranker.dim} dimensions")
+    stored = f"{decimal(round(counts.token_vector_bytes_per_passage))} a passage before compression"
+    table.add_row("token vectors", stored if manifest.token_vectors else "made at query time")
+    for part, size in counts.bytes.items():
+        table.add_row(part.replace("_", " "), decimal(size))
+    table.add_row("changed", f"{counts.changed:%Y-%m-%d %H:%M} UTC, {counts.versions} versions")
+    table.add_row("built by", f"osler {manifest.osler}, {manifest.created:%Y-%m-%d %H:%M} UTC")
+    OUT.print(table)

@@ -1,0 +1,61 @@
+"""The flags that several commands share, and how they become settings. Knows Typer, loads no stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from osler.config import Settings
+
+Index = Annotated[
+    str, typer.Option("--index", metavar="DIR", envvar="OSLER_INDEX", help="The index: a folder or object-store URL.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, for programs.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings, a table a stage.")
+]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Bi-encoder: short name, hub name or folder.", show_default="the index's, or minilm"
+    ),
+]
+Reranker = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="ColBERT: short name, hub name or folder.", show_default="the index's, or minilm"
+    ),
+]
+Device = Annotated[Literal["cpu", "cuda"] | None, typer.Option(help="Where the models run.", show_default="cpu")]
+K = Annotated[int | None, typer.Option("-k", metavar="N", help="Passages that come back.", show_default="5")]
+NumCandidates = Annotated[
+    int | None, typer.Option(metavar="N", help="Passages that stage 1 hands to the re-ranker.", show_default="100")
+]
+Candidates = Annotated[
+    Literal["hybrid", "dense", "lexical"] | None,
+    typer.Option(help="Where candidates come from.", show_default="hybrid"),
+]
+Rerank = Annotated[
+    bool | None,
+    typer.Option("--rerank/--no-rerank", help="Re-order the candidates by MaxSim.", show_default="rerank"),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="year>=2010, year<=2020, type=Review, mesh=Humans, language=eng, journal=Lancet, retracted=any; "
+        "repeatable.",
+    ),
+]
+
+DEFAULT_INDEX = "osler-index"
+
+
+def settings_from(file: Path | None, **flags: dict[str, Any]) -> Settings:
+    """The settings of the file and the environment, overruled by the flags that were given."""
+    from osler.config import load_settings
+
+    return load_settings(file, flags=flags)

@@ -1,0 +1,200 @@
+"""How records look on a terminal and as JSON. Knows records and Rich; asks nothing of a stage."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Final
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.text import Text
+
+from osler.records import Answer, Citation, Document, EvidenceSpan, RankedPassage, Ranking, is_retracted
+
+OUT: Final = Console(highlight=False, soft_wrap=False)
+ERR: Final = Console(stderr=True, highlight=False)
+
+_EVIDENCE: Final = "bold yellow"
+_STRONGEST_WORDS: Final = "bold black on yellow"
+_CONTEXT_CHARACTERS: Final = 240
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """One JSON object on a line of standard output."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_notice(text: str) -> None:
+    """A line for the person at the terminal, on standard error."""
+    ERR.print(Text(text), soft_wrap=True)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """A sign of life on standard error for as long as the block runs."""
+    if not ERR.is_terminal:
+        print_notice(f"{text} …")
+        yield
+        return
+    with ERR.status(f"[dim]{text} …[/dim]"):
+        yield
+
+
+def ranked_json(ranked: RankedPassage) -> dict[str, Any]:
+    """A ranked passage as `osler search --json` gives it."""
+    passage = ranked.passage
+    return {
+        "rank": ranked.rank,
+        "passage_id": passage.passage_id,
+        "doc_id": passage.doc_id,
+        "title": passage.title,
+        "text": passage.text,
+        "start": passage.start,
+        "end": passage.end,
+        "score": ranked.score,
+        "candidate_rank": ranked.candidate_rank,
+        "candidate_score": ranked.candidate_score,
+        "evidence": asdict(ranked.evidence) if ranked.evidence else None,
+        "metadata": dict(passage.metadata),
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """An answer as `osler answer --json` gives it."""
+    return {
+        "question": answer.question,
+        "text": answer.text,
+        "abstained": answer.abstained,
+        "citations": [_citation_json(citation) for citation in answer.citations],
+        "warnings": list(answer.warnings),
+        "ranked": [ranked_json(ranked) for ranked in answer.ranking.ranked],
+    }
+
+
+def document_json(document: Document) -> dict[str, Any]:
+    """A document as `osler show --json` gives it; `start` and `end` of its sections count in `text`."""
+    spans = zip(document.sections, document.section_spans, strict=True)
+    return {
+        "doc_id": document.doc_id,
+        "title": document.title,
+        "text": document.text,
+        "sections": [
+            {"heading": section.heading, "start": start, "end": end, "text": section.text}
+            for section, (start, end) in spans
+        ],
+        "identifiers": dict(document.identifiers),
+        "metadata": dict(document.metadata),
+    }
+
+
+def print_ranking(ranking: Ranking) -> None:
+    """The ranked passages, best first, with the sentence that supports each highlighted."""
+    for ranked in ranking.ranked:
+        OUT.print(_heading(ranked))
+        OUT.print(Padding(_excerpt(ranked), (0, 0, 1, 3)))
+    stages = "  ".join(f"{stage} {seconds * 1000:.0f} ms" for stage, seconds in ranking.seconds.items())
+    ERR.print(f"[dim]{len(ranking.ranked)} passages  ·  {stages}[/dim]")
+
+
+def print_answer(answer: Answer) -> None:
+    """The answer, then what stands behind each marker."""
+    style = "yellow" if answer.abstained else "green"
+    OUT.print(
+        Panel(Text(answer.text), title=Text(answer.question, style="bold"), title_align="left", border_style=style)
+    )
+    titles = {ranked.passage.passage_id: ranked.passage.title for ranked in answer.ranking.ranked}
+    for citation in _first_of_each_marker(answer):
+        OUT.print(_citation(citation, titles.get(citation.passage_id, "")))
+    for warning in answer.warnings:
+        print_notice(f"note: {warning}")
+
+
+def print_document(document: Document) -> None:
+    """The document with its headings, as a person reads it."""
+    OUT.print(Text.assemble((document.doc_id, "cyan"), "  ", (document.title, "bold")))
+    for section in document.sections:
+        OUT.print("")
+        if section.heading:
+            OUT.print(Text(section.heading, style="dim"))
+        OUT.print(Text(section.text))
+    rows = {**document.identifiers, **document.metadata}
+    OUT.print("")
+    for name, value in rows.items():
+        OUT.print(Text.assemble((f"{name}: ", "dim"), _value(value)))
+
+
+def _heading(ranked: RankedPassage) -> Text:
+    passage = ranked.passage
+    facts = [passage.metadata.get("journal"), passage.metadata.get("year")]
+    about = " · ".join(str(fact) for fact in facts if fact)
+    scores = f"score {ranked.score:.3f}, candidate {ranked.candidate_rank}"
+    title = passage.title or passage.text[:80]
+    line = Text.assemble((f"{ranked.rank}. ", "bold"), (title, "bold"), "  ", (passage.passage_id, "cyan"))
+    if about:
+        line.append(f"  {about}", style="dim")
+    if is_retracted(passage.metadata):
+        line.append("  RETRACTED", style="bold red")
+    return line.append(f"  ({scores})", style="dim")
+
+
+def _excerpt(ranked: RankedPassage) -> Text:
+    """The evidence sentence with some of the passage around it."""
+    passage, evidence = ranked.passage, ranked.evidence
+    if evidence is None or not evidence.text:
+        return Text(_cut(passage.text, _CONTEXT_CHARACTERS * 2))
+    start, end = evidence.start - passage.start, evidence.end - passage.start
+    first = max(0, start - _CONTEXT_CHARACTERS)
+    last = min(len(passage.text), end + _CONTEXT_CHARACTERS)
+    first = passage.text.find(" ", first, start) + 1 if first else 0
+    before = ("… " if first else "") + passage.text[first:start]
+    after = passage.text[end:last] if last == len(passage.text) else passage.text[end:last].rpartition(" ")[0] + " …"
+    return Text.assemble((before, "dim"), highlighted(evidence), (after, "dim"))
+
+
+def highlighted(evidence: EvidenceSpan) -> Text:
+    """The evidence with the words that the query's tokens matched best standing out."""
+    text = Text(evidence.text, style=_EVIDENCE)
+    heaviest = max((weight for _, _, weight in evidence.words), default=0.0)
+    for start, end, weight in evidence.words:
+        if weight >= heaviest / 2:
+            text.stylize(_STRONGEST_WORDS, start - evidence.start, end - evidence.start)
+    return text
+
+
+def _citation(citation: Citation, title: str) -> Group:
+    head = Text.assemble((citation.marker, "bold green"), " ", (citation.doc_id, "cyan"), "  ", (title, "bold"))
+    if not citation.supported:
+        head.append("  (does not support it)", style="red")
+    return Group(Padding(head, (0, 0, 0, 2)), Padding(highlighted(citation.evidence), (0, 0, 0, 6)))
+
+
+def _first_of_each_marker(answer: Answer) -> list[Citation]:
+    seen: dict[str, Citation] = {}
+    for citation in answer.citations:
+        seen.setdefault(citation.marker, citation)
+    return list(seen.values())
+
+
+def _citation_json(citation: Citation) -> dict[str, Any]:
+    return {
+        "marker": citation.marker,
+        "passage_id": citation.passage_id,
+        "doc_id": citation.doc_id,
+        "start": citation.evidence.start,
+        "end": citation.evidence.end,
+        "text": citation.evidence.text,
+        "supported": citation.supported,
+    }
+
+
+def _value(value: Any) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else str(value)
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else text[:size].rsplit(" ", 1)[0] + " …"

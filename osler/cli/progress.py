@@ -1,0 +1,107 @@
+"""How far an indexing run has come: a bar on a terminal, a line every ten seconds elsewhere. Knows reports only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from osler.cli.printing import ERR, print_notice
+
+if TYPE_CHECKING:
+    from osler.indexing import IndexingReport
+
+_SECONDS_BETWEEN_LINES: Final = 10.0
+
+
+class IndexingProgress:
+    """Turns bytes read and reports into a phrase: passages so far, their speed, the time left.
+
+    The time left goes by the share of the bytes; `total_bytes` is None where nobody knows it (standard input).
+    """
+
+    def __init__(self, total_bytes: int | None) -> None:
+        self.total_bytes = total_bytes
+        self.bytes_read = 0
+        self.share = 0.0
+        self.phrase = "preparing the models (longer the first time)"
+        self._begun: tuple[float, int] | None = None
+
+    def read(self, size: int) -> None:
+        """Count bytes that were read from the sources."""
+        self.bytes_read += size
+
+    def report(self, report: IndexingReport) -> None:
+        """Take up what the run has done so far."""
+        now = time.monotonic()
+        self._begun = self._begun or (now, report.passages)
+        self.share = self._share(report)
+        if report.passages == 0:
+            self.phrase = f"reading · {report.unchanged:,} documents unchanged"
+            return
+        seconds, passages = now - self._begun[0], report.passages - self._begun[1]
+        speed = f" · {passages / seconds:,.0f} a second" if seconds > 1 else ""
+        self.phrase = f"{report.passages:,} passages{speed}{self._left(seconds)}"
+
+    def _share(self, report: IndexingReport) -> float:
+        """The share of the sources' bytes whose passages are encoded."""
+        if not self.total_bytes:
+            return 0.0
+        encoded = report.passages / max(1, report.passages + report.waiting)
+        return min(1.0, self.bytes_read / self.total_bytes) * encoded
+
+    def _left(self, seconds: float) -> str:
+        if self.share >= 1:
+            return " · building the search indexes"
+        if self.share == 0 or seconds < 1:
+            return ""
+        return f" · {timedelta(seconds=round(seconds * (1 - self.share) / self.share))} left"
+
+
+@contextmanager
+def indexing_progress(total_bytes: int | None) -> Iterator[IndexingProgress]:
+    """Progress that is shown on standard error as long as the block runs."""
+    shown = _Bar(total_bytes) if ERR.is_terminal else _Lines(total_bytes)
+    with shown.visible():
+        yield shown
+
+
+class _Bar(IndexingProgress):
+    """A bar that is drawn over itself."""
+
+    def __init__(self, total_bytes: int | None) -> None:
+        super().__init__(total_bytes)
+        columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
+        self._progress = Progress(*columns, console=ERR, transient=True)
+        self._task = self._progress.add_task(self.phrase, total=None)
+
+    @contextmanager
+    def visible(self) -> Iterator[None]:
+        with self._progress:
+            yield
+
+    def report(self, report: IndexingReport) -> None:
+        super().report(report)
+        self._progress.update(
+            self._task, description=self.phrase, completed=self.share, total=1 if self.total_bytes else None
+        )
+
+
+class _Lines(IndexingProgress):
+    """Lines one below the other, for logs."""
+
+    @contextmanager
+    def visible(self) -> Iterator[None]:
+        print_notice(self.phrase)
+        self._last = time.monotonic()
+        yield
+
+    def report(self, report: IndexingReport) -> None:
+        super().report(report)
+        if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            print_notice(self.phrase)
+            self._last = time.monotonic()

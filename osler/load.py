@@ -1,0 +1,182 @@
+"""From settings to working objects: the one place where names become models, an index, a searcher, an answerer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from osler.answer.answerer import Answerer
+from osler.config import AnswerSettings, LlmSettings, ModelSettings, Settings, SplitSettings
+from osler.corpus import read_documents
+from osler.corpus.split import split
+from osler.errors import CorpusError, StoreError, UsageError
+from osler.generators.llama import LlamaGenerator
+from osler.generators.openai import OpenAIGenerator
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
+from osler.indexing import IndexingReport, index_documents
+from osler.models import ModelPair, load_models
+from osler.models.catalog import CATALOG
+from osler.protocols import Generator
+from osler.records import Document, Passage, TokenVectors, Vectors
+from osler.search.searcher import Searcher
+
+DEFAULT_MODEL: Final = "minilm"
+DEFAULTS: Final = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is to be indexed: files, folders, `-` for standard input or `hpo`, and how it is read.
+
+    strict stops at the first damaged record; on_read is told of bytes as they are read.
+    """
+
+    names: Sequence[str | Path]
+    format: str = "auto"
+    strict: bool = False
+    on_read: Callable[[int], None] | None = None
+
+
+def build_index(
+    source: Source | Sequence[str | Path],
+    folder: str | Path,
+    settings: Settings = DEFAULTS,
+    *,
+    on_progress: Callable[[IndexingReport], None] | None = None,
+) -> IndexingReport:
+    """The report of a run that adds this source to the index in the folder, which is made where there is none.
+
+    Documents that the index holds unchanged are not encoded again, so the same call finishes an interrupted run.
+
+    >>> from pathlib import Path
+    >>> line = '{"_id": "1", "title": "Pericardial effusion", "text": "Fluid around the heart."}'
+    >>> size = Path("corpus.jsonl").write_text(line)
+    >>> build_index(["corpus.jsonl"], "heart-index").passages
+    1
+    >>> load_searcher("heart-index").search("water near the heart").ranked[0].evidence.text
+    'Fluid around the heart.'
+    """
+    given = source if isinstance(source, Source) else Source(source)
+    entries = iter(read_documents(given.names, format=given.format, strict=given.strict, on_read=given.on_read))
+    first = next(entries, None)
+    if first is None:
+        raise CorpusError(
+            f"{', '.join(map(str, given.names))}: no document in there; name files or folders that hold some."
+        )
+    index, models = _open_or_create(folder, settings)
+    report = index_documents(
+        chain([first], entries),
+        index,
+        split=_splitter(models, index.manifest.split),
+        encode=_passage_encoder(models, token_vectors=index.manifest.token_vectors),
+        commit_passages=settings.index.commit_passages,
+        on_progress=on_progress,
+    )
+    index.optimise()
+    return report
+
+
+def load_searcher(folder: str | Path, settings: Settings = DEFAULTS) -> Searcher:
+    """A searcher over the index in this folder, with the models that built it.
+
+    StoreError where there is no index, or where the models in the settings are not those that built it.
+    """
+    return _searcher_and_models(folder, settings)[0]
+
+
+def load_answerer(folder: str | Path, settings: Settings = DEFAULTS) -> Answerer:
+    """An answerer over the index in this folder, with the language model that the settings name."""
+    searcher, models = _searcher_and_models(folder, settings)
+    return Answerer(
+        searcher.search,
+        load_generator(settings.llm),
+        models.reranker,
+        _with_threshold(settings.answer, models.reranker.name),
+        # The language model's own tokenizer is out of reach; one of the same vocabulary size counts about as many.
+        count_tokens=models.reranker.model.count_tokens,
+        reranked=settings.search.rerank,
+    )
+
+
+def load_generator(settings: LlmSettings) -> Generator:
+    """The language model of these settings: the embedded one, or an endpoint; UsageError where neither is named."""
+    if settings.url != "local" and not settings.url.startswith(("http://", "https://")):
+        raise UsageError(
+            f"{settings.url!r} is no language model: name local, or a URL such as http://localhost:11434/v1."
+        )
+    return LlamaGenerator(settings) if settings.url == "local" else OpenAIGenerator(settings)
+
+
+def _with_threshold(settings: AnswerSettings, reranker: str) -> AnswerSettings:
+    if settings.abstain_below is not None:
+        return settings
+    fitted = CATALOG[reranker].abstain_below if reranker in CATALOG else 0.0
+    return settings.model_copy(update={"abstain_below": fitted})
+
+
+def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Searcher, ModelPair]:
+    index = open_index(folder)
+    models = _models_of(index.manifest, settings.models)
+    return Searcher(index, models.encoder, models.reranker, settings.search), models
+
+
+def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex, ModelPair]:
+    if index_exists(folder):
+        index = open_index(folder)
+        _check_settings(index.manifest, settings)
+        return index, _models_of(index.manifest, settings.models)
+    wanted = settings.models
+    models = _load_models(wanted.encoder or DEFAULT_MODEL, wanted.reranker or DEFAULT_MODEL, wanted)
+    manifest = Manifest(
+        encoder=ModelIdentity(name=models.encoder.name, fingerprint=models.encoder.fingerprint, dim=models.encoder.dim),
+        reranker=ModelIdentity(
+            name=models.reranker.name, fingerprint=models.reranker.fingerprint, dim=models.reranker.dim
+        ),
+        split=settings.split,
+        token_vectors=settings.index.token_vectors,
+    )
+    return create_index(folder, manifest), models
+
+
+def _models_of(manifest: Manifest, settings: ModelSettings) -> ModelPair:
+    encoder, reranker = settings.encoder or manifest.encoder.name, settings.reranker or manifest.reranker.name
+    models = _load_models(encoder, reranker, settings)
+    manifest.check(encoder_fingerprint=models.encoder.fingerprint, reranker_fingerprint=models.reranker.fingerprint)
+    return models
+
+
+def _load_models(encoder: str, reranker: str, settings: ModelSettings) -> ModelPair:
+    return load_models(encoder, reranker, device=settings.device, batch_tokens=settings.batch_tokens)
+
+
+def _check_settings(manifest: Manifest, settings: Settings) -> None:
+    """Refuse settings that were given and cannot hold, because the index was made with others."""
+    made_with = {"split.max_tokens": manifest.split.max_tokens, "index.token_vectors": manifest.token_vectors}
+    for name, made in made_with.items():
+        stage, _, field = name.partition(".")
+        given = getattr(settings, stage)
+        if field in given.model_fields_set and getattr(given, field) != made:
+            raise StoreError(
+                f"The index was made with {name} = {made}, not {getattr(given, field)}: "
+                "leave that setting out, or index the corpus again into a new folder."
+            )
+
+
+def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document], list[Passage]]:
+    if settings.max_tokens > models.max_tokens:
+        raise UsageError(
+            f"split.max_tokens = {settings.max_tokens} is more than the models read ({models.max_tokens}): lower it."
+        )
+    return partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=settings.max_tokens)
+
+
+def _passage_encoder(
+    models: ModelPair, *, token_vectors: bool
+) -> Callable[[Sequence[Passage]], tuple[Vectors, TokenVectors | None]]:
+    if token_vectors:
+        return models.encode_passages
+    return lambda passages: (models.encoder.encode_passages(passages), None)

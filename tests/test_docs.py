@@ -1,0 +1,71 @@
+"""README and docs run as they stand: ```python and ```bash blocks, in order, in a folder of their own a document."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_example_of_the_document_runs(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    names: dict[str, object] = {"__name__": "docs"}
+    for kind, code in BLOCK.findall(document.read_text(encoding="utf-8")):
+        if kind == "python":
+            exec(compile(code, document.name, "exec"), names)
+        else:
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", code], capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_make_target_that_the_readme_names_is_there():
+    named = set(re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert {"demo", "test"} <= named
+    for target in named:
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_every_setting_is_documented():
+    from osler.config import Settings
+
+    text = (ROOT / "docs" / "settings.md").read_text()
+    for stage, field in Settings.model_fields.items():
+        for name in field.annotation.model_fields:
+            assert f"`{stage}.{name}`" in text, f"{stage}.{name} is missing in docs/settings.md"
+
+
+def test_the_defaults_that_the_help_names_are_those_of_the_settings():
+    from osler.cli import options
+    from osler.config import SearchSettings
+
+    named = {"k": options.K, "num_candidates": options.NumCandidates, "candidates": options.Candidates}
+    for name, option in named.items():
+        assert option.__metadata__[0].show_default == str(SearchSettings.model_fields[name].default)
+
+
+def test_every_exported_name_is_documented():
+    import osler
+
+    text = "".join(path.read_text() for path in DOCUMENTS)
+    assert [name for name in osler.__all__ if f"`{name}`" not in text and f"{name}(" not in text] == []
+
+
+def test_every_command_and_its_flags_are_documented():
+    from typer.main import get_command
+
+    from osler.cli import app
+
+    text = "".join(path.read_text() for path in DOCUMENTS)
+    for name, command in get_command(app).commands.items():
+        assert f"osler {name}" in text
+        flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
+        assert [flag for flag in flags if flag not in text and flag != "--help"] == []

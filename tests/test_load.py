@@ -1,0 +1,78 @@
+"""Names become objects: what an index remembers of the models and settings that built it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from osler.config import Settings
+from osler.errors import CorpusError, StoreError, UsageError
+from osler.generators.llama import LlamaGenerator
+from osler.generators.openai import OpenAIGenerator
+from osler.load import Source, build_index, load_generator, load_searcher
+
+
+@pytest.fixture
+def corpus(tmp_path) -> Path:
+    path = tmp_path / "corpus.jsonl"
+    texts = {"1": "Scurvy results from a lack of vitamin C.", "2": "Rickets softens the bones of children."}
+    path.write_text("".join(json.dumps({"_id": name, "text": text}) + "\n" for name, text in texts.items()))
+    return path
+
+
+def test_a_modernbert_and_a_colbert_index_and_search(corpus, tmp_path, backbones):
+    import tiny_models
+
+    reranker = tiny_models.colbert(backbones["modernbert"], tmp_path / "colbert")
+    models = {"encoder": str(backbones["modernbert"]), "reranker": str(reranker)}
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    ranking = load_searcher(tmp_path / "index").search("lack of vitamin C")
+    assert {ranked.passage.doc_id for ranked in ranking.ranked} == {"1", "2"}
+
+
+def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path):
+    build_index([corpus], tmp_path / "index")
+    stored = load_searcher(tmp_path / "index").search("soft bones").ranked
+    fresh = load_searcher(tmp_path / "index", Settings(search={"stored": False})).search("soft bones").ranked
+    assert [one.passage.doc_id for one in stored] == [one.passage.doc_id for one in fresh] == ["2", "1"]
+    assert [one.score for one in stored] == pytest.approx([one.score for one in fresh], abs=1e-3)
+
+
+def test_an_index_without_token_vectors_is_ranked_all_the_same(corpus, tmp_path):
+    build_index([corpus], tmp_path / "index", Settings(index={"token_vectors": False}))
+    best = load_searcher(tmp_path / "index").search("soft bones").ranked[0]
+    assert best.passage.doc_id == "2"
+    assert best.evidence.text == "Rickets softens the bones of children."
+
+
+def test_an_index_is_not_added_to_with_another_split(corpus, tmp_path):
+    build_index([corpus], tmp_path / "index")
+    with pytest.raises(StoreError, match="max_tokens = 384, not 128"):
+        build_index([corpus], tmp_path / "index", Settings(split={"max_tokens": 128}))
+
+
+def test_an_index_is_not_added_to_without_the_token_vectors_it_has(corpus, tmp_path):
+    build_index([corpus], tmp_path / "index")
+    with pytest.raises(StoreError, match="token_vectors = True, not False"):
+        build_index([corpus], tmp_path / "index", Settings(index={"token_vectors": False}))
+
+
+def test_a_generator_that_is_neither_local_nor_a_url_is_refused():
+    with pytest.raises(UsageError, match="'foo' is no language model"):
+        load_generator(Settings(llm={"url": "foo"}).llm)
+
+
+def test_passages_longer_than_the_models_read_are_refused(corpus, tmp_path):
+    with pytest.raises(UsageError, match=r"max_tokens = 2000 is more than the models read \(512\)"):
+        build_index([corpus], tmp_path / "index", Settings(split={"max_tokens": 2000}))
+
+
+def test_a_source_that_is_missing_leaves_no_index_behind(tmp_path):
+    with pytest.raises(CorpusError, match="no such file"):
+        build_index(Source([tmp_path / "none.xml"]), tmp_path / "index")
+    assert not (tmp_path / "index").exists()
+
+
+def test_the_generator_is_the_embedded_one_unless_an_endpoint_is_named():
+    assert isinstance(load_generator(Settings().llm), LlamaGenerator)
+    assert isinstance(load_generator(Settings(llm={"url": "http://localhost:1/v1"}).llm), OpenAIGenerator)
