@@ -19,7 +19,9 @@ from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
 from osler.indexing import IndexingReport, index_documents
 from osler.models import ModelPair, load_models
+from osler.models.bi_encoder import BiEncoder
 from osler.models.catalog import CATALOG
+from osler.models.colbert import ColBERT
 from osler.protocols import Generator
 from osler.records import Document, Passage, TokenVectors, Vectors
 from osler.search.searcher import Searcher
@@ -96,7 +98,7 @@ def load_answerer(folder: str | Path, settings: Settings = DEFAULTS) -> Answerer
         load_generator(settings.llm),
         models.reranker,
         _with_threshold(settings.answer, models.reranker.name),
-        # The language model's own tokenizer is out of reach; one of the same vocabulary size counts about as many.
+        # The language model's own tokenizer is out of reach; this one is near enough to keep to a budget.
         count_tokens=models.reranker.model.count_tokens,
         reranked=settings.search.rerank,
     )
@@ -131,15 +133,18 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
         return index, _models_of(index.manifest, settings.models)
     wanted = settings.models
     models = _load_models(wanted.encoder or DEFAULT_MODEL, wanted.reranker or DEFAULT_MODEL, wanted)
+    _check_length(models, settings.split)
     manifest = Manifest(
-        encoder=ModelIdentity(name=models.encoder.name, fingerprint=models.encoder.fingerprint, dim=models.encoder.dim),
-        reranker=ModelIdentity(
-            name=models.reranker.name, fingerprint=models.reranker.fingerprint, dim=models.reranker.dim
-        ),
+        encoder=_identity(models.encoder),
+        reranker=_identity(models.reranker),
         split=settings.split,
         token_vectors=settings.index.token_vectors,
     )
     return create_index(folder, manifest), models
+
+
+def _identity(model: BiEncoder | ColBERT) -> ModelIdentity:
+    return ModelIdentity(name=model.name, fingerprint=model.fingerprint, dim=model.dim)
 
 
 def _models_of(manifest: Manifest, settings: ModelSettings) -> ModelPair:
@@ -166,11 +171,14 @@ def _check_settings(manifest: Manifest, settings: Settings) -> None:
             )
 
 
-def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document], list[Passage]]:
+def _check_length(models: ModelPair, settings: SplitSettings) -> None:
     if settings.max_tokens > models.max_tokens:
         raise UsageError(
             f"split.max_tokens = {settings.max_tokens} is more than the models read ({models.max_tokens}): lower it."
         )
+
+
+def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document], list[Passage]]:
     return partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=settings.max_tokens)
 
 

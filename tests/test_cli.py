@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +112,19 @@ def test_show_of_an_unknown_document_is_one_line_and_exit_code_1(index, capsys):
 def test_a_missing_index_names_the_command_that_makes_one(tmp_path, capsys):
     main_exits(["search", "heart", "--index", str(tmp_path / "none")], code=1)
     assert "osler index SOURCE" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_installed_package(capsys):
+    main_exits(["--version"])
+    assert capsys.readouterr().out == f"osler {metadata.version('osler')}\n"
+
+
+def test_the_next_steps_call_osler_as_it_was_called(tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "osler").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "bin" / "osler"), "demo"])
+    assert f"  {Path('bin', 'osler')} search" in demo._next_steps("demo-index")
 
 
 def test_wrong_usage_is_exit_code_2(index, capsys):

@@ -65,6 +65,7 @@ def test_a_generator_that_is_neither_local_nor_a_url_is_refused():
 def test_passages_longer_than_the_models_read_are_refused(corpus, tmp_path):
     with pytest.raises(UsageError, match=r"max_tokens = 2000 is more than the models read \(512\)"):
         build_index([corpus], tmp_path / "index", Settings(split={"max_tokens": 2000}))
+    assert not (tmp_path / "index").exists()
 
 
 def test_a_source_that_is_missing_leaves_no_index_behind(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tiny_models
+import torch
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 
 from osler.errors import ModelError
@@ -137,6 +138,18 @@ def test_an_unknown_model_is_named_with_the_short_names(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match="'./nowhere' is neither a folder, a short name .*minilm"):
         resolve("./nowhere")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_one_sentence():
+    with pytest.raises(ModelError, match="torch finds no GPU here; use --device cpu"):
+        load_models("minilm", "minilm", device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_on_a_gpu_the_vectors_are_those_of_the_cpu():
+    ours = load_models("minilm", "minilm", device="cuda").encoder.encode_passages(passages(TEXTS))
+    assert cosines(ours, load_models("minilm", "minilm").encoder.encode_passages(passages(TEXTS))).min() > 0.999
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -23,6 +25,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"osler {metadata.version('osler')}")
+        raise typer.Exit
+
+
+@app.callback()
+def flags(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """The flags of the command line as a whole; its help text is the app's."""
+
+
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("answer")(answer.answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -54,8 +56,9 @@ def _next_steps(index: str) -> str:
 
 
 def _command() -> str:
-    """How this program was called, so that the next steps can be pasted."""
+    """How this program can be called from here, so that the next steps can be pasted."""
     called = Path(sys.argv[0])
-    return (
-        str(called.relative_to(Path.cwd())) if called.is_absolute() and called.is_relative_to(Path.cwd()) else "osler"
-    )
+    on_path = shutil.which("osler")
+    if called.name != "osler" or (on_path and Path(on_path).samefile(called)):
+        return "osler"
+    return os.path.relpath(called)

@@ -105,6 +105,8 @@ def pair_graph(source: ModelSource, device: str) -> Graph:
 
 def torch_run(graph: Graph, device: str) -> Run:
     """The function that runs the graph in torch on this device, in bfloat16 where that is not the CPU."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("models.device = 'cuda' is not possible: torch finds no GPU here; use --device cpu.")
     module = graph.module.to(device).eval()
     half = torch.autocast(device, dtype=torch.bfloat16, enabled=device != "cpu")
 
