@@ -13,8 +13,8 @@ from osler.cli import options
 _QUESTIONS: Final = (
     "What is fluid around the heart called?",
     "What is double vision called?",
-    "What are webbed fingers called?",
     "What is an inability to smell called?",
+    "Which disease causes brittle bones and blue sclerae?",
     "When does the next train to Paris leave?",
 )
 DEMO_INDEX: Final = "demo-index"
@@ -39,7 +39,7 @@ def demo(index: options.Index = DEMO_INDEX) -> None:
         with working(f"answering: {question}"):
             answer = answerer.answer(question)
         print_answer(answer)
-    OUT.print("\n" + _next_steps(index))
+    OUT.print("\n" + _next_steps(index), soft_wrap=True)
 
 
 def _next_steps(index: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from osler.indexing import IndexingReport
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
+_SECONDS_BEFORE_AN_ESTIMATE: Final = 20.0  # the longest passages of a commit come first
 
 
 class IndexingProgress:
@@ -57,7 +58,7 @@ class IndexingProgress:
     def _left(self, seconds: float) -> str:
         if self.share >= 1:
             return " · building the search indexes"
-        if self.share == 0 or seconds < 1:
+        if self.share == 0 or seconds < _SECONDS_BEFORE_AN_ESTIMATE:
             return ""
         return f" · {timedelta(seconds=round(seconds * (1 - self.share) / self.share))} left"
 
