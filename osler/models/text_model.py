@@ -36,6 +36,8 @@ class TextModelSpec:
 
     `skip`: token ids of passages that get no vector (ColBERT's punctuation list). `max_tokens`: what the positions
     of the backbone allow, special tokens included; a passage is cut to it, so splitting must stay under it.
+    `projection`: [h, d] of the learned projection of token vectors, None where they are the backbone's own.
+    `unit_length`: whether the one vector of a text is normalised; the vectors of tokens always are.
     """
 
     query_prompt: str
@@ -46,6 +48,8 @@ class TextModelSpec:
     token_dim: int
     skip: tuple[int, ...] = ()
     expansion: Expansion | None = None
+    projection: tuple[int, int] | None = None
+    unit_length: bool = True
 
     def prompt(self, role: Role) -> str:
         """What stands before each text of this role."""
@@ -55,7 +59,8 @@ class TextModelSpec:
     def from_json(cls, values: Mapping[str, Any]) -> TextModelSpec:
         """The spec that `dataclasses.asdict` took apart."""
         expansion = Expansion(**values["expansion"]) if values["expansion"] else None
-        return cls(**{**values, "skip": tuple(values["skip"]), "expansion": expansion})
+        projection = tuple(values["projection"]) if values["projection"] else None
+        return cls(**{**values, "skip": tuple(values["skip"]), "expansion": expansion, "projection": projection})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,15 @@ class TextModel:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, special tokens left out."""
         return [len(encoding) for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def token_ids(self, words: Sequence[str]) -> list[int]:
+        """The ids of those words that are one token each."""
+        ids = [self._tokenizer.token_to_id(word) for word in words]
+        return [number for number in ids if number is not None]
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """The tokens of these ids."""
+        return [str(self._tokenizer.id_to_token(number)) for number in ids]
 
     def tokenize(self, texts: Sequence[str], role: Role) -> list[Encoding]:
         """The tokens of prompt and text, special tokens included, cut to what the positions allow."""
