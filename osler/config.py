@@ -50,7 +50,12 @@ class SearchSettings(_Stage):
     candidates: Literal["hybrid", "dense", "lexical"] = Field(default="hybrid", description="Source of candidates.")
     rerank: bool = Field(default=True, description="Re-order the candidates by MaxSim.")
     stored: bool = Field(default=True, description="Score stored token vectors; off: encode candidates when asked.")
+    fusion: Literal["linear", "rank"] = Field(default="linear", description="How hybrid joins its two lists.")
+    lexical_weight: float = Field(default=0.2, ge=0, description="Weight of BM25 beside the cosine in linear fusion.")
     fusion_constant: int = Field(default=60, ge=1, description="Constant of reciprocal rank fusion.")
+    stage1_weight: float | None = Field(
+        default=None, ge=0, le=1, description="Share of stage 1 in the final score; empty: the re-ranker's own."
+    )
 
 
 class AnswerSettings(_Stage):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from osler.answer.answerer import Answerer
-from osler.config import AnswerSettings, LlmSettings, ModelSettings, Settings, SplitSettings
+from osler.config import AnswerSettings, LlmSettings, ModelSettings, SearchSettings, Settings, SplitSettings
 from osler.corpus import read_documents
 from osler.corpus.split import split
 from osler.errors import CorpusError, StoreError, UsageError
@@ -20,7 +20,8 @@ from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index
 from osler.indexing import IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
-from osler.models.catalog import CATALOG
+from osler.models.catalog import CATALOG, CatalogRow
+from osler.models.check import RerankerFacts
 from osler.models.colbert import ColBERT
 from osler.protocols import Generator
 from osler.records import Document, Passage, TokenVectors, Vectors
@@ -97,7 +98,7 @@ def load_answerer(folder: str | Path, settings: Settings = DEFAULTS) -> Answerer
         searcher.search,
         load_generator(settings.llm),
         models.reranker,
-        _with_threshold(settings.answer, models.reranker.name),
+        _with_threshold(settings.answer, models.reranker),
         # The language model's own tokenizer is out of reach; this one is near enough to keep to a budget.
         count_tokens=models.reranker.model.count_tokens,
         reranked=settings.search.rerank,
@@ -113,17 +114,30 @@ def load_generator(settings: LlmSettings) -> Generator:
     return LlamaGenerator(settings) if settings.url == "local" else OpenAIGenerator(settings)
 
 
-def _with_threshold(settings: AnswerSettings, reranker: str) -> AnswerSettings:
+def _with_threshold(settings: AnswerSettings, reranker: ColBERT) -> AnswerSettings:
+    """The settings with the threshold fitted for this re-ranker, where they name none."""
     if settings.abstain_below is not None:
         return settings
-    fitted = CATALOG[reranker].abstain_below if reranker in CATALOG else 0.0
-    return settings.model_copy(update={"abstain_below": fitted})
+    return settings.model_copy(update={"abstain_below": _fitted(reranker).abstain_below})
+
+
+def _with_stage1_weight(settings: SearchSettings, reranker: ColBERT) -> SearchSettings:
+    """The settings with the weight of stage 1 chosen for this re-ranker, where they name none."""
+    if settings.stage1_weight is not None:
+        return settings
+    return settings.model_copy(update={"stage1_weight": _fitted(reranker).stage1_weight})
+
+
+def _fitted(reranker: ColBERT) -> RerankerFacts | CatalogRow:
+    """What training found for this re-ranker, else what the catalog knows of its name; all zero where neither does."""
+    return reranker.facts or CATALOG.get(reranker.name, CatalogRow())
 
 
 def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Searcher, ModelPair]:
     index = open_index(folder)
     models = _models_of(index.manifest, settings.models)
-    return Searcher(index, models.encoder, models.reranker, settings.search), models
+    search = _with_stage1_weight(settings.search, models.reranker)
+    return Searcher(index, models.encoder, models.reranker, search), models
 
 
 def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex, ModelPair]:

@@ -93,6 +93,10 @@ class PassageIndex(Protocol):
         """The passages in the order asked for, with their token vectors where wanted and stored."""
         ...
 
+    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
+        """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
+        ...
+
     def document(self, doc_id: str) -> Document | None:
         """The whole document, its text to the character as it was indexed, or None."""
         ...

@@ -234,7 +234,10 @@ class EvidenceSpan:
 
 @dataclass(frozen=True, slots=True)
 class RankedPassage:
-    """A passage with the rank and score of both stages; `rank` and `candidate_rank` count from 1."""
+    """A passage with the rank and score of both stages; `rank` and `candidate_rank` count from 1.
+
+    `score` is the one that decided the rank; `maxsim` is None where nothing was re-ranked.
+    """
 
     passage: Passage
     rank: int
@@ -242,6 +245,7 @@ class RankedPassage:
     candidate_rank: int
     candidate_score: float
     evidence: EvidenceSpan | None = None
+    maxsim: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

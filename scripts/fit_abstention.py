@@ -9,7 +9,7 @@ import random
 import sys
 
 from osler import Document, load_searcher
-from osler.answer.abstain import fit_threshold
+from osler.answer.abstain import confidence, fit_threshold
 from osler.corpus import read_documents
 from osler.late_interaction.maxsim import maxsim
 from osler.records import Passage
@@ -70,7 +70,7 @@ def main() -> None:
     ]
     vectors = reranker.encode_queries(questions)
     answerable = [float(maxsim(query, passages)[number]) for number, query in enumerate(vectors)]
-    unanswerable = [searcher.search(question).ranked[0].score for question in UNANSWERABLE]
+    unanswerable = [confidence(searcher.search(question)) for question in UNANSWERABLE]
     fit = fit_threshold(answerable, unanswerable)
     print(
         f"{fit.threshold:.3f}: answers {fit.answered:.1%} of the answerable, declines {fit.declined:.1%} of the others"

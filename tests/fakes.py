@@ -87,11 +87,13 @@ class FakeReranker:
 class FakeIndex:
     """A `PassageIndex` in memory that looks at every passage; `asked` lists the k of each search.
 
-    `reads` lists the (number of passages, with token vectors or not) of each read.
+    `reads` lists the (number of passages, with token vectors or not) of each read, `vector_reads` the number of
+    passages whose vectors were read.
     """
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.vector_reads: list[int] = []
         self.reads: list[tuple[int, bool]] = []
         self._documents: dict[str, EncodedDocument] = {}
 
@@ -142,6 +144,15 @@ class FakeIndex:
         rows = {row.passage.passage_id: row for encoded in self._documents.values() for row in _rows(encoded)}
         found = [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
         return found if token_vectors else [StoredPassage(row.passage, None) for row in found]
+
+    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
+        self.vector_reads.append(len(passage_ids))
+        stored = {
+            passage.passage_id: row
+            for encoded in self._documents.values()
+            for passage, row in zip(encoded.passages, encoded.vectors, strict=True)
+        }
+        return {passage_id: stored[passage_id] for passage_id in passage_ids if passage_id in stored}
 
     def document(self, doc_id: str) -> Document | None:
         encoded = self._documents.get(doc_id)

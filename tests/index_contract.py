@@ -104,6 +104,28 @@ def test_token_vectors_come_back_to_the_bit(index):
     assert dequantise(last).shape == (1, TOKEN_DIM)
 
 
+def test_vectors_come_back_as_they_went_in_and_unknown_passages_are_left_out(index):
+    whole = encoded(document("a", "one two three four"))
+    index.upsert([whole, encoded(document("b", "other"))])
+    vectors = index.vectors(["a#1", "missing#0", "a#0", "a#1"])
+    assert sorted(vectors) == ["a#0", "a#1"]
+    assert np.array_equal(np.stack([vectors["a#0"], vectors["a#1"]]), whole.vectors.astype(np.float32))
+    assert vectors["a#0"].dtype == np.float32
+
+
+@pytest.mark.parametrize("passage_ids", [[], ["missing#0"]])
+def test_no_passage_gives_no_vector(index, passage_ids):
+    assert index.vectors(passage_ids) == {}
+
+
+def test_the_cosine_of_a_stored_vector_is_the_score_of_the_dense_search(index):
+    index.upsert([encoded(document("a", "one two three four"))])
+    query = hashed("any", DIM)
+    scores = {one.passage_id: one.score for one in index.search_dense(query, k=2, where=NOT_RETRACTED)}
+    vectors = index.vectors(sorted(scores))
+    assert {passage_id: float(row @ query) for passage_id, row in vectors.items()} == pytest.approx(scores, abs=1e-6)
+
+
 def test_a_passage_without_scored_tokens_has_no_rows(index):
     index.upsert([encoded(document("a", "", title="Only a title"))])
     (stored,) = index.read(["a#0"], token_vectors=True)

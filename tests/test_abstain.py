@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from osler.answer.abstain import ThresholdFit, abstention, confidence, fit_threshold
@@ -17,6 +19,12 @@ def test_confidence_is_the_score_of_the_best_passage() -> None:
 
 def test_a_score_that_stage_1_gave_as_well_is_a_confidence() -> None:
     assert confidence(Ranking("q", (ranked("a", score=0.7, candidate_score=0.7),))) == 0.7
+
+
+def test_confidence_is_maxsim_where_the_score_that_ranks_is_interpolated() -> None:
+    first, second = ranked("a", score=0.9), ranked("b", score=0.8)
+    ranking = Ranking("q", (replace(first, maxsim=0.4), replace(second, maxsim=0.5)))
+    assert confidence(ranking) == 0.5
 
 
 def test_without_passages_there_is_no_confidence() -> None:

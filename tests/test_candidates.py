@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import pytest
 
+from osler.config import SearchSettings
 from osler.records import Candidate
-from osler.search.candidates import hybrid_candidates, reciprocal_rank_fusion
+from osler.search.candidates import fuse_ranks, fuse_scores, reciprocal_rank_fusion, shares_of_best, stage1_scores
 
 
 def ids(candidates: list[Candidate]) -> list[str]:
@@ -17,14 +18,14 @@ def ranking(*passage_ids: str) -> list[Candidate]:
 
 
 def test_a_passage_of_both_rankings_comes_before_one_that_a_single_ranking_has_first():
-    fused = hybrid_candidates([ranking("a", "b"), ranking("c", "b")], num_candidates=10)
+    fused = fuse_ranks([ranking("a", "b"), ranking("c", "b")], num_candidates=10)
     assert ids(fused) == ["b", "a", "c"]
     assert fused[0].score == pytest.approx(float(Fraction(1, 62) + Fraction(1, 62)))
     assert [candidate.rank for candidate in fused] == [1, 2, 3]
 
 
 def test_the_fused_list_is_cut_to_num_candidates():
-    fused = hybrid_candidates([ranking("a", "b"), ranking("c", "d")], num_candidates=2)
+    fused = fuse_ranks([ranking("a", "b"), ranking("c", "d")], num_candidates=2)
     assert ids(fused) == ["a", "c"]
 
 
@@ -37,4 +38,56 @@ def test_a_small_constant_lets_one_first_rank_beat_two_third_ranks():
 
 def test_no_ranking_gives_no_scores():
     assert reciprocal_rank_fusion([]) == {}
-    assert hybrid_candidates([[], []], num_candidates=3) == []
+    assert fuse_ranks([[], []], num_candidates=3) == []
+
+
+def test_the_linear_score_is_the_cosine_and_the_weighted_share_of_the_highest_bm25():
+    lexical = [Candidate("b", 1, 12.0), Candidate("c", 2, 3.0)]
+    fused = fuse_scores({"a": 0.5, "b": 0.25, "c": 0.375}, lexical, num_candidates=10, lexical_weight=0.5)
+    assert [(one.passage_id, one.rank, one.score) for one in fused] == [
+        ("b", 1, 0.25 + 0.5),
+        ("a", 2, 0.5),
+        ("c", 3, 0.375 + 0.5 * 0.25),
+    ]
+
+
+def test_of_equal_fused_scores_the_lower_passage_id_comes_first_and_the_list_is_cut():
+    assert ids(fuse_scores({"b": 0.5, "c": 0.75, "a": 0.5}, [], num_candidates=2, lexical_weight=0.2)) == ["c", "a"]
+
+
+def test_a_lexical_passage_without_a_cosine_is_left_out():
+    assert ids(fuse_scores({"a": 0.5}, [Candidate("gone", 1, 9.0)], num_candidates=2, lexical_weight=0.2)) == ["a"]
+
+
+def test_a_longer_query_with_higher_bm25_weighs_no_more():
+    short, long = ([Candidate("a", 1, 2.0 * times), Candidate("b", 2, 1.0 * times)] for times in (1, 10))
+    cosines = {"a": 0.1, "b": 0.2}
+    assert fuse_scores(cosines, short, num_candidates=2, lexical_weight=0.2) == fuse_scores(
+        cosines, long, num_candidates=2, lexical_weight=0.2
+    )
+
+
+def test_shares_are_those_of_the_highest_score():
+    assert shares_of_best([Candidate("a", 1, 4.0), Candidate("b", 2, 1.0)]) == [1.0, 0.25]
+    assert shares_of_best([Candidate("a", 1, 0.0)]) == [0.0]
+    assert shares_of_best([]) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"candidates": "dense"}, [0.5, 0.125]),
+        ({"candidates": "hybrid"}, [0.5, 0.125]),
+        ({"candidates": "lexical"}, [1.0, 0.25]),
+        ({"candidates": "hybrid", "fusion": "rank", "fusion_constant": 3}, [1.0, 0.25]),
+        ({"candidates": "dense", "fusion": "rank"}, [0.5, 0.125]),
+    ],
+)
+def test_the_scores_of_stage_1_are_on_a_scale_that_queries_share(settings, expected):
+    candidates = [Candidate("a", 1, 0.5), Candidate("b", 2, 0.125)]
+    assert stage1_scores(candidates, SearchSettings(**settings)) == expected
+
+
+def test_first_in_both_rankings_is_a_stage_1_score_of_one():
+    fused = fuse_ranks([ranking("a", "b"), ranking("a")], num_candidates=2)
+    assert stage1_scores(fused, SearchSettings(fusion="rank"))[0] == pytest.approx(1.0)

@@ -9,7 +9,12 @@ from osler.config import Settings
 from osler.errors import CorpusError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
-from osler.load import Source, build_index, load_generator, load_searcher
+from osler.late_interaction.maxsim import maxsim
+from osler.load import Source, build_index, load_answerer, load_generator, load_searcher
+from osler.models import load_models
+from osler.models.catalog import CATALOG
+from osler.models.check import Reference, RerankerFacts, write_facts
+from osler.records import Passage
 
 
 @pytest.fixture
@@ -28,6 +33,51 @@ def test_a_modernbert_and_a_colbert_index_and_search(corpus, tmp_path, backbones
     build_index([corpus], tmp_path / "index", Settings(models=models))
     ranking = load_searcher(tmp_path / "index").search("lack of vitamin C")
     assert {ranked.passage.doc_id for ranked in ranking.ranked} == {"1", "2"}
+
+
+def write_facts_of(reranker: Path, encoder: Path, **facts: float) -> None:
+    """Facts beside this re-ranker, as if it had been trained as it is."""
+    colbert = load_models(str(encoder), str(reranker)).reranker
+    spec, texts = colbert.model.spec, ("Scurvy results from a lack of vitamin C.", "Rickets softens bones.")
+    passages = [Passage(f"a#{number}", "a", "", text, 0, len(text)) for number, text in enumerate(texts)]
+    scores = maxsim(colbert.encode_queries(["scurvy"])[0], colbert.encode_passages(passages)).tolist()
+    trained = RerankerFacts(
+        projection=spec.projection,
+        markers=(spec.query_prompt, spec.passage_prompt),
+        skip=tuple(colbert.model.tokens(sorted(spec.skip))),
+        reference=Reference(query="scurvy", passages=texts, scores=scores),
+        **facts,
+    )
+    write_facts(reranker, trained)
+
+
+def test_a_trained_re_ranker_brings_its_weight_of_stage_1_and_its_threshold(corpus, tmp_path, backbones):
+    import tiny_models
+
+    reranker = tiny_models.colbert(backbones["modernbert"], tmp_path / "colbert")
+    write_facts_of(reranker, backbones["modernbert"], stage1_weight=0.25, abstain_below=0.125)
+    models = {"encoder": str(backbones["modernbert"]), "reranker": str(reranker)}
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    assert load_searcher(tmp_path / "index").settings.stage1_weight == 0.25
+    assert load_searcher(tmp_path / "index", Settings(search={"stage1_weight": 0})).settings.stage1_weight == 0
+    assert load_answerer(tmp_path / "index").settings.abstain_below == 0.125
+    best = load_searcher(tmp_path / "index").search("lack of vitamin C").ranked[0]
+    assert best.score == pytest.approx(0.75 * best.maxsim + 0.25 * best.candidate_score)
+
+
+def test_the_untrained_default_brings_the_weight_and_the_threshold_of_the_catalog(corpus, tmp_path):
+    build_index([corpus], tmp_path / "index", Settings(models={"encoder": "minilm", "reranker": "minilm"}))
+    assert load_searcher(tmp_path / "index").settings.stage1_weight == CATALOG["minilm"].stage1_weight > 0
+    assert load_answerer(tmp_path / "index").settings.abstain_below == CATALOG["minilm"].abstain_below > 0
+
+
+def test_a_re_ranker_without_training_ranks_by_maxsim_alone(corpus, tmp_path, backbones):
+    models = {"encoder": str(backbones["bert"]), "reranker": str(backbones["bert"])}
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    searcher = load_searcher(tmp_path / "index")
+    assert searcher.settings.stage1_weight == 0
+    assert [one.score == one.maxsim for one in searcher.search("soft bones").ranked] == [True, True]
+    assert load_answerer(tmp_path / "index").settings.abstain_below == 0
 
 
 def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path):

@@ -6,7 +6,7 @@ from fakes import FakeReranker, fake_index
 from osler.late_interaction.maxsim import LOWEST
 from osler.records import Candidate, StoredPassage
 from osler.search import rerank as module
-from osler.search.rerank import maxsim_scores, rerank, token_vectors_of
+from osler.search.rerank import interpolated, maxsim_scores, rerank, token_vectors_of
 
 TEXTS = {"a": "lung fluid", "b": "heart fluid", "c": "cardiac effusion", "d": "gene"}
 
@@ -71,6 +71,27 @@ def test_the_best_score_comes_first_and_both_ranks_are_kept():
 def test_equal_scores_keep_the_order_of_stage_1():
     ranked = rerank(candidates("c", "a", "b"), read("c", "a", "b"), [0.5, 0.5, 0.5], k=3)
     assert [one.passage.passage_id for one in ranked] == ["c#0", "a#0", "b#0"]
+
+
+def test_the_interpolated_score_is_the_weighted_mean_of_both_stages():
+    assert interpolated([0.5, 1.0], [0.9, 0.1], weight=0.25) == pytest.approx([0.6, 0.775])
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, [0.3, 0.7]), (1.0, [0.9, 0.1])])
+def test_a_weight_of_0_or_1_leaves_one_stage_as_it_is(weight, expected):
+    assert interpolated([0.3, 0.7], [0.9, 0.1], weight=weight) == expected
+
+
+def test_a_ranked_passage_keeps_its_maxsim_beside_the_score_that_ranks():
+    ranked = rerank(candidates("a", "b"), read("a", "b"), [0.2, 0.4], k=2, maxsim=[0.6, 0.5])
+    assert [(one.passage.passage_id, one.score, one.maxsim) for one in ranked] == [
+        ("b#0", 0.4, 0.5),
+        ("a#0", 0.2, 0.6),
+    ]
+
+
+def test_without_re_ranking_there_is_no_maxsim():
+    assert rerank(candidates("a"), read("a"), [0.2], k=1)[0].maxsim is None
 
 
 def test_nothing_to_rank_gives_nothing():

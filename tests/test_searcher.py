@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_index
 
 from osler.config import SearchSettings
 from osler.errors import UsageError
-from osler.records import Document, Filter, Ranking, Section, StoredPassage
+from osler.records import Document, Filter, Ranking, Section, StoredPassage, Vector
 from osler.search.searcher import STAGES, Searcher
 
 TEXTS = {"a": "The lung and its fluid.", "b": "Here the cardiac effusion.", "c": "The heart has fluid.", "d": "A gene."}
@@ -171,3 +172,90 @@ def test_a_k_below_one_is_refused():
 
 def test_spaces_around_the_query_change_nothing():
     assert searcher().search(" heart ").ranked == searcher().search("heart").ranked
+
+
+def scores(ranking: Ranking) -> dict[str, float]:
+    return {one.passage.passage_id: one.score for one in ranking.ranked}
+
+
+def test_linear_fusion_adds_the_lexical_share_to_the_cosine():
+    cosines = scores(searcher(candidates="dense", rerank=False).search("heart fluid", k=4))
+    fused = scores(searcher(rerank=False, lexical_weight=0.5).search("heart fluid", k=4))
+    # the query has two words in common with c, the most; one with a; none with b and d
+    assert fused == pytest.approx({**cosines, "c#0": cosines["c#0"] + 0.5, "a#0": cosines["a#0"] + 0.25})
+
+
+def test_a_passage_that_only_words_find_gets_its_true_cosine():
+    texts = {"near": "cardiac effusion", "words": "heart lung lung lung"}
+    index = fake_index(texts)
+    cosines = scores(searcher(index, candidates="dense", rerank=False).search("heart", k=2))
+    ranking = searcher(index, num_candidates=1, rerank=False, lexical_weight=0.5).search("heart", k=1)
+    assert cosines["near#0"] > cosines["words#0"]  # so the dense list of one lacks it
+    assert scores(ranking) == pytest.approx({"words#0": cosines["words#0"] + 0.5})
+    assert index.vector_reads == [1]
+
+
+def test_no_vector_is_read_where_the_dense_search_found_every_passage():
+    index = fake_index(TEXTS)
+    searcher(index).search("heart fluid")
+    assert index.vector_reads == []
+
+
+def test_fusion_by_rank_reads_no_vectors_and_scores_by_reciprocal_rank():
+    index = fake_index(TEXTS)
+    ranking = searcher(index, fusion="rank", fusion_constant=1, rerank=False, num_candidates=1).search("heart", k=1)
+    assert scores(ranking) == {"c#0": 1.0}  # 1/2 + 1/2: first in both lists
+    assert index.vector_reads == []
+
+
+def test_the_final_score_interpolates_both_stages():
+    plain = searcher(stage1_weight=0.0).search("heart fluid", k=4)
+    mixed = searcher(stage1_weight=0.25).search("heart fluid", k=4)
+    expected = {one.passage.passage_id: 0.75 * one.score + 0.25 * one.candidate_score for one in plain.ranked}
+    assert scores(mixed) == pytest.approx(expected)
+    assert {one.passage.passage_id: one.maxsim for one in mixed.ranked} == scores(plain)
+
+
+def test_the_final_score_with_lexical_candidates_interpolates_the_share_of_the_highest_bm25():
+    ranking = searcher(candidates="lexical", stage1_weight=0.5).search("heart fluid", k=4)
+    maxsim = {one.passage.passage_id: one.maxsim for one in ranking.ranked}
+    assert scores(ranking) == pytest.approx({"c#0": (maxsim["c#0"] + 1) / 2, "a#0": (maxsim["a#0"] + 0.5) / 2})
+    assert [one.candidate_score for one in ranking.ranked] == [2.0, 1.0]
+
+
+def test_all_weight_on_stage_1_gives_its_order():
+    ranking = searcher(stage1_weight=1.0).search("heart fluid", k=4)
+    assert [one.candidate_rank for one in ranking.ranked] == [1, 2, 3, 4]
+
+
+def test_a_weight_that_nobody_chose_is_none():
+    assert searcher().search("heart fluid").ranked == searcher(stage1_weight=0.0).search("heart fluid").ranked
+
+
+def test_the_evidence_keeps_its_maxsim_whatever_the_weight():
+    plain, mixed = (searcher(stage1_weight=weight).search("heart fluid", k=1).ranked[0] for weight in (0.0, 0.5))
+    assert mixed.score != plain.score
+    assert mixed.evidence == plain.evidence
+
+
+def test_without_evidence_the_ranking_is_the_same():
+    with_it, without = (searcher().search("heart fluid", evidence=evidence).ranked for evidence in (True, False))
+    assert [one.evidence for one in without] == [None] * len(with_it)
+    assert [replace(one, evidence=None) for one in with_it] == list(without)
+
+
+def test_neither_re_ranking_nor_evidence_needs_the_re_ranker():
+    bare = searcher(stored=False, rerank=False)
+    assert ids(bare.search("heart fluid", k=2, evidence=False)) == ids(bare.search("heart fluid", k=2))
+    assert len(bare.reranker.encoded) == 2  # those of the search with evidence
+
+
+def test_a_lexical_passage_that_an_update_removed_meanwhile_is_left_out_of_the_fusion():
+    class Updated(FakeIndex):
+        def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
+            self.delete(["words"])
+            return super().vectors(passage_ids)
+
+    index = Updated()
+    index.__dict__.update(fake_index({"near": "cardiac effusion", "words": "heart lung lung lung"}).__dict__)
+    assert ids(searcher(index, num_candidates=1).search("heart", k=1)) == ["near#0"]

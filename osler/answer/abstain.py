@@ -13,12 +13,13 @@ NAMED = 3
 
 
 def confidence(ranking: Ranking) -> float:
-    """The score of the best passage: after re-ranking, its mean MaxSim per query token.
+    """The highest mean MaxSim per query token of a passage; of passages without one, the highest score.
 
-    Scores of stage 1 (cosines, BM25, reciprocal ranks) have other scales, so a threshold says nothing of those.
-    ValueError when the ranking has no passage.
+    It is MaxSim also where the score that ranks is interpolated with stage 1: scores of stage 1 (cosines, BM25,
+    reciprocal ranks) have other scales, so a threshold says nothing of those. ValueError when the ranking has no
+    passage.
     """
-    return max(ranked.score for ranked in ranking.ranked)
+    return max(one.score if one.maxsim is None else one.maxsim for one in ranking.ranked)
 
 
 def abstention(ranked: Sequence[RankedPassage], *, score: float | None = None, threshold: float = 0.0) -> str:

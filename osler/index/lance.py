@@ -18,6 +18,7 @@ from osler.index.rows import (
     to_document,
     to_stored_passage,
     to_table,
+    to_vectors,
 )
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.upkeep import keep_lookups_fast, optimise
@@ -115,6 +116,15 @@ class LanceIndex:
         dim = self.manifest.reranker.dim if token_vectors else None
         stored = {row["passage_id"]: to_stored_passage(row, dim=dim) for row in rows}
         return [stored[passage_id] for passage_id in passage_ids if passage_id in stored]
+
+    @reading()
+    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
+        """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
+        if not passage_ids:
+            return {}
+        query = self._table.search().where(one_of("passage_id", dict.fromkeys(passage_ids)))
+        rows = query.select(["passage_id", "vector"]).to_arrow()
+        return dict(zip(rows["passage_id"].to_pylist(), to_vectors(rows["vector"]), strict=True))
 
     @reading()
     def document(self, doc_id: str) -> Document | None:

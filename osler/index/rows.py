@@ -18,7 +18,7 @@ import pyarrow as pa
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
 from osler.late_interaction.codes import divide
-from osler.records import Document, EncodedDocument, Passage, Section, StoredPassage, TokenVectors
+from osler.records import Document, EncodedDocument, Passage, Section, StoredPassage, TokenVectors, Vectors
 
 MANIFEST_KEY = b"osler.manifest"
 
@@ -92,6 +92,12 @@ def to_stored_passage(row: Row, *, dim: int | None) -> StoredPassage:
     codes = np.frombuffer(row["codes"], dtype=np.int8).reshape(-1, dim)
     scales = np.frombuffer(row["scales"], dtype="<f4").astype(np.float32, copy=False)
     return StoredPassage(passage, TokenVectors(codes, scales, np.array([row["tokens"]], dtype=np.int64)))
+
+
+def to_vectors(column: pa.ChunkedArray) -> Vectors:
+    """[rows, d], the values of the column `vector`."""
+    values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), column.type.list_size)
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Stage 2: the candidates in the order of their MaxSim scores. Knows a re-ranker and passages, not where they lie.
+"""Stage 2: the candidates in the order of their final scores. Knows a re-ranker and passages, not where they lie.
 
 Token vectors come from the index, or are made now by the re-ranker. Both are quantised alike, so the scores agree.
 """
@@ -38,12 +38,26 @@ def maxsim_scores(query_vectors: Vectors, token_vectors: Sequence[TokenVectors])
     return scores
 
 
+def interpolated(maxsim: Sequence[float], stage1: Sequence[float], *, weight: float) -> list[float]:
+    """(1 - weight) * MaxSim + weight * stage-1 score of each passage; both in the same order.
+
+    >>> interpolated([0.5, 1.0], [1.0, 0.25], weight=0.5)
+    [0.75, 0.625]
+    """
+    return [(1 - weight) * late + weight * early for late, early in zip(maxsim, stage1, strict=True)]
+
+
 def rerank(
-    candidates: Sequence[Candidate], passages: Sequence[StoredPassage], scores: Sequence[float], *, k: int
+    candidates: Sequence[Candidate],
+    passages: Sequence[StoredPassage],
+    scores: Sequence[float],
+    *,
+    k: int,
+    maxsim: Sequence[float] | None = None,
 ) -> list[RankedPassage]:
     """The k candidates of the highest scores, best first; equal ones in the order that stage 1 gave them.
 
-    Candidates, passages and scores speak of the same passages, in the same order.
+    Candidates, passages, scores and maxsim, where it was computed, speak of the same passages, in the same order.
     """
     best = sorted(range(len(candidates)), key=lambda number: (-scores[number], candidates[number].rank))[:k]
     return [
@@ -53,6 +67,7 @@ def rerank(
             score=scores[number],
             candidate_rank=candidates[number].rank,
             candidate_score=candidates[number].score,
+            maxsim=None if maxsim is None else maxsim[number],
         )
         for rank, number in enumerate(best, start=1)
     ]
