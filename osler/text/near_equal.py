@@ -1,0 +1,65 @@
+"""Which texts are the same, but for a few words. Knows words as runs of letters and digits, no language.
+
+Case, white space and punctuation never count. Take the `shingles` of a text once, then compare them often.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Shingles:
+    """A text as it is compared: all of its words, and every five words that follow one another.
+
+    Both hold hashes of 64 bits, a tenth of the memory of the words, which are good within one process only. A text of
+    fewer than five words is its own and only shingle, so that it resembles nothing but itself.
+    """
+
+    whole: int
+    parts: frozenset[int]
+
+
+def shingles(text: str) -> Shingles:
+    """The text as it is compared.
+
+    >>> len(shingles("One two three, four five six.").parts), len(shingles("Four.").parts)
+    (2, 1)
+    """
+    words = _WORD.findall(text.casefold())
+    whole = hash(tuple(words))
+    fives = zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)
+    return Shingles(whole, frozenset(map(hash, fives)) or frozenset({whole}))
+
+
+def equal(a: Shingles, b: Shingles) -> bool:
+    """Whether the texts have the same words in the same order.
+
+    >>> equal(shingles("Beta-blockers?"), shingles("beta  blockers"))
+    True
+    """
+    return a.whole == b.whole
+
+
+def jaccard(a: Shingles, b: Shingles) -> float:
+    """The shared shingles of two texts as a share of all of theirs, 0 to 1 (Broder, 1997).
+
+    >>> jaccard(shingles("a b c d e f"), shingles("a b c d e g"))
+    0.3333333333333333
+    """
+    shared = len(a.parts & b.parts)
+    return shared / (len(a.parts) + len(b.parts) - shared)
+
+
+def near_equal(a: Shingles, b: Shingles, threshold: float = 0.8) -> bool:
+    """Whether the Jaccard similarity of the shingles is at least this threshold.
+
+    >>> near_equal(shingles("Mice slept for nine hours."), shingles("mice slept (for nine hours)"))
+    True
+    """
+    fewer, more = sorted((len(a.parts), len(b.parts)))
+    # the smaller set within the larger one is the most that two texts can share: most pairs end here
+    return fewer >= threshold * more and jaccard(a, b) >= threshold

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from osler.text.near_equal import equal, jaccard, near_equal, shingles
+
+TEN = "one two three four five six seven eight nine ten"
+
+
+def test_case_space_and_punctuation_do_not_count():
+    assert equal(shingles("Aspirin, 100 mg (daily)."), shingles("aspirin\n100  MG daily"))
+
+
+def test_the_order_of_the_words_counts():
+    assert not equal(shingles("dogs bite men"), shingles("men bite dogs"))
+
+
+def test_one_changed_word_at_the_end_of_ten_costs_one_shingle_of_each():
+    # six shingles each, five shared, seven in all
+    assert jaccard(shingles(TEN), shingles(TEN.replace("ten", "11"))) == 5 / 7
+
+
+def test_one_changed_word_in_the_middle_costs_five_shingles():
+    # the fifth word is in five of the six shingles: one shared, eleven in all
+    assert jaccard(shingles(TEN), shingles(TEN.replace("five", "5"))) == 1 / 11
+
+
+def test_the_threshold_itself_is_near_equal():
+    longer = f"{TEN} eleven"  # six shingles within seven
+    assert near_equal(shingles(TEN), shingles(longer), 6 / 7)
+    assert not near_equal(shingles(TEN), shingles(longer), 0.86)
+
+
+@pytest.mark.parametrize(("short", "other"), [("no cause known", "no cause known yet"), ("no cause known", TEN)])
+def test_a_text_of_fewer_than_five_words_resembles_nothing_but_itself(short, other):
+    assert near_equal(shingles(short), shingles(short.title()))
+    assert jaccard(shingles(short), shingles(other)) == 0
+
+
+def test_a_text_without_words_resembles_only_texts_without_words():
+    assert near_equal(shingles("..."), shingles(""))
+    assert not near_equal(shingles(""), shingles("one"))
+
+
+def test_near_equal_goes_both_ways():
+    a, b = shingles(TEN), shingles(f"{TEN} eleven")
+    assert near_equal(a, b)
+    assert near_equal(b, a)
+    assert jaccard(a, b) == jaccard(b, a)

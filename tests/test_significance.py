@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from osler.evaluate import significance
+from osler.evaluate.significance import compare, interval
+
+RANDOM = np.random.default_rng(7)
+
+
+def test_identical_lists_have_a_p_of_one():
+    values = {"all": [0.1, 0.5, 0.7, 0.3]}
+    found = compare(values, values)
+    assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_a_difference_that_no_resample_reaches_has_the_smallest_p():
+    found = compare({"all": [0.75] * 20}, {"all": [0.25] * 20}, samples=999)
+    assert (found.difference, found.low, found.high) == (0.5, 0.5, 0.5)
+    assert found.p == 1 / 1000
+
+
+def test_differences_that_cancel_out_prove_nothing():
+    found = compare({"all": [1.0, 0.0] * 10}, {"all": [0.0, 1.0] * 10})
+    assert found.difference == 0
+    assert found.p == 1.0
+
+
+def test_who_comes_first_turns_the_difference_and_leaves_p():
+    ours, theirs = {"all": [0.9, 0.4, 0.8, 0.3]}, {"all": [0.5, 0.5, 0.6, 0.2]}
+    there, back = compare(ours, theirs), compare(theirs, ours)
+    assert there.difference == -back.difference == pytest.approx(0.15)
+    assert there.p == back.p
+
+
+def test_p_of_two_queries_is_what_counting_their_resamples_gives():
+    """Differences 0 and 1: resampled means 0, 1/2, 1/2, 1; shifted by 1/2, half of them are 1/2 away from zero."""
+    assert compare({"all": [0.0, 1.0]}, {"all": [0.0, 0.0]}).p == pytest.approx(0.5, abs=0.02)
+
+
+def test_p_is_about_that_of_a_z_test_on_many_queries():
+    differences = RANDOM.normal(0.02, 0.2, size=400)
+    z = differences.mean() / (differences.std() / np.sqrt(400))
+    within = np.abs(RANDOM.standard_normal(200_000)) >= abs(z)
+    found = compare({"all": differences.tolist()}, {"all": [0.0] * 400})
+    assert found.p == pytest.approx(within.mean(), abs=0.015)
+
+
+def test_nothing_but_noise_is_rarely_significant():
+    noise = RANDOM.normal(0, 0.2, size=(200, 50))
+    hits = sum(compare({"all": row.tolist()}, {"all": [0.0] * 50}, samples=500).p < 0.05 for row in noise)
+    assert hits <= 24  # 10 expected; the binomial's 99.99% point
+
+
+def test_the_interval_covers_the_true_mean_about_95_times_in_100():
+    samples = RANDOM.normal(0.5, 0.2, size=(300, 60))
+    limits = [interval({"all": row.tolist()}, samples=500) for row in samples]
+    covered = np.mean([low <= 0.5 <= high for low, high in limits])
+    assert 0.9 < covered < 0.985
+
+
+def test_the_interval_of_hits_is_that_of_a_proportion():
+    low, high = interval({"all": [1.0] * 50 + [0.0] * 50})
+    assert (low, high) == pytest.approx((0.5 - 1.96 * 0.05, 0.5 + 1.96 * 0.05), abs=0.015)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_one_another():
+    values = {"all": RANDOM.random(30).tolist()}
+    assert interval(values, seed=1) == interval(values, seed=1) != interval(values, seed=2)
+
+
+def test_drawing_in_blocks_covers_all_samples(monkeypatch):
+    values = {"all": [1.0] * 50 + [0.0] * 50}
+    whole = interval(values, samples=1000)
+    monkeypatch.setattr(significance, "_DRAWS", 100 * 7)
+    assert interval(values, samples=1000) == pytest.approx(whole, abs=0.02)
+
+
+def test_every_data_set_counts_alike_however_many_queries_it_has():
+    ours = {"large": [1.0] * 90, "small": [0.0] * 10}
+    theirs = {"large": [0.0] * 90, "small": [0.5] * 10}
+    assert compare(ours, theirs).difference == 0.25
+
+
+def test_queries_are_drawn_within_their_data_set():
+    """Sets of one value each: however drawn within a set, the macro mean stays; drawn from all, it would not."""
+    assert interval({"one": [1.0] * 5, "other": [0.0] * 5}) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "message"),
+    [
+        ({"a": [0.1, 0.2]}, {"a": [0.1]}, "a: 2 and 1 values make no pairs"),
+        ({"a": [0.1]}, {"b": [0.1]}, r"The data sets differ \(a; b\)"),
+        ({"a": []}, {"a": []}, "values in each"),
+        ({}, {}, "needs data sets"),
+    ],
+)
+def test_lists_that_cannot_be_paired_are_refused(ours, theirs, message):
+    with pytest.raises(ValueError, match=message):
+        compare(ours, theirs)
+
+
+def test_an_interval_needs_values():
+    with pytest.raises(ValueError, match="values in each"):
+        interval({"a": [1.0], "b": []})
