@@ -43,6 +43,31 @@ def test_every_setting_is_documented():
             assert f"`{stage}.{name}`" in text, f"{stage}.{name} is missing in docs/settings.md"
 
 
+def test_every_setting_of_a_recipe_is_documented_with_its_default():
+    from pydantic import BaseModel
+    from pydantic_core import PydanticUndefined
+
+    from osler.train import settings
+
+    text = (ROOT / "docs" / "train.md").read_text()
+    parts = [
+        part for part in vars(settings).values() if isinstance(part, type) and part.__module__ == settings.__name__
+    ]
+    fields = {name: field for part in parts for name, field in part.model_fields.items()}
+    tables = {name for name, field in fields.items() if isinstance(field.default, BaseModel)} | {"data"}
+    for name in fields.keys() - tables:
+        default = fields[name].default
+        shown = "required" if default is PydanticUndefined else f"`{str(default).lower()}`"
+        shown = "empty" if default in (None, "", ()) else shown
+        assert name == "markers" or f"| `{name}` | {shown} |" in text.lower(), f"{name} is missing in docs/train.md"
+
+
+def test_every_recipe_is_possible():
+    from osler.train.recipe_file import load_recipe
+
+    assert all(load_recipe(path).data for path in (ROOT / "recipes").glob("*.toml"))
+
+
 def test_the_defaults_that_the_help_names_are_those_of_the_settings():
     from osler.cli import options
     from osler.config import SearchSettings
@@ -65,7 +90,9 @@ def test_every_command_and_its_flags_are_documented():
     from osler.cli import app
 
     text = "".join(path.read_text() for path in DOCUMENTS)
-    for name, command in get_command(app).commands.items():
+    commands = dict(get_command(app).commands)
+    commands |= {f"train {name}": command for name, command in commands["train"].commands.items()}
+    for name, command in commands.items():
         assert f"osler {name}" in text
         flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
         assert [flag for flag in flags if flag not in text and flag != "--help"] == []

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from osler.cli import answer, demo, index, info, search, show
+from osler.cli import answer, demo, index, info, search, show, train
 
 app = typer.Typer(
     name="osler",
@@ -47,6 +47,8 @@ app.command("search")(search.search)
 app.command("answer")(answer.answer)
 app.command("show")(show.show)
 app.command("info")(info.info)
+app.add_typer(train.app, name="train")
+app.command("mine")(train.mine)
 app.command("demo")(demo.demo)
 
 

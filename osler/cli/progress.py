@@ -1,9 +1,9 @@
-"""How far an indexing run has come: a bar on a terminal, a line every ten seconds elsewhere. Knows reports only."""
+"""How far a run has come: a bar on a terminal, a line every ten seconds elsewhere. Knows reports only."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -14,6 +14,7 @@ from osler.cli.printing import ERR, print_notice
 
 if TYPE_CHECKING:
     from osler.indexing import IndexingReport
+    from osler.train.progress import Progress as TrainingProgress
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
 _SECONDS_BEFORE_AN_ESTIMATE: Final = 20.0  # the longest passages of a commit come first
@@ -106,3 +107,48 @@ class _Lines(IndexingProgress):
         if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             print_notice(self.phrase)
             self._last = time.monotonic()
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
+    """What a training run reports its progress to: it is shown on standard error as long as the block runs."""
+    if not ERR.is_terminal:
+        yield _TrainingLines()
+        return
+    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
+    with Progress(*columns, console=ERR, transient=True) as bar:
+        task = bar.add_task("preparing", total=None)
+
+        def show(progress: TrainingProgress) -> None:
+            total = progress.steps or None
+            bar.update(task, description=training_phrase(progress), completed=progress.step, total=total)
+
+        yield show
+
+
+def training_phrase(progress: TrainingProgress) -> str:
+    """The progress as a person reads it: step, loss, examples per second, time left."""
+    parts = [progress.stage]
+    if progress.steps:
+        parts.append(f"{progress.step:,} of {progress.steps:,}")
+    if progress.loss is not None:
+        parts.append(f"loss {progress.loss:.3f}")
+    if progress.examples_per_second:
+        parts.append(f"{progress.examples_per_second:,.1f} a second")
+    if progress.seconds_left is not None:
+        parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")
+    return " · ".join(parts)
+
+
+class _TrainingLines:
+    """A line when a step begins or ends, and every ten seconds in between."""
+
+    def __init__(self) -> None:
+        self._last, self._stage = 0.0, ""
+
+    def __call__(self, progress: TrainingProgress) -> None:
+        now = time.monotonic()
+        ended = progress.steps > 0 and progress.step == progress.steps
+        if progress.stage != self._stage or ended or now - self._last >= _SECONDS_BETWEEN_LINES:
+            print_notice(training_phrase(progress))
+            self._last, self._stage = now, progress.stage

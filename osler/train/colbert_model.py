@@ -1,0 +1,153 @@
+"""A backbone with an untrained ColBERT head. Knows a model's modules and plain texts, nothing of losses or examples.
+
+The modules are those that `osler.models` serves, in the same order: transformer, projection without bias, skip list
+(passages only), unit length. [CLS], [SEP] and the markers are scored on both sides, in training as in search.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from sentence_transformers import MultiVectorEncoder
+from sentence_transformers.base.modules import Dense, Normalize, Transformer
+from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+from torch import Tensor, nn
+from transformers import AddedToken
+
+from osler.errors import ModelError, UsageError
+from osler.late_interaction.projection import principal_projection
+from osler.models.catalog import resolve
+from osler.models.tower import quiet
+from osler.train.backbone import load_transformer
+from osler.train.settings import RecipeSettings, RerankerSettings
+
+_TOKENS: Final = "token_embeddings"
+_EVERY_POSITION: Final = 1_000_000
+"""More tokens than any backbone reads, so that its positions are the limit, as in search."""
+_SAMPLE: Final = 400
+"""Passages whose token vectors the principal components come from: some 60,000 vectors for some hundred dimensions."""
+
+
+def colbert_model(recipe: RecipeSettings, *, queries: Sequence[str], passages: Sequence[str]) -> MultiVectorEncoder:
+    """The backbone of the recipe as a ColBERT, on the CPU, ready to be trained by `recipe.reranker`.
+
+    queries, passages: texts of the training data. The longest query sets the length of queries, and the principal
+    components of the passages' token vectors are the projection where the settings want that. UsageError where the
+    settings and the backbone do not go together, ModelError where the backbone is none.
+    """
+    settings = recipe.reranker
+    if resolve(recipe.backbone).has_token_head:
+        raise ModelError(
+            f"{recipe.backbone}: is a ColBERT already; name a backbone or a bi-encoder to train a new head on."
+        )
+    transformer = load_transformer(recipe.backbone, max_tokens=_EVERY_POSITION)
+    _check_fit(transformer, recipe)
+    add_markers(transformer, settings.markers)
+    prompts = dict(zip(("query", "document"), settings.markers, strict=True))
+    mask = MultiVectorMask(_skip_words(transformer.tokenizer, settings))
+    transformer.query_length = settings.query_tokens or _longest(transformer, settings.markers[0], queries)
+    transformer.document_length = settings.max_tokens
+    headless = _model([transformer, mask], prompts)
+    head = _head(headless, settings, passages, recipe.seed)
+    return _model([transformer, head, mask, Normalize(module_input_name=_TOKENS)], prompts)
+
+
+def add_markers(transformer: Transformer, markers: Sequence[str]) -> None:
+    """Make each marker one token, with a row of its own in the embeddings where the vocabulary lacks it."""
+    tokenizer: Any = transformer.tokenizer
+    vocabulary = tokenizer.get_vocab()
+    tokens = [_token(marker, vocabulary) for marker in markers if marker.strip()]
+    if not tokens:
+        return
+    # Not normalised: else a tokenizer that lowers case or splits at brackets takes "[unused0]" to pieces.
+    special = [AddedToken(token, normalized=False, special=True) for token in tokens]
+    tokenizer.add_special_tokens({"additional_special_tokens": special}, replace_extra_special_tokens=False)
+    network: Any = transformer.auto_model
+    if len(tokenizer) > network.get_input_embeddings().num_embeddings:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # new rows are drawn around the mean of the old ones
+            network.resize_token_embeddings(len(tokenizer))
+
+
+def token_head(model: MultiVectorEncoder) -> Dense:
+    """The projection of the model."""
+    return next(module for module in model if isinstance(module, Dense))
+
+
+def skipped_words(model: MultiVectorEncoder) -> tuple[str, ...]:
+    """The tokens of passages that get no vector."""
+    return tuple(word for module in model if isinstance(module, MultiVectorMask) for word in module.skiplist_words)
+
+
+def lift_caps(model: MultiVectorEncoder) -> int:
+    """The longest query of training; from now on, as in search, only the backbone's positions limit a text."""
+    transformer: Any = model[0]
+    query_tokens = int(transformer.query_length)
+    transformer.query_length = transformer.document_length = None
+    return query_tokens
+
+
+def _check_fit(transformer: Transformer, recipe: RecipeSettings) -> None:
+    """UsageError where what the settings want cannot be had from this backbone."""
+    settings, reads = recipe.reranker, transformer.max_seq_length or 0
+    width = int(transformer.get_embedding_dimension())
+    if settings.max_tokens > reads:
+        raise UsageError(f"reranker.max_tokens = {settings.max_tokens} is more than the backbone reads ({reads}).")
+    if settings.dim > width:
+        raise UsageError(f"reranker.dim = {settings.dim} is more than the backbone's {width}: lower it.")
+    vocabulary = transformer.tokenizer.get_vocab() if transformer.tokenizer else {}
+    new = [marker for marker in settings.markers if marker.strip() and _token(marker, vocabulary) not in vocabulary]
+    if new and recipe.reranker_tuning.method != "full":
+        raise UsageError(
+            f"reranker.markers: {new[0]!r} is not in the backbone's vocabulary, and only full tuning learns tokens: "
+            "name one that is there (BERT has [unused0]), none at all, or tuning.method = 'full'."
+        )
+
+
+def _model(modules: list[nn.Module], prompts: dict[str, str]) -> MultiVectorEncoder:
+    with quiet():
+        return MultiVectorEncoder(modules=modules, prompts=prompts, device="cpu")
+
+
+def _token(marker: str, vocabulary: Mapping[str, int]) -> str:
+    """The token that a marker stands for: the text itself, as PyLate stores `[Q] `, or without its white space."""
+    return marker if marker in vocabulary else marker.strip()
+
+
+def _skip_words(tokenizer: Any, settings: RerankerSettings) -> list[str]:
+    """The punctuation that is one token each, or nothing, as the settings want it."""
+    if settings.skip == "nothing":
+        return []
+    unknown = {None, tokenizer.unk_token_id}
+    return [word for word in string.punctuation if tokenizer.convert_tokens_to_ids(word) not in unknown]
+
+
+def _longest(transformer: Any, marker: str, queries: Sequence[str]) -> int:
+    """The number of tokens of the longest query, marker and special tokens included, as far as the backbone reads."""
+    texts = [marker + query for query in queries]
+    encoded = transformer.tokenizer(texts, truncation=True, max_length=transformer.max_seq_length)
+    return max(len(ids) for ids in encoded["input_ids"])
+
+
+def _head(headless: MultiVectorEncoder, settings: RerankerSettings, passages: Sequence[str], seed: int) -> Dense:
+    transformer: Any = headless[0]
+    width = transformer.get_embedding_dimension()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = Dense(width, settings.dim, bias=False, activation_function=nn.Identity(), module_input_name=_TOKENS)
+    if settings.projection == "principal":
+        head.linear.weight = nn.Parameter(_principal(headless, settings.dim, passages, seed))
+    return head
+
+
+def _principal(headless: MultiVectorEncoder, dim: int, passages: Sequence[str], seed: int) -> Tensor:
+    """The top components [dim, h] of the unit token vectors of a sample of the passages."""
+    distinct = sorted(set(passages))
+    sample = random.Random(seed).sample(distinct, min(_SAMPLE, len(distinct)))
+    vectors: Any = headless.encode_document(sample, normalize_embeddings=True, show_progress_bar=False)
+    matrix = principal_projection(torch.cat(vectors).cpu().numpy(), dim)  # [h, dim]
+    return torch.from_numpy(matrix.T.copy())

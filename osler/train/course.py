@@ -1,0 +1,146 @@
+"""What a model is fitted on, and how: examples, batches, settings. Knows no model, no tensor and no trainer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import cycle, islice
+from typing import Any, Final
+
+from osler.datasets import dataset_name
+from osler.errors import UsageError
+from osler.train.batches import plan_batches
+from osler.train.examples import Example, Relevant
+from osler.train.settings import OptimiserSettings, RecipeSettings
+
+Row = dict[str, Any]
+"""query, positive, negative_1 ... negative_n, and label where a teacher scored the passages."""
+
+QUERY: Final = "query"
+_POSITIVE, _NEGATIVE, _LABEL = "positive", "negative_{}", "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Examples to learn from (train) and to choose the best checkpoint with (valid), and all that decides the batches.
+
+    negatives: columns of negatives. An example with fewer repeats them, one without any is left out of train; with 0
+    the other examples of a batch are the only negatives. teacher: whether its scores are the labels. weights: how many
+    times a data set comes in an epoch (1 where it is not named). relevant: what no batch may take for a negative of a
+    query, beside the positives of the examples. settings: whatever else a checkpoint depends on.
+    """
+
+    stage: str
+    train: Sequence[Example]
+    valid: Sequence[Example]
+    optimiser: OptimiserSettings
+    negatives: int = 0
+    teacher: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
+    relevant: Relevant = field(default_factory=dict)
+    seed: int = 42
+    device: str = "cpu"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns that the rows of a batch may have, the query's first."""
+        return [QUERY, _POSITIVE, *(_NEGATIVE.format(number) for number in range(1, self.negatives + 1))]
+
+    def train_batches(self) -> list[list[Row]]:
+        """The batches of the whole course, in order."""
+        optimiser = self.optimiser
+        examples = self._with_negatives(self.train)
+        _require(examples, "train on", negatives=self.negatives)
+        plan = plan_batches(
+            examples,
+            size=optimiser.batch,
+            passes=optimiser.epochs,
+            weights=self.weights,
+            relevant=self.relevant,
+            seed=self.seed,
+        )
+        return self._batches(examples, plan[: optimiser.max_steps])
+
+    def valid_batches(self) -> dict[str, list[list[Row]]]:
+        """The batches of each data set that every checkpoint is measured on."""
+        # In-batch negatives alone tell checkpoints apart, too; but a teacher has no say on a single passage.
+        examples = self._with_negatives(self.valid) or ([] if self.teacher else list(self.valid))
+        _require(examples, "choose checkpoints with", negatives=self.negatives if self.teacher else 0)
+        plan = plan_batches(examples, size=self.optimiser.batch, passes=1.0, relevant=self.relevant, seed=self.seed)
+        names = sorted({example.dataset for example in examples})
+        places = {name: [batch for batch in plan if examples[batch[0]].dataset == name] for name in names}
+        return {name: self._batches(examples, batches) for name, batches in places.items()}
+
+    def digest(self) -> str:
+        """Equal for courses that train the same model in the same way, on whatever device."""
+        digest = hashlib.sha256()
+        decisive = {
+            "optimiser": self.optimiser.model_dump(mode="json"),
+            "negatives": self.negatives,
+            "teacher": self.teacher,
+            "weights": dict(self.weights),
+            "relevant": sorted((*key, *sorted(documents)) for key, documents in self.relevant.items()),
+            "seed": self.seed,
+            "settings": dict(self.settings),
+        }
+        digest.update(json.dumps(decisive, sort_keys=True, default=str).encode())
+        digest.update(examples_digest(self.train).encode())
+        digest.update(examples_digest(self.valid).encode())
+        return digest.hexdigest()
+
+    def _with_negatives(self, examples: Sequence[Example]) -> list[Example]:
+        return [example for example in examples if example.negatives or not self.negatives]
+
+    def _batches(self, examples: Sequence[Example], plan: Sequence[Sequence[int]]) -> list[list[Row]]:
+        columns = self._columns(examples)
+        # Of like length beside each other: then a mini-batch of short passages is not padded for a long one.
+        by_length = [sorted(batch, key=lambda place: len(examples[place].positive.text)) for batch in plan]
+        return [
+            [_row(examples[place], columns[examples[place].dataset], self.teacher) for place in batch]
+            for batch in by_length
+        ]
+
+    def _columns(self, examples: Sequence[Example]) -> dict[str, int]:
+        """The columns of negatives of each data set: no more than one of its examples can fill without repeating."""
+        columns: dict[str, int] = {}
+        for example in examples:
+            most = max(columns.get(example.dataset, 0), len(example.negatives))
+            columns[example.dataset] = min(most, self.negatives)
+        return columns
+
+
+def dataset_weights(recipe: RecipeSettings) -> dict[str, float]:
+    """The weight of each data set of the recipe, by the name that its examples carry.
+
+    >>> dataset_weights(RecipeSettings.model_validate({"data": [{"folder": "sets/scifact", "weight": 2}]}))
+    {'scifact': 2.0}
+    """
+    return {dataset_name(data.folder): data.weight for data in recipe.data}
+
+
+def examples_digest(examples: Sequence[Example]) -> str:
+    """Equal for equal examples in the same order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps(asdict(example), ensure_ascii=False).encode())
+    return digest.hexdigest()
+
+
+def _require(examples: Sequence[Example], purpose: str, *, negatives: int) -> None:
+    if not examples:
+        kind = "example with a negative" if negatives else "example"
+        raise UsageError(f"There is no {kind} to {purpose}: name more data, or loosen the filters of mining.")
+
+
+def _row(example: Example, columns: int, teacher: bool) -> Row:
+    row: Row = {QUERY: example.query, _POSITIVE: example.positive.text}
+    places = list(islice(cycle(range(len(example.negatives))), columns))
+    for number, place in enumerate(places, start=1):
+        row[_NEGATIVE.format(number)] = example.negatives[place].text
+    if teacher:
+        positive, *negatives = example.teacher
+        row[_LABEL] = [positive, *(negatives[place] for place in places)]
+    return row

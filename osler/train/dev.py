@@ -1,0 +1,112 @@
+"""Both stages over the queries of a data set: what valid is chosen with, what dev reports. Knows no training.
+
+Every candidate passage is encoded by the re-ranker once, however many queries it is a candidate of.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any, Final
+
+from osler.config import SearchSettings
+from osler.datasets import Dataset
+from osler.evaluate.measures import per_query
+from osler.evaluate.significance import compare
+from osler.late_interaction.codes import divide
+from osler.models import ModelPair
+from osler.protocols import PassageIndex
+from osler.records import Filter, Passage, RankedPassage, TokenVectors
+from osler.search.rerank import maxsim_scores
+from osler.search.searcher import Searcher
+from osler.train.progress import OnProgress, Progress
+from osler.train.weights import ScoredCandidate, ScoredDataset
+
+MEASURES: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
+
+_EVERYTHING: Final = Filter(include_retracted=True)  # qrels judge retracted documents too
+_SLICE: Final = 256
+"""Passages encoded between two reports."""
+
+
+def score_queries(
+    dataset: Dataset, index: PassageIndex, models: ModelPair, settings: SearchSettings, *, on_progress: OnProgress
+) -> ScoredDataset:
+    """The candidates of every query of the data set that a search with these settings finds, scored by both stages."""
+    searcher = Searcher(index, models.encoder, models.reranker, settings.model_copy(update={"rerank": False}))
+    candidates = {
+        query_id: searcher.search(query.text, k=settings.num_candidates, where=_EVERYTHING, evidence=False).ranked
+        for query_id, query in dataset.queries.items()
+    }
+    passages = {one.passage.passage_id: one.passage for ranked in candidates.values() for one in ranked}
+    encoded = _encode(passages, models, f"dev {dataset.name}", on_progress)
+    query_ids = list(candidates)
+    vectors = models.reranker.encode_queries([dataset.queries[query_id].text for query_id in query_ids])
+    scored = {
+        query_id: _scored(candidates[query_id], maxsim_scores(query_vectors, _vectors(candidates[query_id], encoded)))
+        for query_id, query_vectors in zip(query_ids, vectors, strict=True)
+    }
+    return ScoredDataset(dataset.name, scored, dataset.qrels)
+
+
+def dev_report(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, Any]:
+    """What both stages reach on each data set and in the macro average, and whether stage 2 beats stage 1.
+
+    Empty where no data set has a dev part.
+    """
+    if not datasets:
+        return {}
+    return {
+        "measures": {one.name: {stage: _means(one, share) for stage, share in _stages(weight)} for one in datasets},
+        "macro": {stage: _macro(datasets, share) for stage, share in _stages(weight)},
+        "queries": {one.name: len(one.candidates) for one in datasets},
+        "ranked_against_candidates": asdict(compare(_by_query(datasets, weight), _by_query(datasets, 1.0))),
+    }
+
+
+def _stages(weight: float) -> tuple[tuple[str, float], ...]:
+    return ("candidates", 1.0), ("ranked", weight)
+
+
+def _means(dataset: ScoredDataset, weight: float) -> dict[str, float]:
+    values = per_query(dataset.qrels, dataset.run(weight), MEASURES)
+    return {measure: round(fmean(values[measure].values()), 4) for measure in MEASURES}
+
+
+def _macro(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, float]:
+    means = [_means(one, weight) for one in datasets]
+    return {measure: round(fmean(one[measure] for one in means), 4) for measure in MEASURES}
+
+
+def _by_query(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, list[float]]:
+    return {one.name: list(one.values(weight).values()) for one in datasets}
+
+
+def _encode(
+    passages: Mapping[str, Passage], models: ModelPair, stage: str, on_progress: OnProgress
+) -> dict[str, TokenVectors]:
+    # Like lengths together: a batch is as slow as its longest passage.
+    ordered = sorted(passages.values(), key=lambda passage: -len(passage.text))
+    encoded: dict[str, TokenVectors] = {}
+    began = time.monotonic()
+    for first in range(0, len(ordered), _SLICE):
+        block = ordered[first : first + _SLICE]
+        vectors = divide(models.reranker.encode_passages(block), [1] * len(block))
+        encoded.update(zip((passage.passage_id for passage in block), vectors, strict=True))
+        speed = len(encoded) / max(time.monotonic() - began, 1e-9)
+        left = (len(ordered) - len(encoded)) / speed
+        on_progress(Progress(stage, len(encoded), len(ordered), None, speed, left))
+    return encoded
+
+
+def _vectors(candidates: Sequence[RankedPassage], encoded: Mapping[str, TokenVectors]) -> list[TokenVectors]:
+    return [encoded[one.passage.passage_id] for one in candidates]
+
+
+def _scored(candidates: Sequence[RankedPassage], maxsim: Sequence[float]) -> list[ScoredCandidate]:
+    return [
+        ScoredCandidate(one.passage.doc_id, one.candidate_score, score)
+        for one, score in zip(candidates, maxsim, strict=True)
+    ]

@@ -1,0 +1,186 @@
+"""Hard negatives: what a retriever ranks high for a query although it does not answer it. Knows no model.
+
+A candidate that may answer the query after all is dropped, and counted under the first filter that drops it. The order
+of the filters is that of `Reason`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from osler.errors import UsageError
+from osler.text.near_equal import near_equal, shingles
+from osler.train.audit import Exclusion, read_exclusions
+from osler.train.candidates import CandidateSource
+from osler.train.examples import Example, Relevant, TrainingPassage
+from osler.train.filters import ComparedTexts, KnownAnswers, QueryFilter, known_answers
+from osler.train.mined import REASONS, Mined, MiningCounts, Reason
+from osler.train.settings import MiningSettings
+
+_QUERIES_AT_ONCE: Final = 256
+
+
+def mine_hard_negatives(
+    examples: Sequence[Example],
+    source: CandidateSource,
+    relevant: Relevant,
+    settings: MiningSettings,
+    *,
+    on_queries: Callable[[int, int], None] | None = None,
+) -> Mined:
+    """The examples with their negatives, best first, and the account of every candidate that was looked at.
+
+    An example takes the first `settings.negatives` candidates that no filter drops; one that finds fewer keeps those,
+    one that finds none is left out. Queries of one data set with the same words share their relevant documents.
+    Examples of one query share its candidates, but each holds them against the score of its own positive.
+
+    on_queries is told how many of the queries are done, and of how many. UsageError where no rank lies in the
+    settings' window, CorpusError where the reviewed exclusions that they name cannot be read.
+    """
+    check_window(settings)
+    exclusions = read_exclusions(settings.exclusions) if settings.exclusions else set()
+    known = _Known(examples, relevant, exclusions)
+    miner = _Miner(source, settings, known, ComparedTexts(source.passages))
+    groups = list(_by_query(examples).values())
+    mined: dict[int, Example] = {}
+    for start in range(0, len(groups), _QUERIES_AT_ONCE):
+        block = groups[start : start + _QUERIES_AT_ONCE]
+        numbers = [number for group in block for number in group]
+        mined.update(zip(numbers, miner.mine([[examples[number] for number in group] for group in block]), strict=True))
+        if on_queries:
+            on_queries(start + len(block), len(groups))
+    kept = tuple(mined[number] for number in range(len(examples)) if mined[number].negatives)
+    return Mined(kept, len(examples) - len(kept), miner.account(), tuple(miner.margin_scores))
+
+
+def score_ceiling(positive_score: float, relative_margin: float) -> float:
+    """The highest score that a negative may have (NV-Retriever, Moreira et al., 2024, as sentence-transformers has it).
+
+    The margin is a share of the size of the positive's score, so that it always lies below it. A positive that scores
+    0 leaves what scores 0 or less: nothing that a retriever prefers, and everything of a source without scores.
+
+    >>> score_ceiling(0.8, 0.25), score_ceiling(0.0, 0.25), score_ceiling(-0.8, 0.25)
+    (0.6000000000000001, 0.0, -1.0)
+    """
+    return positive_score - abs(positive_score) * relative_margin
+
+
+def check_window(settings: MiningSettings) -> None:
+    """UsageError where no rank lies in the settings' window."""
+    last = min(settings.last_rank or settings.num_candidates, settings.num_candidates)
+    if settings.first_rank > last:
+        raise UsageError(
+            f"mining.first_rank = {settings.first_rank} leaves no candidate: the last one looked at has rank {last}; "
+            "lower it, or raise mining.last_rank and mining.num_candidates."
+        )
+
+
+def _by_query(examples: Sequence[Example]) -> dict[tuple[str, str], list[int]]:
+    """The numbers of the examples of each (data set, query_id)."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, example in enumerate(examples):
+        groups.setdefault((example.dataset, example.query_id), []).append(number)
+    return groups
+
+
+class _Known:
+    """The relevant documents of a query, those of queries with the same words included, and its exclusions."""
+
+    def __init__(self, examples: Sequence[Example], relevant: Relevant, exclusions: AbstractSet[Exclusion]) -> None:
+        self._relevant: dict[tuple[str, int], set[str]] = {}
+        for example in examples:
+            doc_ids = relevant.get((example.dataset, example.query_id), frozenset())
+            self._relevant.setdefault(_same_words(example), set()).update(doc_ids)
+        self._excluded: dict[tuple[str, str], set[str]] = {}
+        for dataset, query_id, passage_id in exclusions:
+            self._excluded.setdefault((dataset, query_id), set()).add(passage_id)
+
+    def relevant(self, example: Example) -> set[str]:
+        return self._relevant[_same_words(example)]
+
+    def excluded(self, example: Example) -> set[str]:
+        return self._excluded.get((example.dataset, example.query_id), set())
+
+
+def _same_words(example: Example) -> tuple[str, int]:
+    return example.dataset, shingles(example.query).whole
+
+
+@dataclass(slots=True)
+class _Miner:
+    """The state of one run: the counts so far, and the scores that the margin dropped."""
+
+    source: CandidateSource
+    settings: MiningSettings
+    known: _Known
+    texts: ComparedTexts
+    counts: Counter[str] = field(default_factory=Counter)
+    margin_scores: list[float] = field(default_factory=list)
+
+    def account(self) -> MiningCounts:
+        dropped: dict[Reason, int] = {reason: self.counts[reason] for reason in REASONS}
+        return MiningCounts(self.counts["looked_at"], self.counts["kept"], dropped)
+
+    def mine(self, groups: Sequence[Sequence[Example]]) -> Iterator[Example]:
+        """The examples, a group a query, in their order with what negatives there are."""
+        found = self.source.candidates([group[0] for group in groups], k=self.settings.num_candidates)
+        pairs = list(zip(groups, found, strict=True))
+        scored = iter(self._with_scores([(example, candidates) for group, candidates in pairs for example in group]))
+        for group, candidates in pairs:
+            query_filter = self._filter(group)
+            for _ in group:
+                yield self._with_negatives(next(scored), candidates, query_filter)
+
+    def _with_scores(self, pairs: Sequence[tuple[Example, Sequence[TrainingPassage]]]) -> list[Example]:
+        """The examples, each positive with the score of its document, and with its rank where it was found.
+
+        A document's best passage comes first among the candidates, so one that was found need not be scored again.
+        """
+        found = [self._found(example, candidates) for example, candidates in pairs]
+        missing = [example for (example, _), passage in zip(pairs, found, strict=True) if passage is None]
+        scores = iter(self.source.positive_scores(missing) if missing else ())
+        places = [(passage.score, passage.rank) if passage else (next(scores), 0) for passage in found]
+        return [
+            replace(example, positive=replace(example.positive, score=score, rank=rank))
+            for (example, _), (score, rank) in zip(pairs, places, strict=True)
+        ]
+
+    def _found(self, example: Example, candidates: Sequence[TrainingPassage]) -> TrainingPassage | None:
+        of_document = {passage.passage_id for passage in self.source.passages.of_positive(example)}
+        return next((one for one in candidates if one.passage_id in of_document), None)
+
+    def _filter(self, group: Sequence[Example]) -> QueryFilter:
+        passages = self.source.passages
+        positives = {passage.doc_id for example in group for passage in passages.of_positive(example)}
+        relevant = positives | self.known.relevant(group[0])
+        known: KnownAnswers = known_answers(relevant, self.known.excluded(group[0]), passages, self.texts)
+        return QueryFilter(known, passages, self.texts, self.settings)
+
+    def _with_negatives(
+        self, example: Example, candidates: Sequence[TrainingPassage], query_filter: QueryFilter
+    ) -> Example:
+        ceiling = score_ceiling(example.positive.score, self.settings.relative_margin)
+        kept: list[TrainingPassage] = []
+        for candidate in candidates:
+            if len(kept) == self.settings.negatives:
+                break
+            reason = query_filter.reason(candidate) or self._reason_of_example(candidate, ceiling, kept)
+            self.counts.update(("looked_at", reason or "kept"))
+            if reason == "margin":
+                self.margin_scores.append(candidate.score)
+            if reason is None:
+                kept.append(candidate)
+        return replace(example, negatives=tuple(kept))
+
+    def _reason_of_example(
+        self, candidate: TrainingPassage, ceiling: float, kept: Sequence[TrainingPassage]
+    ) -> Reason | None:
+        if candidate.score > ceiling:
+            return "margin"
+        own, threshold = self.texts.shingles(candidate.passage_id), self.settings.near_equal
+        others = (self.texts.shingles(one.passage_id) for one in kept)
+        return "near_equal_negative" if any(near_equal(own, other, threshold) for other in others) else None

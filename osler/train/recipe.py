@@ -1,0 +1,232 @@
+"""The aligned sequence: retriever -> its index -> its errors -> re-ranker -> dev figures. Knows no loss, no filter.
+
+Every step writes into a folder of its own below one output folder and is kept once it is done, so the same call goes
+on where it was stopped:
+
+    warm-up/  retriever/  index/  mining/  reranker/  dev/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final
+
+from osler.config import SearchSettings
+from osler.datasets import Dataset
+from osler.errors import UsageError
+from osler.index import open_index
+from osler.models import ModelPair, load_models
+from osler.models.adapter import on_top, read_adapter, write_adapter
+from osler.train.audit import write_audit
+from osler.train.candidates import BM25Source, CandidateSource, RandomSource
+from osler.train.corpora import Corpora
+from osler.train.dev import dev_report, score_queries
+from osler.train.examples import Example, examples_of, titles_as_queries, with_siblings
+from osler.train.lines import read_examples, write_examples
+from osler.train.mined import Mined
+from osler.train.parts import Parts, divide
+from osler.train.preflight import check_recipe
+from osler.train.progress import OnProgress
+from osler.train.provenance import provenance
+from osler.train.pseudo_queries import pseudo_queries, with_candidates
+from osler.train.reranker import train_reranker
+from osler.train.reranker_files import ADAPTER_FILE
+from osler.train.retriever import train_retriever
+from osler.train.settings import RecipeSettings
+from osler.train.steps import Steps
+from osler.train.weights import ScoredDataset, choose_stage1_weight, keep_stage1_weight
+
+STEPS: Final = ("warm-up", "retriever", "index", "mining", "reranker", "dev")
+"""The steps in their order; each needs those before it."""
+
+TRAIN_FILE: Final = "examples.jsonl"
+VALID_FILE: Final = "valid.jsonl"
+
+
+def run_recipe(
+    recipe: RecipeSettings, folder: Path, *, until: str = "dev", on_progress: OnProgress | None = None
+) -> dict[str, Any]:
+    """What each step up to `until` reports, by its name; steps that are done already are not run again.
+
+    All data are read and checked before any training starts. UsageError where the folder holds a run of another
+    recipe or of other data, CorpusError for data that cannot be trained on.
+    """
+    if until not in STEPS:
+        raise UsageError(f"{until!r} is no step of a training. Steps: {', '.join(STEPS)}.")
+    wanted = STEPS[: STEPS.index(until) + 1]
+    _check_similarity(recipe, wanted)
+    check_recipe(recipe)
+    run = _Run(recipe, folder, on_progress or (lambda progress: None))
+    work: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "warm-up": run.warm_up,
+        "retriever": run.train_retriever,
+        "index": run.index,
+        "mining": run.mine,
+        "reranker": run.train_reranker,
+        "dev": run.evaluate,
+    }
+    return {name: run.steps.run(name, work[name]) for name in wanted if run.needs(name)}
+
+
+def _check_similarity(recipe: RecipeSettings, wanted: Sequence[str]) -> None:
+    if recipe.retriever.similarity == "dot" and "index" in wanted and not recipe.encoder:
+        raise UsageError(
+            "An index compares by cosine, so a retriever with retriever.similarity = 'dot' cannot be mined with: "
+            "train it alone by `osler train retriever`, or with cosine."
+        )
+
+
+class _Run:
+    """One recipe on its way: what its steps share, each made when it is first needed."""
+
+    def __init__(self, recipe: RecipeSettings, folder: Path, on_progress: OnProgress) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        self.on_progress = on_progress
+        self.parts: list[Parts] = divide(recipe)
+        self.corpora = Corpora(recipe, self.parts, on_progress)
+        self.steps = Steps(folder, provenance(recipe, self.parts))
+
+    def needs(self, name: str) -> bool:
+        """Whether the recipe has this step at all."""
+        if name == "warm-up":
+            return self.recipe.retriever.warm_up_pairs > 0 and not self.recipe.encoder
+        return name != "retriever" or not self.recipe.encoder
+
+    @cached_property
+    def models(self) -> ModelPair:
+        """The retriever, with the backbone's own token vectors beside it."""
+        return load_models(self.retriever, self.recipe.backbone, device=self.recipe.device)
+
+    @property
+    def retriever(self) -> str:
+        """The folder of the trained retriever, or the one that the recipe names."""
+        return self.recipe.encoder or str(self.folder / "retriever" / "model")
+
+    def warm_up(self, folder: Path) -> dict[str, Any]:
+        """Title -> text pairs of the training corpora, before any query is seen."""
+        count, seed = self.recipe.retriever.warm_up_pairs // len(self.parts), self.recipe.seed
+        examples = [
+            example
+            for part in self.parts
+            for example in titles_as_queries(part.train, self.corpora.passages[part.name], count=count, seed=seed)
+        ]
+        return self._fit_retriever(examples, self.corpora.pairs("valid"), folder, backbone=self.recipe.backbone)
+
+    def train_retriever(self, folder: Path) -> dict[str, Any]:
+        """The bi-encoder on queries and their positives, with the negatives that the recipe asks for."""
+        warmed = self.needs("warm-up")
+        backbone = str(self.folder / "warm-up" / "model") if warmed else self.recipe.backbone
+        examples = self.corpora.pairs("train")
+        if self.recipe.retriever.negatives != "in-batch":
+            examples = list(self._first_negatives(examples, folder).examples)
+        if self.recipe.retriever.siblings:
+            examples = [
+                one for part in self.parts for one in with_siblings(examples_of(part.name, examples), part.train)
+            ]
+        return self._fit_retriever(examples, self.corpora.pairs("valid"), folder, backbone=backbone)
+
+    def index(self, folder: Path) -> dict[str, Any]:
+        """The corpus of each data set, indexed by the trained retriever."""
+        for part in self.parts:
+            self.corpora.indexed(part, folder, self.models)
+        return {part.name: {"passages": len(self.corpora.by_id[part.name])} for part in self.parts}
+
+    def mine(self, folder: Path) -> dict[str, Any]:
+        """The retriever's errors as negatives, for training and for valid, with the audit of the former."""
+        mined, valid = (
+            self.corpora.mined(self.corpora.pairs(name), self._source(self.recipe.mining.source), self.recipe.mining)
+            for name in ("train", "valid")
+        )
+        write_examples(folder / TRAIN_FILE, mined.examples)
+        write_examples(folder / VALID_FILE, valid.examples)
+        return write_audit(mined, folder)
+
+    def train_reranker(self, folder: Path) -> dict[str, Any]:
+        """The ColBERT on the mined negatives, and stage 1's weight, chosen on valid."""
+        mining = self.folder / "mining"
+        backbone = self.retriever if self.recipe.reranker.start == "retriever" else self.recipe.backbone
+        model = train_reranker(
+            [*read_examples(mining / TRAIN_FILE), *self._unlabelled()],
+            read_examples(mining / VALID_FILE),
+            self.recipe.model_copy(update={"backbone": backbone}),
+            folder,
+            relevant=self.corpora.relevant,
+            on_progress=self.on_progress,
+        )
+        return {"model": str(model.relative_to(self.folder))}
+
+    def evaluate(self, folder: Path) -> dict[str, Any]:
+        """Stage 1's weight, chosen on valid and kept with the re-ranker; then the figures on dev, once."""
+        model = self.folder / "reranker" / "model"
+        models = load_models(self.retriever, str(model), device=self.recipe.device)
+        valid = [self._scored(part, part.valid, models) for part in self.parts]
+        weight, tried = choose_stage1_weight(valid)
+        keep_stage1_weight(self.folder / "reranker", weight)
+        self._export_adapters(folder)
+        dev = [self._scored(part, part.dev, models) for part in self.parts if part.dev]
+        return {"stage1_weight": weight, "valid": tried, **dev_report(dev, weight)}
+
+    def _export_adapters(self, folder: Path) -> None:
+        """Both adapters as changes of the recipe's backbone, where there are some: what can be shipped with it."""
+        below, above = (self.folder / step / ADAPTER_FILE for step in ("retriever", "reranker"))
+        if self.needs("warm-up") or not (below.is_file() and above.is_file()):
+            return
+        retriever, reranker = read_adapter(below), read_adapter(above)
+        if self.recipe.reranker.start == "retriever":
+            reranker = on_top(retriever, reranker)
+        write_adapter(folder / "retriever.safetensors", retriever)
+        write_adapter(folder / "reranker.safetensors", reranker)
+
+    def _scored(self, part: Parts, queries: Dataset, models: ModelPair) -> ScoredDataset:
+        index = open_index(self.folder / "index" / part.name)
+        settings = SearchSettings(num_candidates=self.recipe.choice.num_candidates)
+        return score_queries(queries, index, models, settings, on_progress=self.on_progress)
+
+    def _unlabelled(self) -> list[Example]:
+        """Titles and sentences as queries, with what the retriever finds for them."""
+        wanted, source = self.recipe.reranker, self._source("retriever")
+        share = wanted.unlabelled_queries // len(self.parts)
+        if not share:
+            return []
+        return [
+            example
+            for part in self.parts
+            for example in with_candidates(
+                pseudo_queries(list(self.corpora.by_id[part.name].values()), count=share, seed=self.recipe.seed),
+                source(part),
+                count=wanted.negatives,
+            )
+        ]
+
+    def _fit_retriever(
+        self, examples: list[Example], valid: list[Example], folder: Path, *, backbone: str
+    ) -> dict[str, Any]:
+        retriever = self.recipe.retriever
+        if not any(example.negatives for example in examples):  # a warm-up has none yet
+            retriever = retriever.model_copy(update={"negatives": "in-batch"})
+        recipe = self.recipe.model_copy(update={"backbone": backbone, "retriever": retriever})
+        model = train_retriever(
+            examples, valid, recipe, folder, relevant=self.corpora.relevant, on_progress=self.on_progress
+        )
+        return {"model": str(model.relative_to(self.folder)), "examples": len(examples)}
+
+    def _first_negatives(self, examples: list[Example], folder: Path) -> Mined:
+        """Negatives that are there before the retriever is: by chance, by words, or by the untrained backbone."""
+        wanted = self.recipe.retriever
+        settings = self.recipe.mining.model_copy(update={"negatives": wanted.negatives_per_query})
+        source = self._source(wanted.negatives)
+        if wanted.negatives == "mined":
+            untrained = load_models(self.recipe.backbone, self.recipe.backbone, device=self.recipe.device)
+            source = partial(self.corpora.retriever_source, folder=folder / "index", models=untrained)
+        return self.corpora.mined(examples, source, settings)
+
+    def _source(self, kind: str) -> Callable[[Parts], CandidateSource]:
+        """What finds candidates in the corpus of a data set; `retriever` is the trained one."""
+        if kind == "bm25":
+            return lambda part: BM25Source(self.corpora.by_id[part.name])
+        if kind == "random":
+            return lambda part: RandomSource(self.corpora.by_id[part.name], self.recipe.seed)
+        return lambda part: self.corpora.retriever_source(part, folder=self.folder / "index", models=self.models)

@@ -1,0 +1,194 @@
+"""Stage 2's training: a ColBERT on the retriever's own errors, then on a teacher's scores.
+
+Knows the losses and their order; knows nothing of mining, of data sets, or of the files beside a model.
+
+Training sums MaxSim over the tokens of a query where search takes the mean: per query the order is the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from sentence_transformers import MultiVectorEncoder
+from sentence_transformers.multi_vector_encoder.losses import (
+    CachedMultiVectorMultipleNegativesRankingLoss,
+    MultiVectorDistillKLDivLoss,
+    MultiVectorMultipleNegativesRankingLoss,
+)
+from torch import nn
+from transformers import set_seed
+
+from osler.errors import UsageError
+from osler.models.catalog import resolve
+from osler.models.digests import folder_content, read_json
+from osler.train.colbert_model import colbert_model
+from osler.train.course import Course, dataset_weights, examples_digest
+from osler.train.examples import Example, Relevant
+from osler.train.lines import read_examples, write_examples
+from osler.train.progress import OnProgress
+from osler.train.provenance import library_versions
+from osler.train.pseudo_queries import UNLABELLED
+from osler.train.reranker_files import MODEL_FOLDER, save_reranker
+from osler.train.settings import RecipeSettings, RerankerSettings
+from osler.train.steps import write_json
+from osler.train.teacher import with_teacher
+from osler.train.trainer import fit
+from osler.train.tuning import adapt
+from osler.train.valid_ranking import candidates_ndcg
+
+_REPORT, _CHECKPOINTS = "training.json", "checkpoints"
+_SMALLEST_BATCH: Final = 2
+
+Teach = Callable[[Sequence[Example]], list[Example]]
+"""From examples to the same ones with teacher scores."""
+
+
+def train_reranker(
+    examples: Sequence[Example],
+    valid: Sequence[Example],
+    recipe: RecipeSettings,
+    folder: Path,
+    *,
+    relevant: Relevant | None = None,
+    on_progress: OnProgress | None = None,
+) -> Path:
+    """The folder of the trained ColBERT, as sentence-transformers saves it, below this one.
+
+    Learns from each example's positive against its negatives and the passages of its batch; then, where
+    `recipe.reranker.distill_epochs` says so, from a teacher's scores of an example's own passages. Examples of the
+    data set `pseudo_queries.UNLABELLED` are for this second phase only. valid chooses the checkpoint of each phase,
+    its start included. Beside the model lie `training.json` (settings, digests, versions, losses, nDCG@10 among the
+    mined candidates of valid) and, with LoRA, `adapter.safetensors`; in it `osler.json`, which loading checks.
+
+    A training that was interrupted goes on, in either phase; one that is complete is not repeated. UsageError where
+    the folder holds one with other settings or examples, or there is nothing to learn from.
+    """
+    course = _course(examples, valid, recipe, relevant or {})
+    if report := read_json(folder / _REPORT):
+        return _finished(folder, report, course)
+    labelled = _labelled(examples)
+    model = colbert_model(
+        recipe,
+        queries=[example.query for example in (*examples, *valid)],
+        passages=[passage.text for example in labelled for passage in (example.positive, *example.negatives)],
+    )
+    set_seed(recipe.seed)
+    adapt(model, recipe.reranker_tuning)
+    outcome: dict[str, Any] = {"start": {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}}
+    teach = partial(with_teacher, settings=recipe.reranker, backbone=recipe.backbone, device=recipe.device)
+    for phase, loss in _phases(model, course, recipe.reranker, partial(_taught, teach, folder / _CHECKPOINTS)):
+        fitted = fit(model, loss, phase, folder / _CHECKPOINTS / phase.stage, on_progress=on_progress)
+        outcome[phase.stage] = {**asdict(fitted), "nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
+    save_reranker(model, recipe, folder)
+    write_json(folder / _REPORT, {**_report(course, recipe), "phases": outcome})
+    shutil.rmtree(folder / _CHECKPOINTS)
+    return folder / MODEL_FOLDER
+
+
+def contrastive_loss(model: MultiVectorEncoder, settings: RerankerSettings) -> nn.Module:
+    """Cross-entropy of the positive among all passages of the batch, over scale * summed MaxSim.
+
+    Gradients are cached only where a batch is larger than a mini-batch: caching encodes every text twice.
+    """
+    if settings.batch <= settings.mini_batch:
+        return MultiVectorMultipleNegativesRankingLoss(model, scale=settings.scale)
+    return CachedMultiVectorMultipleNegativesRankingLoss(
+        model, scale=settings.scale, mini_batch_size=settings.mini_batch
+    )
+
+
+def distillation_loss(model: MultiVectorEncoder, settings: RerankerSettings) -> nn.Module:
+    """Kullback-Leibler divergence of the model's distribution over an example's passages from the teacher's."""
+    return MultiVectorDistillKLDivLoss(model, temperature=settings.temperature, mini_batch_size=settings.mini_batch)
+
+
+def _phases(
+    model: MultiVectorEncoder, course: Course, settings: RerankerSettings, teach: Teach
+) -> Iterator[tuple[Course, nn.Module]]:
+    """What is learned one after the other, each with its loss; the teacher is asked only when its turn has come."""
+    yield replace(course, stage="contrastive", train=_labelled(course.train)), contrastive_loss(model, settings)
+    if not settings.distill_epochs:
+        return
+    taught = teach([*course.train, *course.valid])
+    # Of an example only its own passages are compared, so a batch need be no larger than memory allows.
+    batch = max(_SMALLEST_BATCH, min(settings.batch, settings.mini_batch))
+    distillation = replace(
+        course,
+        stage="distillation",
+        train=taught[: len(course.train)],
+        valid=taught[len(course.train) :],
+        teacher=True,
+        optimiser=settings.model_copy(update={"epochs": settings.distill_epochs, "batch": batch}),
+    )
+    yield distillation, distillation_loss(model, settings)
+
+
+def _taught(teach: Teach, folder: Path, examples: Sequence[Example]) -> list[Example]:
+    """The examples with teacher scores, kept in a file of the folder.
+
+    A run that is taken up again must not see scores that differ in their last digit.
+    """
+    path = folder / f"taught-{examples_digest(examples)[:16]}.jsonl"
+    if not path.is_file():
+        write_examples(path, teach(examples))
+    return read_examples(path)
+
+
+def _labelled(examples: Sequence[Example]) -> list[Example]:
+    return [example for example in examples if example.dataset != UNLABELLED]
+
+
+def _course(
+    examples: Sequence[Example], valid: Sequence[Example], recipe: RecipeSettings, relevant: Relevant
+) -> Course:
+    return Course(
+        stage="reranker",
+        train=examples,
+        valid=valid,
+        optimiser=recipe.reranker,
+        negatives=recipe.reranker.negatives,
+        weights=dataset_weights(recipe),
+        relevant=relevant,
+        seed=recipe.seed,
+        device=recipe.device,
+        settings={
+            "backbone": sha256(folder_content(resolve(recipe.backbone).folder)).hexdigest(),
+            "tuning": recipe.reranker_tuning.model_dump(mode="json"),
+        },
+    )
+
+
+def _finished(folder: Path, report: Mapping[str, Any], course: Course) -> Path:
+    if report["digest"] != course.digest():
+        raise UsageError(
+            f"{folder} holds a re-ranker that was trained with other settings or examples: "
+            "delete that folder, or train into another one."
+        )
+    return folder / MODEL_FOLDER
+
+
+def _report(course: Course, recipe: RecipeSettings) -> dict[str, Any]:
+    return {
+        "stage": course.stage,
+        "digest": course.digest(),
+        "settings": {
+            "backbone": recipe.backbone,
+            "seed": recipe.seed,
+            "weights": dict(course.weights),
+            "tuning": recipe.reranker_tuning.model_dump(mode="json"),
+            "reranker": recipe.reranker.model_dump(mode="json"),
+        },
+        "examples": {"train": _counted(course.train), "valid": _counted(course.valid)},
+        "versions": library_versions(),
+    }
+
+
+def _counted(examples: Sequence[Example]) -> dict[str, Any]:
+    without = sum(not example.negatives for example in examples)
+    return {"count": len(examples), "without negatives": without, "digest": examples_digest(examples)}

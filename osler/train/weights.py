@@ -1,0 +1,84 @@
+"""Stage 1's share in the final score: chosen on queries that were not trained on, kept with the re-ranker.
+
+Knows scores and the files of a re-ranker, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Final
+
+from osler.errors import ModelError
+from osler.evaluate.measures import Qrels, document_scores, per_query
+from osler.models.adapter import read_adapter, write_adapter
+from osler.models.check import read_facts, write_facts
+from osler.search.rerank import interpolated
+
+GRID: Final = tuple(step / 10 for step in range(10))
+_MEASURE: Final = "nDCG@10"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCandidate:
+    """A candidate of a query with the scores of both stages."""
+
+    doc_id: str
+    stage1: float
+    maxsim: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredDataset:
+    """The candidates of every query of a data set, by query_id, and what is relevant to them."""
+
+    name: str
+    candidates: Mapping[str, Sequence[ScoredCandidate]]
+    qrels: Qrels
+
+    def run(self, weight: float) -> dict[str, dict[str, float]]:
+        """query_id -> doc_id -> (1 - weight) * MaxSim + weight * stage 1's score, a document as its best passage."""
+        return {query_id: _scores(candidates, weight) for query_id, candidates in self.candidates.items()}
+
+    def values(self, weight: float, measure: str = _MEASURE) -> dict[str, float]:
+        """The measure of each query under this weight; with weight 1 it is that of stage 1 alone."""
+        return per_query(self.qrels, self.run(weight), [measure])[measure]
+
+
+def choose_stage1_weight(
+    valid: Sequence[ScoredDataset], grid: Sequence[float] = GRID
+) -> tuple[float, dict[float, float]]:
+    """The weight of the highest nDCG@10, in the mean over data sets, and what each weight of the grid gives.
+
+    Of equal ones the smallest is taken.
+
+    >>> candidates = {"q": [ScoredCandidate("a", 0.9, 0.5), ScoredCandidate("b", 0.1, 0.6)]}
+    >>> choose_stage1_weight([ScoredDataset("tiny", candidates, {"q": {"a": 1}})], grid=(0.0, 0.5))[0]
+    0.5
+    """
+    tried = {weight: fmean(fmean(one.values(weight).values()) for one in valid) for weight in grid}
+    # Sums in another order differ in their last digits: no reason for a larger weight.
+    return max(tried, key=lambda weight: (round(tried[weight], 9), -weight)), tried
+
+
+def keep_stage1_weight(folder: Path, weight: float) -> None:
+    """Write the weight into `osler.json` of the re-ranker in this training folder, and into its adapter if it has one.
+
+    The vectors stay the same, so an index that the re-ranker built goes on working.
+    """
+    model, adapter = folder / "model", folder / "adapter.safetensors"
+    facts = read_facts(model)
+    if facts is None:
+        raise ModelError(f"{model}: no osler.json beside the model; train the re-ranker again.")
+    facts = facts.model_copy(update={"stage1_weight": weight})
+    write_facts(model, facts)
+    if adapter.is_file():
+        write_adapter(adapter, replace(read_adapter(adapter), reranker=facts))
+
+
+def _scores(candidates: Sequence[ScoredCandidate], weight: float) -> dict[str, float]:
+    maxsim, stage1 = [one.maxsim for one in candidates], [one.stage1 for one in candidates]
+    final = interpolated(maxsim, stage1, weight=weight)
+    return document_scores((one.doc_id, score) for one, score in zip(candidates, final, strict=True))

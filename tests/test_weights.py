@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from osler.errors import ModelError
+from osler.models.adapter import Adapter, LowRank, read_adapter, write_adapter
+from osler.models.check import Reference, RerankerFacts, read_facts, write_facts
+from osler.train.weights import GRID, ScoredCandidate, ScoredDataset, choose_stage1_weight, keep_stage1_weight
+
+REFERENCE = Reference(query="fever", passages=("Fever is heat.", "A wrist."), scores=(0.9, 0.2))
+
+
+def scored(name: str, *candidates: ScoredCandidate) -> ScoredDataset:
+    """One query, to which document "yes" is relevant."""
+    return ScoredDataset(name, {"q": candidates}, {"q": {"yes": 1}})
+
+
+MAXSIM_KNOWS = scored("late", ScoredCandidate("yes", stage1=0.0, maxsim=1.0), ScoredCandidate("no", 0.5, 0.0))
+STAGE_1_KNOWS = scored("early", ScoredCandidate("yes", stage1=1.0, maxsim=0.0), ScoredCandidate("no", 0.0, 0.3))
+# MAXSIM_KNOWS holds as long as 1 - w > w / 2, which is w < 2/3; STAGE_1_KNOWS as soon as w > 0.3 (1 - w), w > 3/13.
+
+
+def test_the_weight_that_serves_all_data_sets_wins():
+    weight, tried = choose_stage1_weight([MAXSIM_KNOWS, STAGE_1_KNOWS])
+    assert weight == 0.3
+    assert [step for step in GRID if tried[step] == 1.0] == [0.3, 0.4, 0.5, 0.6]
+
+
+def test_where_maxsim_knows_best_the_smallest_weight_is_taken():
+    assert choose_stage1_weight([MAXSIM_KNOWS])[0] == 0.0
+
+
+def test_every_weight_of_the_grid_is_reported():
+    weight, tried = choose_stage1_weight([STAGE_1_KNOWS], grid=(0.0, 0.5))
+    assert weight == 0.5
+    assert tried == {0.0: pytest.approx(0.6309, abs=1e-4), 0.5: 1.0}  # 1 / log2(3) on rank 2
+
+
+def test_a_data_set_of_many_queries_does_not_outvote_a_small_one():
+    late = {f"q{number}": MAXSIM_KNOWS.candidates["q"] for number in range(9)}
+    large = ScoredDataset("late", late, {query_id: {"yes": 1} for query_id in late})
+    tried = choose_stage1_weight([large, STAGE_1_KNOWS], grid=(0.0, 0.9))[1]
+    assert tried[0.0] == tried[0.9]
+    assert choose_stage1_weight([large, STAGE_1_KNOWS], grid=(0.9, 0.0))[0] == 0.0
+
+
+def test_a_document_counts_as_its_best_passage():
+    data = scored(
+        "long", ScoredCandidate("yes", 0.1, 0.1), ScoredCandidate("no", 0.5, 0.5), ScoredCandidate("yes", 0.9, 0.9)
+    )
+    assert data.run(0.5) == {"q": {"yes": pytest.approx(0.9), "no": pytest.approx(0.5)}}
+    assert data.values(0.5) == {"q": 1.0}
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, {"yes": 1.0, "no": 0.0}), (1.0, {"yes": 0.0, "no": 0.5})])
+def test_a_weight_of_0_is_maxsim_and_of_1_stage_1(weight, expected):
+    assert MAXSIM_KNOWS.run(weight) == {"q": expected}
+
+
+def test_a_query_without_candidates_counts_as_zero():
+    data = ScoredDataset("empty", {"q": ()}, {"q": {"yes": 1}})
+    assert choose_stage1_weight([data]) == (0.0, dict.fromkeys(GRID, 0.0))
+
+
+def test_the_grid_goes_from_0_to_0_9():
+    assert GRID == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def test_the_weight_is_kept_beside_the_model_and_nothing_else_changes(tmp_path):
+    facts = RerankerFacts(projection=(384, 128), skip=(".",), abstain_below=0.5, reference=REFERENCE)
+    (tmp_path / "model").mkdir()
+    write_facts(tmp_path / "model", facts)
+    keep_stage1_weight(tmp_path, 0.3)
+    assert read_facts(tmp_path / "model") == facts.model_copy(update={"stage1_weight": 0.3})
+
+
+def test_the_weight_is_kept_in_the_adapter_too_and_the_vectors_stay_the_same(tmp_path):
+    facts = RerankerFacts(projection=None, reference=REFERENCE)
+    change = LowRank(a=np.ones((1, 3), dtype=np.float32), b=np.ones((2, 1), dtype=np.float32))
+    adapter = Adapter({"layer": change}, scale=2.0, weights="ab12", reranker=facts)
+    (tmp_path / "model").mkdir()
+    write_facts(tmp_path / "model", facts)
+    write_adapter(tmp_path / "adapter.safetensors", adapter)
+    keep_stage1_weight(tmp_path, 0.3)
+    kept = read_adapter(tmp_path / "adapter.safetensors")
+    assert kept.reranker.stage1_weight == 0.3
+    assert kept.digest == adapter.digest
+
+
+def test_a_model_that_osler_did_not_train_keeps_no_weight(tmp_path):
+    (tmp_path / "model").mkdir()
+    with pytest.raises(ModelError, match=r"no osler\.json"):
+        keep_stage1_weight(tmp_path, 0.3)
