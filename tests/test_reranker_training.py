@@ -289,7 +289,7 @@ def test_a_complete_training_is_not_repeated_and_another_one_is_refused(trained,
     settings = recipe(backbones["bert"], markers=markers, mini_batch=3)
     train_reranker(mined(range(20)), mined(range(20)), settings, folder)
     assert (folder / "model" / "model.safetensors").stat().st_mtime_ns == written
-    with pytest.raises(UsageError, match="holds a re-ranker that was trained with other settings or examples"):
+    with pytest.raises(UsageError, match="holds a reranker that was trained with other settings or examples"):
         train_reranker(mined(range(19)), mined(range(20)), settings, folder)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any, Final
 
 from osler.datasets import dataset_name
@@ -91,6 +92,14 @@ class Course:
         digest.update(examples_digest(self.valid).encode())
         return digest.hexdigest()
 
+    def require_same(self, digest: str, folder: Path) -> None:
+        """UsageError where the folder holds a model of another course, which has this digest."""
+        if digest != self.digest():
+            raise UsageError(
+                f"{folder} holds a {self.stage} that was trained with other settings or examples: "
+                "delete that folder, or train into another one."
+            )
+
     def _with_negatives(self, examples: Sequence[Example]) -> list[Example]:
         return [example for example in examples if example.negatives or not self.negatives]
 
@@ -119,6 +128,12 @@ def dataset_weights(recipe: RecipeSettings) -> dict[str, float]:
     {'scifact': 2.0}
     """
     return {dataset_name(data.folder): data.weight for data in recipe.data}
+
+
+def counted(examples: Sequence[Example]) -> dict[str, Any]:
+    """What a report says of examples: how many, how many without negatives, and their digest."""
+    without = sum(not example.negatives for example in examples)
+    return {"count": len(examples), "without negatives": without, "digest": examples_digest(examples)}
 
 
 def examples_digest(examples: Sequence[Example]) -> str:

@@ -8,7 +8,7 @@ Training sums MaxSim over the tokens of a query where search takes the mean: per
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from hashlib import sha256
@@ -24,11 +24,10 @@ from sentence_transformers.multi_vector_encoder.losses import (
 from torch import nn
 from transformers import set_seed
 
-from osler.errors import UsageError
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_json
 from osler.train.colbert_model import colbert_model
-from osler.train.course import Course, dataset_weights, examples_digest
+from osler.train.course import Course, counted, dataset_weights, examples_digest
 from osler.train.examples import Example, Relevant
 from osler.train.lines import read_examples, write_examples
 from osler.train.progress import OnProgress
@@ -71,7 +70,8 @@ def train_reranker(
     """
     course = _course(examples, valid, recipe, relevant or {})
     if report := read_json(folder / _REPORT):
-        return _finished(folder, report, course)
+        course.require_same(report["digest"], folder)
+        return folder / MODEL_FOLDER
     labelled = _labelled(examples)
     model = colbert_model(
         recipe,
@@ -164,15 +164,6 @@ def _course(
     )
 
 
-def _finished(folder: Path, report: Mapping[str, Any], course: Course) -> Path:
-    if report["digest"] != course.digest():
-        raise UsageError(
-            f"{folder} holds a re-ranker that was trained with other settings or examples: "
-            "delete that folder, or train into another one."
-        )
-    return folder / MODEL_FOLDER
-
-
 def _report(course: Course, recipe: RecipeSettings) -> dict[str, Any]:
     return {
         "stage": course.stage,
@@ -184,11 +175,6 @@ def _report(course: Course, recipe: RecipeSettings) -> dict[str, Any]:
             "tuning": recipe.reranker_tuning.model_dump(mode="json"),
             "reranker": recipe.reranker.model_dump(mode="json"),
         },
-        "examples": {"train": _counted(course.train), "valid": _counted(course.valid)},
+        "examples": {"train": counted(course.train), "valid": counted(course.valid)},
         "versions": library_versions(),
     }
-
-
-def _counted(examples: Sequence[Example]) -> dict[str, Any]:
-    without = sum(not example.negatives for example in examples)
-    return {"count": len(examples), "without negatives": without, "digest": examples_digest(examples)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -21,13 +21,12 @@ from sentence_transformers.util import cos_sim, dot_score
 from torch import nn
 from transformers import set_seed
 
-from osler.errors import UsageError
 from osler.models.adapter import Adapter, write_adapter
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_json, weights_digest
 from osler.models.tower import quiet
 from osler.train.backbone import load_retriever
-from osler.train.course import Course, dataset_weights, examples_digest
+from osler.train.course import Course, counted, dataset_weights
 from osler.train.examples import Example, Relevant
 from osler.train.progress import OnProgress
 from osler.train.provenance import library_versions
@@ -62,7 +61,8 @@ def train_retriever(
     course = _course(examples, valid, recipe, relevant or {})
     report = read_json(folder / _REPORT)
     if report:
-        return _finished(folder, report, course)
+        course.require_same(report["digest"], folder)
+        return folder / _MODEL
     set_seed(recipe.seed)
     with quiet():
         model = load_retriever(recipe.backbone, recipe.retriever)
@@ -106,15 +106,6 @@ def _course(
     )
 
 
-def _finished(folder: Path, report: Mapping[str, Any], course: Course) -> Path:
-    if report["digest"] != course.digest():
-        raise UsageError(
-            f"{folder} holds a retriever that was trained with other settings or examples: "
-            "delete that folder, or train into another one."
-        )
-    return folder / _MODEL
-
-
 def _save(model: SentenceTransformer, recipe: RecipeSettings, folder: Path) -> None:
     tuning = recipe.tuning
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,11 +129,7 @@ def _report(course: Course, recipe: RecipeSettings, fitted: Fitted) -> dict[str,
             "tuning": recipe.tuning.model_dump(mode="json"),
             "retriever": {**recipe.retriever.model_dump(mode="json"), "scale": recipe.retriever.resolved_scale},
         },
-        "examples": {"train": _counted(course.train), "valid": _counted(course.valid)},
+        "examples": {"train": counted(course.train), "valid": counted(course.valid)},
         "versions": library_versions(),
         **asdict(fitted),
     }
-
-
-def _counted(examples: Sequence[Example]) -> dict[str, Any]:
-    return {"count": len(examples), "digest": examples_digest(examples)}
