@@ -3,7 +3,7 @@
     python benchmarks/leave_one_out.py --recipe recipes/mini.toml --work /tmp/loo --set retriever.max_steps=100
 
 For each data set the recipe is run without it, and the trained two-stage is compared, on its dev part, with the
-untrained one by a paired bootstrap. What is done is kept, so the same command goes on.
+untrained one (all dimensions in float) by a paired bootstrap. What is done is kept, so the same command goes on.
 """
 
 from __future__ import annotations
@@ -12,42 +12,48 @@ import argparse
 from pathlib import Path
 from statistics import fmean
 
-from systems import baselines, trained
+from systems import baselines, place, show, trained
 
+from osler.datasets import Dataset
 from osler.evaluate.significance import compare
 from osler.models import load_models
-from osler.train.parts import Parts, divide
+from osler.train.corpora import index_corpus
+from osler.train.examples.parts import divide
 from osler.train.recipe import run_recipe
 from osler.train.recipe_file import load_recipe
-from osler.train.settings import RecipeSettings
+from osler.train.settings import DataSettings, RecipeSettings
 
 UNTRAINED, TRAINED = "untrained two-stage", "trained two-stage"
+SHOWN = (UNTRAINED, "untrained hybrid", "trained stage 1", TRAINED)
 
 
 def main() -> None:
     arguments = parser().parse_args()
     recipe = load_recipe(arguments.recipe, changes=arguments.set)
-    print("| left out | queries | untrained two-stage | trained stage 1 | trained two-stage | difference | p |")
-    print("|---|---|---|---|---|---|---|")
+    print("| left out | queries | " + " | ".join(SHOWN) + " | difference from the first | p |")
+    print("|---" * (len(SHOWN) + 4) + "|")
     for number, part in enumerate(divide(recipe)):
         if part.dev and part.name not in arguments.only_train:
-            others = tuple(data for place, data in enumerate(recipe.data) if place != number)
-            print(row(part, recipe.model_copy(update={"data": others}), arguments.work), flush=True)
+            others = tuple(_without_dev(data) for place, data in enumerate(recipe.data) if place != number)
+            print(row(part.dev, recipe.model_copy(update={"data": others}), arguments.work), flush=True)
 
 
-def row(part: Parts, recipe: RecipeSettings, work: Path) -> str:
-    """One row: the data set that is left out, and what both systems reach on it."""
-    folder = work / f"without-{part.name}"
+def row(left_out: Dataset, recipe: RecipeSettings, work: Path) -> str:
+    """One row: the data set that is left out, and what each system reaches on it."""
+    folder = work / f"without-{left_out.name}"
     run_recipe(recipe, folder)
     models = load_models(str(folder / "retriever" / "model"), str(folder / "reranker" / "model"))
-    plain = baselines(part.dev, recipe.backbone, work / "untrained")[UNTRAINED]
-    ours = trained(part.dev, models, folder / "left-out")
-    result = compare({part.name: ours[TRAINED]}, {part.name: plain})
-    stage1, both = fmean(ours["trained stage 1"]), fmean(ours[TRAINED])
+    index = index_corpus(left_out, place(left_out, folder), models, on_progress=show)
+    values = baselines(left_out, recipe.backbone, work / "untrained") | trained(left_out, models, index)
+    result = compare({left_out.name: values[TRAINED]}, {left_out.name: values[UNTRAINED]})
+    means = " | ".join(f"{fmean(values[system]):.3f}" for system in SHOWN)
     spread = f"{result.difference:+.3f} ({result.low:+.3f} to {result.high:+.3f})"
-    return (
-        f"| {part.name} | {len(plain)} | {fmean(plain):.3f} | {stage1:.3f} | {both:.3f} | {spread} | {result.p:.4f} |"
-    )
+    return f"| {left_out.name} | {len(values[TRAINED])} | {means} | {spread} | {result.p:.4f} |"
+
+
+def _without_dev(data: DataSettings) -> DataSettings:
+    # Its dev queries are not asked: only those of the data set that is left out count.
+    return data.model_copy(update={"dev": "", "dev_share": 0.0})
 
 
 def parser() -> argparse.ArgumentParser:

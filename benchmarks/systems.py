@@ -1,22 +1,30 @@
 """What a trained pair of models is compared with, each as nDCG@10 a query. Knows data sets and models, no table.
 
 untrained two-stage: the backbone's own vectors, its 50 best re-ranked by MaxSim over its own token vectors, all
-dimensions (int8 codes of them). untrained hybrid: the same vectors with hybrid candidates and a weight of stage 1, as
-the trained systems have them, so that what training adds can be told from what fusion adds. All systems search the same
-corpora.
+dimensions in float. untrained hybrid: the same vectors with hybrid candidates and a weight of stage 1, as the trained
+systems have them, so that what training adds can be told from what fusion adds. All systems search the same corpora.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.baselines import bm25_run, fused_run
 from osler.evaluate.measures import Run, per_query
+from osler.late_interaction.codes import concatenate
 from osler.models import ModelPair, load_models
+from osler.models.bi_encoder import passage_input
 from osler.models.catalog import CATALOG, resolve
+from osler.models.colbert import TOKEN_VECTORS, ColBERT
+from osler.protocols import PassageIndex
+from osler.records import Passage, TokenVectors
 from osler.train.corpora import index_corpus
 from osler.train.dev import score_queries
 from osler.train.progress import Progress
@@ -27,12 +35,32 @@ Values = dict[str, list[float]]
 """nDCG@10 of each query, in the order of their ids, by system."""
 
 
+class FloatColBERT(ColBERT):
+    """A re-ranker whose passages keep float vectors in place of int8 codes; each is encoded once."""
+
+    def __init__(self, reranker: ColBERT) -> None:
+        super().__init__(reranker.model, name=reranker.name, fingerprint=reranker.fingerprint)
+        self._encoded: dict[str, TokenVectors] = {}
+
+    def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
+        """The float vectors of each passage, as codes of scale 1."""
+        missing = [passage for passage in passages if passage.passage_id not in self._encoded]
+        for batch, outputs in self.model.outputs([passage_input(passage) for passage in missing], "passage"):
+            for row, place in enumerate(batch.rows):
+                vectors = outputs[TOKEN_VECTORS][row][batch.scored[row]]
+                lengths = np.array([len(vectors)], dtype=np.int64)
+                ones = np.ones(len(vectors), dtype=np.float32)
+                self._encoded[missing[place].passage_id] = TokenVectors(vectors, ones, lengths)
+        return concatenate([self._encoded[passage.passage_id] for passage in passages])
+
+
 def baselines(dataset: Dataset, backbone: str, folder: Path) -> Values:
     """BM25, the untrained backbone, their fusion, and both stages of the untrained backbone."""
     # named by its folder, a model has all of its dimensions and nothing that was fitted
     source = str(resolve(backbone).folder)
     models = load_models(source, source)
-    index = _indexed(dataset, folder, models)
+    index = index_corpus(dataset, place(dataset, folder), models, on_progress=show)
+    models = ModelPair(models.encoder, FloatColBERT(models.reranker))
     scored, hybrid = (
         score_queries(
             dataset,
@@ -43,7 +71,7 @@ def baselines(dataset: Dataset, backbone: str, folder: Path) -> Values:
         )
         for candidates in ("dense", "hybrid")
     )
-    dense, lexical = scored.run(1.0), bm25_run(dataset)
+    dense, lexical = scored.run(1.0), bm25_run(dataset, k=NUM_CANDIDATES)
     runs = {
         "BM25": lexical,
         "zero-shot": dense,
@@ -54,10 +82,10 @@ def baselines(dataset: Dataset, backbone: str, folder: Path) -> Values:
     return {name: _values(dataset, run) for name, run in runs.items()}
 
 
-def trained(dataset: Dataset, models: ModelPair, folder: Path) -> Values:
+def trained(dataset: Dataset, models: ModelPair, index: PassageIndex) -> Values:
     """Stage 1 and both stages of a trained pair, with hybrid candidates and the weight that training chose."""
     settings = SearchSettings(num_candidates=NUM_CANDIDATES)
-    scored = score_queries(dataset, _indexed(dataset, folder, models), models, settings, on_progress=show)
+    scored = score_queries(dataset, index, models, settings, on_progress=show)
     weight = models.reranker.facts.stage1_weight if models.reranker.facts else 0.0
     return {
         "trained stage 1": _values(dataset, scored.run(1.0)),
@@ -65,14 +93,16 @@ def trained(dataset: Dataset, models: ModelPair, folder: Path) -> Values:
     }
 
 
+def place(dataset: Dataset, folder: Path) -> Path:
+    """Where this very corpus is indexed: another sample of its documents has a place of its own."""
+    ids = hashlib.sha256("\n".join(sorted(dataset.documents)).encode()).hexdigest()
+    return folder / f"{dataset.name}-{ids[:8]}"
+
+
 def show(progress: Progress) -> None:
     """A line over itself on standard error."""
     sys.stderr.write(f"\r{progress.stage}: {progress.step:,} of {progress.steps:,}   ")
     sys.stderr.flush()
-
-
-def _indexed(dataset: Dataset, folder: Path, models: ModelPair):
-    return index_corpus(dataset, folder / dataset.name, models, on_progress=show)
 
 
 def _values(dataset: Dataset, run: Run) -> list[float]:

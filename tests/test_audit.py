@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from osler.errors import CorpusError
-from osler.train.audit import (
+from osler.train.examples.example import Example, TrainingPassage
+from osler.train.examples.lines import write_records
+from osler.train.mining.audit import (
     SuspiciousNegative,
     audit_report,
     read_exclusions,
@@ -14,9 +16,7 @@ from osler.train.audit import (
     suspicious_negatives,
     write_audit,
 )
-from osler.train.examples import Example, TrainingPassage
-from osler.train.lines import write_records
-from osler.train.mined import REASONS, Mined, MiningCounts
+from osler.train.mining.mined import REASONS, Mined, MiningCounts
 
 POSITIVE = TrainingPassage("p#0", "one two three four five six", 0.8, 1)
 

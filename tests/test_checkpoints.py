@@ -1,7 +1,7 @@
 import pytest
 
 from osler.errors import UsageError
-from osler.train.checkpoints import Checkpoints
+from osler.train.fitting.checkpoints import Checkpoints
 
 
 def write(checkpoints: Checkpoints, *steps: int) -> None:

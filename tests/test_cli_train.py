@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -63,6 +65,9 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path):
         (["train", "--out", str(tmp_path)], "names no data"),
         (["train", "--data", "a", "--set", "sed=1"], "unknown setting 'sed'"),
         (["mine", "--data", "a:"], "names no data set"),
+        (["mine", "--data", "builtin:hpo-lay", "--out", ""], "--out is empty"),
+        (["train", "--data", "builtin:nothing"], "no such data set"),
+        (["train", "--out", str(tmp_path), "retriever", "--data", "a"], "Options come behind the step"),
     ):
         with pytest.raises(SystemExit) as stopped:
             main(words)
@@ -85,3 +90,14 @@ def test_bad_data_stop_a_run_before_any_training(capsys, tmp_path):
     assert "gone" in error
     assert [line for line in error.splitlines() if line.startswith("osler:")]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_data_set_that_is_not_there_is_told_before_torch_is_loaded(tmp_path):
+    code = (
+        "import sys\nfrom osler.cli import main\n"
+        f"try:\n    main(['train', '--data', {str(tmp_path / 'nowhere')!r}])\nexcept SystemExit:\n    pass\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "no such data set" in done.stderr
+    assert done.stdout == "False\n"

@@ -9,12 +9,12 @@ from fakes import FakeEncoder, fake_index
 
 from osler.errors import CorpusError, UsageError
 from osler.records import Passage
-from osler.train.audit import SuspiciousNegative
-from osler.train.candidates import BM25Source, PassageTable, RandomSource, RetrieverSource
-from osler.train.examples import Example, TrainingPassage, training_passage
-from osler.train.lines import read_examples, write_examples, write_records
-from osler.train.mined import REASONS, MiningCounts, joined
-from osler.train.mining import mine_hard_negatives, score_ceiling
+from osler.train.examples.example import Example, TrainingPassage, training_passage
+from osler.train.examples.lines import read_examples, write_examples, write_records
+from osler.train.mining.audit import SuspiciousNegative
+from osler.train.mining.candidates import BM25Source, PassageTable, RandomSource, RetrieverSource
+from osler.train.mining.hard_negatives import mine_hard_negatives, score_ceiling
+from osler.train.mining.mined import REASONS, MiningCounts, joined
 from osler.train.settings import MiningSettings
 
 KEY = ("set", "q")
@@ -236,7 +236,7 @@ def test_examples_keep_their_order_when_those_of_a_query_lie_apart():
 
 
 def test_queries_are_reported_as_they_are_done(monkeypatch):
-    monkeypatch.setattr("osler.train.mining._QUERIES_AT_ONCE", 2)
+    monkeypatch.setattr("osler.train.mining.hard_negatives._QUERIES_AT_ONCE", 2)
     examples = [replace(EXAMPLE, query_id=str(number)) for number in range(3)]
     told = []
     source = ListedSource(FIVE, [POSITIVE, *FIVE_PASSAGES])

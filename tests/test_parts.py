@@ -3,7 +3,7 @@ import json
 import pytest
 
 from osler.errors import CorpusError, UsageError
-from osler.train.parts import divide, relevant_documents
+from osler.train.examples.parts import divide, relevant_documents
 from osler.train.settings import ChoiceSettings, DataSettings, RecipeSettings
 
 
@@ -45,6 +45,14 @@ def test_queries_about_what_a_dev_split_asks_for_are_not_trained_on(tmp_path):
     assert len(parts.train.queries) + len(parts.valid.queries) == 36
 
 
+def test_a_split_called_dev_is_taken_and_without_one_a_tenth(tmp_path):
+    folder = write_dataset(tmp_path / "a")
+    assert len(divide(recipe(folder))[0].dev.queries) == 4
+    (folder / "qrels_dev.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\t1\nq2\td2\t1\n")
+    assert set(divide(recipe(folder))[0].dev.queries) == {"q0", "q2"}
+    assert divide(recipe(folder, dev_share=0))[0].dev is None
+
+
 def test_what_is_trained_on_is_no_dev_split(tmp_path):
     with pytest.raises(UsageError, match="dev = 'train' is what is trained on"):
         divide(recipe(write_dataset(tmp_path / "a"), dev="train"))
@@ -62,7 +70,7 @@ def test_fewer_queries_keep_titles_together(tmp_path):
 
 
 def test_a_smaller_corpus_keeps_the_relevant_documents_and_those_of_their_titles(tmp_path):
-    (parts,) = divide(recipe(write_dataset(tmp_path / "a"), queries=2, distractors=0))
+    (parts,) = divide(recipe(write_dataset(tmp_path / "a"), queries=2, distractors=0, dev_share=0))
     wanted = titles(parts.train) | titles(parts.valid)
     assert {document.title for document in parts.train.documents.values()} == wanted
     assert len(parts.train.documents) == 2 * len(wanted)

@@ -11,7 +11,8 @@ from osler.models import load_models
 from osler.models.adapter import read_adapter
 from osler.models.check import read_facts
 from osler.records import NOT_RETRACTED, Passage
-from osler.train.lines import read_examples
+from osler.train.examples.lines import read_examples
+from osler.train.examples.parts import divide
 from osler.train.recipe import STEPS, run_recipe
 from osler.train.recipe_file import load_recipe
 
@@ -75,11 +76,38 @@ def test_the_models_of_a_run_rank_passages(trained):
     assert token_vectors.codes.shape[1] == 16
 
 
-def test_the_weight_of_stage_1_is_kept_with_the_re_ranker_and_its_adapter(trained):
+def test_the_weight_and_the_threshold_are_kept_with_the_re_ranker_and_its_adapter(trained):
     folder, report = trained
-    weight = report["dev"]["stage1_weight"]
-    assert read_facts(folder / "reranker" / "model").stage1_weight == weight
-    assert read_adapter(folder / "reranker" / "adapter.safetensors").reranker.stage1_weight == weight
+    weight, threshold = report["dev"]["stage1_weight"], round(report["dev"]["abstention"]["threshold"], 3)
+    adapter = read_adapter(folder / "reranker" / "adapter.safetensors")
+    for facts in (read_facts(folder / "reranker" / "model"), adapter.reranker):
+        assert (facts.stage1_weight, facts.abstain_below) == (weight, threshold)
+
+
+def test_mistake_9_nothing_is_chosen_on_queries_that_are_trained_on(trained, data, backbones):
+    folder, _ = trained
+    learned, chosen = (read_examples(folder / "mining" / f"{name}.jsonl") for name in ("examples", "valid"))
+    (parts,) = divide(recipe(data, backbones["bert"]))
+    assert {one.query_id for one in learned} <= parts.train.queries.keys()
+    assert {one.query_id for one in chosen} <= parts.valid.queries.keys()
+    assert parts.train.queries.keys().isdisjoint(parts.valid.queries | parts.dev.queries)
+    assert parts.valid.queries.keys().isdisjoint(parts.dev.queries)
+
+
+def test_mistake_9_the_weight_is_chosen_on_valid_and_dev_is_only_reported(data, backbones, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("osler.train.recipe.choose_stage1_weight", lambda valid: seen.extend(valid) or (0.5, {}))
+    wanted = recipe(data, backbones["bert"], "retriever.max_steps=1", "reranker.max_steps=1")
+    report = run_recipe(wanted, tmp_path)
+    (parts,) = divide(wanted)
+    assert [set(one.candidates) for one in seen] == [set(parts.valid.queries)]
+    assert report["dev"]["queries"] == {"questions": len(parts.dev.queries)}
+
+
+def test_mining_that_keeps_nothing_says_what_dropped_it(data, backbones, tmp_path):
+    wanted = recipe(data, backbones["bert"], f"encoder={backbones['bert']}", "mining.relative_margin=0.99")
+    with pytest.raises(UsageError, match=r"no negative for any query of train \(candidates dropped: .*margin"):
+        run_recipe(wanted, tmp_path, until="mining")
 
 
 def test_a_head_on_the_retriever_ships_the_changes_of_the_retriever(trained):
@@ -112,7 +140,7 @@ def test_a_run_that_is_complete_is_not_repeated(trained, data, backbones):
 
 
 def test_a_folder_of_another_recipe_is_refused(trained, data, backbones):
-    with pytest.raises(UsageError, match="holds a run with another settings"):
+    with pytest.raises(UsageError, match="holds a run with another settings.seed, settings.reranker"):
         run_recipe(recipe(data, backbones["bert"], "seed=7"), trained[0])
 
 
@@ -133,9 +161,10 @@ def test_a_killed_run_ends_like_one_that_was_not(data, backbones, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_an_asymmetric_modernbert_runs_the_whole_recipe(data, backbones, tmp_path, method):
+@pytest.mark.parametrize("towers", ["siamese", "asymmetric"])
+def test_a_modernbert_runs_the_whole_recipe(data, backbones, tmp_path, towers, method):
     changes = [
-        "retriever.towers=asymmetric",
+        f"retriever.towers={towers}",
         f"tuning.method={method}",
         "retriever.max_steps=2",
         "reranker.max_steps=2",
@@ -162,7 +191,7 @@ def test_negatives_by_words_and_a_warm_up_come_before_the_retriever(data, backbo
 def test_a_run_without_a_dev_part_ends_with_the_weight(data, backbones, tmp_path):
     changes = ["data.0.dev_share=0", "retriever.max_steps=1", "reranker.max_steps=1"]
     report = run_recipe(recipe(data, backbones["bert"], *changes), tmp_path)
-    assert set(report["dev"]) == {"stage1_weight", "valid"}
+    assert set(report["dev"]) == {"stage1_weight", "valid", "abstention"}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +201,12 @@ def test_a_run_without_a_dev_part_ends_with_the_weight(data, backbones, tmp_path
         ("mining.first_rank=99", "leaves no candidate"),
         ("mining.exclusions=nowhere.jsonl", "nowhere.jsonl: cannot be read"),
         ("encoder=nowhere/at/all", "neither a folder, a short name"),
+        ("reranker.max_tokens=1000", "reranker.max_tokens = 1000 is more than the backbone reads"),
+        ("reranker.markers=['[Q] ', '[D] ']", "is not in the backbone's vocabulary"),
+        ("tuning.targets=['nolayer']", "no linear layer is called 'nolayer'"),
+        ("reranker.tuning={targets = ['nolayer']}", "no linear layer is called 'nolayer'"),
+        ("reranker.unlabelled_queries=6", "set reranker.distill_epochs too"),
+        ("data.0.dev=dev", "set one of them"),
     ],
 )
 def test_what_cannot_work_is_said_before_the_folder_is_made(data, backbones, tmp_path, change, said):
@@ -210,3 +245,16 @@ def test_titles_and_sentences_are_distilled_too(data, backbones, tmp_path):
     wanted = recipe(data, backbones["bert"], *changes, "reranker.distill_epochs=1")
     run_recipe(wanted, tmp_path, until="reranker", on_progress=lambda progress: stages.add(progress.stage))
     assert {"contrastive", "distillation"} <= stages
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("retriever.towers=asymmetric", "one encoder for both"),
+        ("retriever.mini_batch=2", "set retriever.mini_batch to"),
+    ],
+)
+def test_both_heads_learn_from_one_encoder_and_a_whole_batch(data, backbones, tmp_path, change, said):
+    wanted = recipe(data, backbones["bert"], "retriever.token_weight=0.5", change)
+    with pytest.raises(UsageError, match=said):
+        run_recipe(wanted, tmp_path / "out")

@@ -49,6 +49,7 @@ def test_a_change_may_be_a_word_without_quotes():
         ("mining.relative_margin=2", "mining.relative_margin = 2 is not possible"),
         ("retriever.similarity=l2", "retriever.similarity = 'l2' is not possible"),
         ("retriever", "no setting: write name=value"),
+        ("choice=5", "choice = 5 is no table of settings"),
     ],
 )
 def test_a_setting_that_is_unknown_or_impossible_is_named(change, said):
@@ -59,6 +60,12 @@ def test_a_setting_that_is_unknown_or_impossible_is_named(change, said):
 def test_an_unknown_setting_of_a_data_set_is_named_with_the_known_ones(tmp_path):
     (tmp_path / "r.toml").write_text('[[data]]\nfolder = "a"\nwieght = 2\n')
     with pytest.raises(UsageError, match=r"r.toml: unknown setting 'data.0.wieght'. Known settings: .*weight"):
+        load_recipe(tmp_path / "r.toml")
+
+
+def test_a_data_set_without_a_folder_is_told_so(tmp_path):
+    (tmp_path / "r.toml").write_text('[[data]]\nsplit = "train"\n')
+    with pytest.raises(UsageError, match=r"r.toml: data.0.folder is missing: set it"):
         load_recipe(tmp_path / "r.toml")
 
 

@@ -20,14 +20,14 @@ from osler.models import load_models
 from osler.models.adapter import merge_adapter, read_adapter
 from osler.models.check import read_facts
 from osler.records import Passage
-from osler.train.backbone import load_transformer
-from osler.train.colbert_model import colbert_model, token_head
-from osler.train.examples import TrainingPassage
-from osler.train.pseudo_queries import UNLABELLED
-from osler.train.reranker import contrastive_loss, distillation_loss, train_reranker
+from osler.train.examples.example import TrainingPassage
+from osler.train.fitting.backbone import load_transformer
+from osler.train.reranker.colbert import colbert_model, token_head
+from osler.train.reranker.pseudo_queries import UNLABELLED
+from osler.train.reranker.teacher import texts_of
+from osler.train.reranker.training import contrastive_loss, distillation_loss, train_reranker
+from osler.train.reranker.valid_ranking import candidates_ndcg, maxsim_of
 from osler.train.settings import RecipeSettings, RerankerSettings, TuningSettings
-from osler.train.teacher import texts_of
-from osler.train.valid_ranking import candidates_ndcg, maxsim_of
 
 QUICK = {
     "dim": 24,

@@ -17,7 +17,7 @@ from osler.errors import UsageError
 from osler.models import load_models
 from osler.models.adapter import read_adapter
 from osler.records import Passage
-from osler.train.backbone import load_retriever
+from osler.train.fitting.backbone import load_retriever
 from osler.train.retriever import retriever_loss, train_retriever
 from osler.train.settings import RecipeSettings, RetrieverSettings, TuningSettings
 

@@ -2,24 +2,24 @@
 
 import numpy as np
 import pytest
-from fakes import FakeEncoder, FakeReranker
+from fakes import FakeReranker
 from sentence_transformers import CrossEncoder
 
 from osler.errors import ModelError, UsageError
 from osler.records import Passage
-from osler.train.candidates import BM25Source
-from osler.train.examples import Example, TrainingPassage
-from osler.train.pseudo_queries import UNLABELLED, pseudo_queries, with_candidates
-from osler.train.settings import RerankerSettings
-from osler.train.teacher import (
-    cosine_signal,
+from osler.train.examples.example import Example, TrainingPassage
+from osler.train.mining.candidates import BM25Source
+from osler.train.reranker.pseudo_queries import UNLABELLED, pseudo_queries, with_candidates
+from osler.train.reranker.teacher import (
     cross_encoder_signal,
     lexical_signal,
     maxsim_signal,
+    mined_signal,
     relevance_signal,
     teach,
     with_teacher,
 )
+from osler.train.settings import RerankerSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 
@@ -96,9 +96,16 @@ def test_a_query_of_stop_words_has_no_lexical_scores():
     assert lexical_signal([example("of the", "a heart", "a lung")])("of the", ["a lung"]).tolist() == [0]
 
 
-def test_the_dense_signals_are_cosine_and_maxsim():
+def test_what_mining_scored_is_a_signal_and_nothing_where_it_scored_no_positive():
+    mined = Example("d", "q", "heart", TrainingPassage("a#0", "cardiac", 0.8), (TrainingPassage("b#0", "lung", 0.2),))
+    title = Example("d", "t", "title", TrainingPassage("a#0", "cardiac"), (TrainingPassage("b#0", "lung", 0.2),))
+    signal = mined_signal([mined, title])
+    assert list(signal("heart", ["lung", "cardiac"])) == [0.2, 0.8]
+    assert list(signal("title", ["lung", "cardiac"])) == [0.0, 0.0]
+
+
+def test_the_late_signal_is_maxsim():
     heart = example("heart", "cardiac", "lung")
-    assert cosine_signal(FakeEncoder(), [heart])("heart", ["cardiac", "lung"]) == pytest.approx([0.8, 0])
     assert maxsim_signal(FakeReranker(), [heart])("heart", ["lung", "cardiac"]) == pytest.approx([0, 0.8], abs=0.01)
 
 
@@ -109,7 +116,7 @@ def test_a_passage_of_many_queries_is_encoded_once(monkeypatch):
     monkeypatch.setattr(
         reranker, "encode_passages", lambda found: encoded.extend(p.text for p in found) or encode(found)
     )
-    monkeypatch.setattr("osler.train.teacher._BLOCK", 2)
+    monkeypatch.setattr("osler.train.reranker.teacher._BLOCK", 2)
     examples = [example("heart", "cardiac", "lung", "fluid"), example("fluid", "effusion", "lung", "cardiac")]
     signal = maxsim_signal(reranker, examples)
     assert sorted(encoded) == ["cardiac", "effusion", "fluid", "lung"]

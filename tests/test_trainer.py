@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,13 @@ from torch import nn
 from training_pairs import pairs
 
 from osler.errors import UsageError
-from osler.train.backbone import load_retriever
-from osler.train.course import Course
+from osler.train.fitting.backbone import load_retriever
+from osler.train.fitting.course import Course
+from osler.train.fitting.trainer import Fitted, fit
+from osler.train.fitting.tuning import adapt, trainable
 from osler.train.progress import Pace
 from osler.train.retriever import retriever_loss
 from osler.train.settings import RetrieverSettings, TuningSettings
-from osler.train.trainer import Fitted, fit
-from osler.train.tuning import adapt, trainable
 
 SETTINGS = RetrieverSettings(batch=4, mini_batch=4, epochs=2, learning_rate=3e-3, checkpoint_steps=3)
 
@@ -97,6 +98,17 @@ def test_a_killed_training_goes_on_with_the_same_batches_to_the_same_weights(
     assert len(killed.loss.queries) == 8
     assert killed.loss.queries[:6] + resumed.loss.queries == straight.loss.queries
     assert_equal(resumed.weights(), straight.weights())
+
+
+def test_a_damaged_checkpoint_is_named_and_without_it_training_goes_on(backbones, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        Training(backbones["bert"]).fit(tmp_path, killed_after(8))
+    newest = tmp_path / "step-000006"
+    (newest / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(UsageError, match=f"{newest}: damaged .*; delete it"):
+        Training(backbones["bert"]).fit(tmp_path)
+    shutil.rmtree(newest)
+    assert [loss.step for loss in Training(backbones["bert"]).fit(tmp_path).losses] == [0, 3, 6, 9, 12]
 
 
 def test_a_complete_training_is_not_repeated(backbones, tmp_path):

@@ -4,10 +4,10 @@ import torch
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 
 from osler.errors import UsageError
-from osler.train.backbone import backbones as networks
-from osler.train.backbone import load_retriever
+from osler.train.fitting.backbone import backbones as networks
+from osler.train.fitting.backbone import load_retriever
+from osler.train.fitting.tuning import adapt, lora_matrices, merge, trainable
 from osler.train.settings import RetrieverSettings, TuningSettings
-from osler.train.tuning import adapt, lora_matrices, merge, trainable
 
 LORA = TuningSettings(rank=2, alpha=8.0)
 TEXTS = ["Scurvy is a lack of vitamin C.", "Fluid around the heart."]

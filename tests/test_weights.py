@@ -6,7 +6,14 @@ import pytest
 from osler.errors import ModelError
 from osler.models.adapter import Adapter, LowRank, read_adapter, write_adapter
 from osler.models.check import Reference, RerankerFacts, read_facts, write_facts
-from osler.train.weights import GRID, ScoredCandidate, ScoredDataset, choose_stage1_weight, keep_stage1_weight
+from osler.train.weights import (
+    GRID,
+    ScoredCandidate,
+    ScoredDataset,
+    choose_stage1_weight,
+    choose_threshold,
+    keep_choices,
+)
 
 REFERENCE = Reference(query="fever", passages=("Fever is heat.", "A wrist."), scores=(0.9, 0.2))
 
@@ -67,12 +74,26 @@ def test_the_grid_goes_from_0_to_0_9():
     assert GRID == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def test_the_weight_is_kept_beside_the_model_and_nothing_else_changes(tmp_path):
-    facts = RerankerFacts(projection=(384, 128), skip=(".",), abstain_below=0.5, reference=REFERENCE)
+def test_the_threshold_parts_queries_with_their_answers_from_queries_without():
+    def asked(found, nearest):
+        return (ScoredCandidate("yes", 0.0, found), ScoredCandidate("no", 0.0, nearest))
+
+    data = ScoredDataset("a", {"q1": asked(0.75, 0.25), "q2": asked(1.0, 0.5)}, {"q1": {"yes": 1}, "q2": {"yes": 1}})
+    fit = choose_threshold([data])
+    assert (fit.threshold, fit.answered, fit.declined) == (0.625, 1.0, 1.0)
+
+
+def test_where_no_query_has_an_answer_and_another_passage_nothing_is_declined():
+    data = ScoredDataset("a", {"q": (ScoredCandidate("no", 0.5, 0.5),), "p": ()}, {"q": {"yes": 1}, "p": {"yes": 1}})
+    assert choose_threshold([data]).threshold == 0.0
+
+
+def test_the_choices_are_kept_beside_the_model_and_nothing_else_changes(tmp_path):
+    facts = RerankerFacts(projection=(384, 128), skip=(".",), reference=REFERENCE)
     (tmp_path / "model").mkdir()
     write_facts(tmp_path / "model", facts)
-    keep_stage1_weight(tmp_path, 0.3)
-    assert read_facts(tmp_path / "model") == facts.model_copy(update={"stage1_weight": 0.3})
+    keep_choices(tmp_path, stage1_weight=0.3, abstain_below=0.4)
+    assert read_facts(tmp_path / "model") == facts.model_copy(update={"stage1_weight": 0.3, "abstain_below": 0.4})
 
 
 def test_the_weight_is_kept_in_the_adapter_too_and_the_vectors_stay_the_same(tmp_path):
@@ -82,7 +103,7 @@ def test_the_weight_is_kept_in_the_adapter_too_and_the_vectors_stay_the_same(tmp
     (tmp_path / "model").mkdir()
     write_facts(tmp_path / "model", facts)
     write_adapter(tmp_path / "adapter.safetensors", adapter)
-    keep_stage1_weight(tmp_path, 0.3)
+    keep_choices(tmp_path, stage1_weight=0.3, abstain_below=0.4)
     kept = read_adapter(tmp_path / "adapter.safetensors")
     assert kept.reranker.stage1_weight == 0.3
     assert kept.digest == adapter.digest
@@ -91,4 +112,4 @@ def test_the_weight_is_kept_in_the_adapter_too_and_the_vectors_stay_the_same(tmp
 def test_a_model_that_osler_did_not_train_keeps_no_weight(tmp_path):
     (tmp_path / "model").mkdir()
     with pytest.raises(ModelError, match=r"no osler\.json"):
-        keep_stage1_weight(tmp_path, 0.3)
+        keep_choices(tmp_path, stage1_weight=0.3, abstain_below=0.4)

@@ -1,6 +1,6 @@
 """Real questions with passages that answer them, as training examples."""
 
-from osler.train.examples import Example, TrainingPassage
+from osler.train.examples.example import Example, TrainingPassage
 
 _PAIRS = [
     ("What is pericardial effusion?", "Pericardial effusion is fluid that gathers in the sac around the heart."),

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from osler.train.settings import RecipeSettings
 
 app = typer.Typer(
-    help="Train a retriever, mine hard negatives with it, train a re-ranker on them.",
     invoke_without_command=True,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -63,6 +62,11 @@ def train(
     """
     if context.invoked_subcommand is None:
         _run("dev", out, _recipe(recipe, data, backbone, device, set), json=json)
+    elif data or recipe or backbone or device or set or json or out != DEFAULT_OUT:
+        from osler.errors import UsageError
+
+        step = context.invoked_subcommand
+        raise UsageError(f"Options come behind the step: write osler train {step} --data DIR …")
 
 
 @app.command("retriever")
@@ -131,22 +135,29 @@ def _recipe(
     *,
     encoder: str | None = None,
 ) -> RecipeSettings:
-    from osler.datasets import parse_name
+    from osler.datasets import check_name, parse_name
     from osler.train.recipe_file import load_recipe
 
     given = [parse_name(name) for name in data or []]
-    return load_recipe(
+    recipe = load_recipe(
         file,
         data=[{"folder": folder, "split": split} for folder, split in given],
         flags={"backbone": backbone, "device": device, "encoder": encoder},
         changes=changes or [],
     )
+    for dataset in recipe.data:  # before torch is loaded, which takes seconds
+        check_name(dataset.folder)
+    return recipe
 
 
 def _run(until: str, out: str, recipe: RecipeSettings, *, json: bool) -> None:
     from osler.cli.printing import print_json, print_notice
     from osler.cli.progress import training_progress
     from osler.cli.training_summary import print_training
+    from osler.errors import UsageError
+
+    if not out:
+        raise UsageError("--out is empty: name the folder that models and reports go to.")
     from osler.train.recipe import run_recipe
 
     with training_progress() as shown:

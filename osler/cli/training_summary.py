@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from osler.cli.printing import OUT
-from osler.train.audit import report_text
+from osler.train.mining.audit import report_text
 
 _SHOWN: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
 

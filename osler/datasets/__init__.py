@@ -9,10 +9,21 @@ from types import MappingProxyType
 from osler.datasets import beir, hpo_lay, pubmedqa
 from osler.datasets.dataset import Dataset
 from osler.datasets.names import BUILTIN, dataset_name, find_source, parse_name
-from osler.datasets.parts import disjoint_from, divide_queries
+from osler.datasets.parts import disjoint_from, divide_queries, sample_queries
 from osler.errors import UsageError
 
-__all__ = ["DATASETS", "Dataset", "dataset_name", "disjoint_from", "divide_queries", "load_dataset", "parse_name"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "check_name",
+    "dataset_name",
+    "disjoint_from",
+    "divide_queries",
+    "load_dataset",
+    "parse_name",
+    "sample_queries",
+    "split_names",
+]
 
 DATASETS: Mapping[str, Callable[[str], Dataset]] = MappingProxyType({"hpo-lay": hpo_lay.load})
 """Every data set that comes with a package, by the name behind `builtin:`; each is called with a split."""
@@ -44,6 +55,30 @@ def load_dataset(name: str | Path, split: str = "train") -> Dataset:
     if pubmedqa.holds(source):
         return pubmedqa.load(source, split)
     return beir.load(source, split)
+
+
+def check_name(name: str) -> None:
+    """Return where there is something of this name, without reading it; else the error of `load_dataset`.
+
+    >>> check_name("builtin:hpo-lay")
+    """
+    if name.startswith(BUILTIN):
+        _builtin(name)
+    else:
+        find_source(name)
+
+
+def split_names(name: str) -> tuple[str, ...]:
+    """The splits of the data set of this name, as `load_dataset` takes them; the errors are those of `check_name`.
+
+    >>> split_names("builtin:hpo-lay")
+    ('train', 'dev', 'test')
+    """
+    if name.startswith(BUILTIN):
+        _builtin(name)
+        return hpo_lay.SPLITS
+    source = find_source(name)
+    return pubmedqa.SPLITS if pubmedqa.holds(source) else beir.split_names(source)
 
 
 def _builtin(name: str) -> Callable[[str], Dataset]:

@@ -43,6 +43,11 @@ def load(folder: Path, split: str) -> Dataset:
     )
 
 
+def split_names(folder: Path) -> tuple[str, ...]:
+    """The splits that there are qrels of."""
+    return tuple(sorted(_qrels_files(folder)))
+
+
 def _read_queries(file: Path) -> dict[str, Query]:
     """The queries by id: their lines have the fields of a document's, so they are read as one."""
     queries = {query_id: Query(query_id, line.text) for query_id, line in read_by_id(file, format="jsonl").items()}
@@ -76,5 +81,7 @@ def _qrels_files(folder: Path) -> dict[str, Path]:
 
 
 def _others(folder: Path, split: str) -> str:
-    others = [name for name in sorted(_qrels_files(folder)) if name != split]
-    return f"name another one: {', '.join(others)}" if others else f"add {folder.name}/qrels_{split}.tsv"
+    others = [name for name in split_names(folder) if name != split]
+    if others:
+        return f"name another one: {', '.join(others)}"
+    return f"{'mend' if split in _qrels_files(folder) else 'add'} {folder.name}/qrels_{split}.tsv"

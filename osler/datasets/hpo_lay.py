@@ -20,6 +20,7 @@ from osler.records import Document, Query
 
 NAME: Final = "hpo-lay"
 _TENTHS: Final = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}
+SPLITS: Final = tuple(_TENTHS)
 
 
 def load(split: str) -> Dataset:

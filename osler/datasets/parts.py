@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from osler.datasets.dataset import Dataset
@@ -109,3 +109,20 @@ def _choose(components: Sequence[Sequence[str]], wanted: float, order: str) -> s
 
 def _hash(order: str, query_id: str) -> bytes:
     return hashlib.sha256(f"{order}:{query_id}".encode()).digest()
+
+
+def sample_queries(dataset: Dataset, count: int | None, *, seed: int) -> Dataset:
+    """The data set with `count` of its queries, chosen by a hash of their ids: the same ones whatever their order."""
+    if count is None or count >= len(dataset.queries):
+        return dataset
+    chosen = set(sample_ids(dataset.queries, count, seed))
+    return replace(
+        dataset,
+        queries={query_id: query for query_id, query in dataset.queries.items() if query_id in chosen},
+        qrels={query_id: relevant for query_id, relevant in dataset.qrels.items() if query_id in chosen},
+    )
+
+
+def sample_ids(ids: Iterable[str], count: int, seed: int) -> list[str]:
+    """`count` of the ids by a hash of each with the seed: the same ones whatever their order."""
+    return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())[:count]

@@ -24,6 +24,8 @@ _FILES: Final = ("ori_pqal.json", "ori_pqaa.json")
 # PubMedQA's authors put the answers of their test half, which benchmarks such as MIRAGE ask, beside ori_pqal.json.
 _TEST: Final = "test_ground_truth.json"
 
+SPLITS: Final = ("train", "test")
+
 _Records = dict[str, dict[str, Any]]
 
 

@@ -136,6 +136,7 @@ def write_adapter(path: Path, adapter: Adapter) -> None:
     metadata = _Metadata(scale=adapter.scale, weights=adapter.weights, reranker=adapter.reranker)
     contiguous = {name: np.ascontiguousarray(matrix) for name, matrix in tensors.items()}
     save_file(contiguous, path, metadata={_METADATA: metadata.model_dump_json()})
+    path.chmod(0o644)  # safetensors lets nobody else read it
 
 
 def read_adapter(path: Path) -> Adapter:

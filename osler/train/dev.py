@@ -32,16 +32,27 @@ _SLICE: Final = 256
 
 
 def score_queries(
-    dataset: Dataset, index: PassageIndex, models: ModelPair, settings: SearchSettings, *, on_progress: OnProgress
+    dataset: Dataset,
+    index: PassageIndex,
+    models: ModelPair,
+    settings: SearchSettings,
+    *,
+    on_progress: OnProgress,
+    encoded: dict[str, TokenVectors] | None = None,
 ) -> ScoredDataset:
-    """The candidates of every query of the data set that a search with these settings finds, scored by both stages."""
+    """The candidates of every query of the data set that a search with these settings finds, scored by both stages.
+
+    encoded: token vectors by passage_id, to which those are added that are not there.
+    """
     searcher = Searcher(index, models.encoder, models.reranker, settings.model_copy(update={"rerank": False}))
     candidates = {
         query_id: searcher.search(query.text, k=settings.num_candidates, where=_EVERYTHING, evidence=False).ranked
         for query_id, query in dataset.queries.items()
     }
     passages = {one.passage.passage_id: one.passage for ranked in candidates.values() for one in ranked}
-    encoded = _encode(passages, models, f"dev {dataset.name}", on_progress)
+    encoded = {} if encoded is None else encoded
+    missing = [passage for passage_id, passage in passages.items() if passage_id not in encoded]
+    encoded |= _encode(missing, models, f"{dataset.split} {dataset.name}", on_progress)
     query_ids = list(candidates)
     vectors = models.reranker.encode_queries([dataset.queries[query_id].text for query_id in query_ids])
     scored = {
@@ -85,10 +96,10 @@ def _by_query(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, lis
 
 
 def _encode(
-    passages: Mapping[str, Passage], models: ModelPair, stage: str, on_progress: OnProgress
+    passages: Sequence[Passage], models: ModelPair, stage: str, on_progress: OnProgress
 ) -> dict[str, TokenVectors]:
     # Like lengths together: a batch is as slow as its longest passage.
-    ordered = sorted(passages.values(), key=lambda passage: -len(passage.text))
+    ordered = sorted(passages, key=lambda passage: -len(passage.text))
     encoded: dict[str, TokenVectors] = {}
     began = time.monotonic()
     for first in range(0, len(ordered), _SLICE):

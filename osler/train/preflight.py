@@ -1,38 +1,79 @@
-"""What can be known to go wrong before anything is trained. Knows settings and files, runs no model."""
+"""What can be known to go wrong before anything is trained. Knows settings, files and the backbone; runs no model."""
 
 from __future__ import annotations
 
+from torch import nn
+
 from osler.errors import UsageError
 from osler.models.catalog import resolve
-from osler.models.digests import read_json
-from osler.train.audit import read_exclusions
-from osler.train.mining import check_window
-from osler.train.settings import RecipeSettings
-from osler.train.teacher import ENSEMBLE
+from osler.train.fitting.backbone import load_transformer
+from osler.train.fitting.trainer import require_device
+from osler.train.fitting.tuning import target_layers
+from osler.train.mining.audit import read_exclusions
+from osler.train.mining.hard_negatives import check_window
+from osler.train.reranker.colbert import EVERY_POSITION, check_fit
+from osler.train.reranker.teacher import ENSEMBLE
+from osler.train.settings import RecipeSettings, RerankerSettings, RetrieverSettings, TuningSettings
 
 
 def check_recipe(recipe: RecipeSettings) -> None:
     """Return where every step can run with these settings.
 
-    UsageError for settings that do not go together, ModelError for a model that is not there, CorpusError for
-    exclusions that cannot be read.
+    UsageError for settings that do not go together or do not fit the backbone, ModelError for a model that is not
+    there, CorpusError for exclusions that cannot be read.
     """
+    require_device(recipe.device)
     check_window(recipe.mining)
     if recipe.mining.exclusions:
         read_exclusions(recipe.mining.exclusions)
-    if recipe.encoder:
-        resolve(recipe.encoder)
-    if recipe.reranker.distill_epochs and recipe.reranker.teacher != ENSEMBLE:
-        resolve(recipe.reranker.teacher)
+    _check_start(recipe)
+    _check_token_weight(recipe.retriever)
+    _check_distillation(recipe.reranker)
+    _check_backbones(recipe)
+
+
+def _check_start(recipe: RecipeSettings) -> None:
     if recipe.retriever.towers == "asymmetric" and recipe.reranker.start == "retriever":
         raise UsageError(
             "reranker.start = 'retriever' needs one encoder, and retriever.towers = 'asymmetric' makes two: "
             "start from the backbone, or train one tower."
         )
-    _check_width(recipe)
 
 
-def _check_width(recipe: RecipeSettings) -> None:
-    width = read_json(resolve(recipe.backbone).folder / "config.json").get("hidden_size")
-    if width and recipe.reranker.dim > width:
-        raise UsageError(f"reranker.dim = {recipe.reranker.dim} is more than the backbone's {width}: lower it.")
+def _check_token_weight(retriever: RetrieverSettings) -> None:
+    if not retriever.token_weight:
+        return
+    if retriever.towers == "asymmetric":
+        raise UsageError("retriever.token_weight needs one encoder for both sides: train one tower, or set it to 0.")
+    if retriever.batch > retriever.mini_batch:
+        raise UsageError(
+            f"retriever.token_weight needs the whole batch at once: set retriever.mini_batch to {retriever.batch}, "
+            "or token_weight to 0."
+        )
+
+
+def _check_distillation(reranker: RerankerSettings) -> None:
+    if reranker.distill_epochs and reranker.teacher != ENSEMBLE:
+        resolve(reranker.teacher)
+    if reranker.unlabelled_queries and not reranker.distill_epochs:
+        raise UsageError(
+            f"reranker.unlabelled_queries = {reranker.unlabelled_queries} are learned from a teacher only: "
+            "set reranker.distill_epochs too, or leave them out."
+        )
+
+
+def _check_backbones(recipe: RecipeSettings) -> None:
+    """Those of both trainings: the re-ranker's may be a retriever that the recipe names."""
+    second = recipe.encoder if recipe.encoder and recipe.reranker.start == "retriever" else recipe.backbone
+    transformer = load_transformer(second, max_tokens=EVERY_POSITION)
+    check_fit(transformer, recipe, name=second)
+    _check_targets(transformer.auto_model, recipe.reranker_tuning)
+    if recipe.encoder:
+        resolve(recipe.encoder)
+    else:  # a retriever is trained, on the same backbone
+        _check_targets(transformer.auto_model, recipe.tuning)
+
+
+def _check_targets(backbone: nn.Module, tuning: TuningSettings) -> None:
+    if tuning.method == "lora":
+        target_layers(backbone, tuning.targets)

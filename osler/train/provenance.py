@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any, Final
 
 from osler.models.digests import file_digest
-from osler.train.parts import Parts
+from osler.train.examples.parts import Parts
 from osler.train.settings import RecipeSettings
 
 _LIBRARIES: Final = ("osler", "torch", "transformers", "sentence-transformers", "peft", "accelerate", "numpy")
@@ -17,7 +17,7 @@ def provenance(recipe: RecipeSettings, parts: Sequence[Parts]) -> dict[str, Any]
     """The resolved settings, what each data set gives to the parts, and the digests of all files that are read."""
     exclusions = recipe.mining.exclusions
     return {
-        "settings": recipe.model_dump(mode="json"),
+        "settings": recipe.model_dump(mode="json", exclude={"device"}),  # which changes none of it
         "data": {part.name: _counts(part) for part in parts},
         "exclusions": file_digest(exclusions).hex() if exclusions else "",
     }

@@ -9,7 +9,9 @@ on where it was stopped:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cached_property, partial
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,24 +21,25 @@ from osler.errors import UsageError
 from osler.index import open_index
 from osler.models import ModelPair, load_models
 from osler.models.adapter import on_top, read_adapter, write_adapter
-from osler.train.audit import write_audit
-from osler.train.candidates import BM25Source, CandidateSource, RandomSource
+from osler.records import TokenVectors
 from osler.train.corpora import Corpora
 from osler.train.dev import dev_report, score_queries
-from osler.train.examples import Example, examples_of, titles_as_queries, with_siblings
-from osler.train.lines import read_examples, write_examples
-from osler.train.mined import Mined
-from osler.train.parts import Parts, divide
+from osler.train.examples.example import Example, examples_of, titles_as_queries, with_siblings
+from osler.train.examples.lines import read_examples, write_examples
+from osler.train.examples.parts import Parts, divide
+from osler.train.mining.audit import write_audit
+from osler.train.mining.candidates import BM25Source, CandidateSource, RandomSource
+from osler.train.mining.mined import Mined
 from osler.train.preflight import check_recipe
 from osler.train.progress import OnProgress
 from osler.train.provenance import provenance
-from osler.train.pseudo_queries import pseudo_queries, with_candidates
-from osler.train.reranker import train_reranker
-from osler.train.reranker_files import ADAPTER_FILE
+from osler.train.reranker.files import ADAPTER_FILE
+from osler.train.reranker.pseudo_queries import pseudo_queries, with_candidates
+from osler.train.reranker.training import train_reranker
 from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
 from osler.train.steps import Steps
-from osler.train.weights import ScoredDataset, choose_stage1_weight, keep_stage1_weight
+from osler.train.weights import ScoredDataset, choose_stage1_weight, choose_threshold, keep_choices
 
 STEPS: Final = ("warm-up", "retriever", "index", "mining", "reranker", "dev")
 """The steps in their order; each needs those before it."""
@@ -78,6 +81,16 @@ def _check_similarity(recipe: RecipeSettings, wanted: Sequence[str]) -> None:
         )
 
 
+def _require_negatives(mined: Mined, part: str) -> None:
+    if mined.examples:
+        return
+    dropped = ", ".join(f"{reason} {count:,}" for reason, count in mined.counts.dropped.items() if count)
+    raise UsageError(
+        f"Mining found no negative for any query of {part} (candidates dropped: {dropped or 'none'}): "
+        "loosen [mining], or name a larger corpus."
+    )
+
+
 class _Run:
     """One recipe on its way: what its steps share, each made when it is first needed."""
 
@@ -107,7 +120,7 @@ class _Run:
 
     def warm_up(self, folder: Path) -> dict[str, Any]:
         """Title -> text pairs of the training corpora, before any query is seen."""
-        count, seed = self.recipe.retriever.warm_up_pairs // len(self.parts), self.recipe.seed
+        count, seed = ceil(self.recipe.retriever.warm_up_pairs / len(self.parts)), self.recipe.seed
         examples = [
             example
             for part in self.parts
@@ -140,6 +153,8 @@ class _Run:
             self.corpora.mined(self.corpora.pairs(name), self._source(self.recipe.mining.source), self.recipe.mining)
             for name in ("train", "valid")
         )
+        _require_negatives(mined, "train")
+        _require_negatives(valid, "valid")
         write_examples(folder / TRAIN_FILE, mined.examples)
         write_examples(folder / VALID_FILE, valid.examples)
         return write_audit(mined, folder)
@@ -159,15 +174,18 @@ class _Run:
         return {"model": str(model.relative_to(self.folder))}
 
     def evaluate(self, folder: Path) -> dict[str, Any]:
-        """Stage 1's weight, chosen on valid and kept with the re-ranker; then the figures on dev, once."""
+        """Stage 1's weight and the threshold of abstention, chosen on valid; then the figures on dev, once."""
         model = self.folder / "reranker" / "model"
         models = load_models(self.retriever, str(model), device=self.recipe.device)
-        valid = [self._scored(part, part.valid, models) for part in self.parts]
+        scored = [self._scored(part, models) for part in self.parts]
+        valid = [valid for valid, _ in scored]
         weight, tried = choose_stage1_weight(valid)
-        keep_stage1_weight(self.folder / "reranker", weight)
+        fit = choose_threshold(valid)
+        keep_choices(self.folder / "reranker", stage1_weight=weight, abstain_below=fit.threshold)
         self._export_adapters(folder)
-        dev = [self._scored(part, part.dev, models) for part in self.parts if part.dev]
-        return {"stage1_weight": weight, "valid": tried, **dev_report(dev, weight)}
+        dev = [dev for _, dev in scored if dev]
+        chosen = {"stage1_weight": weight, "valid": tried, "abstention": asdict(fit)}
+        return {**chosen, **dev_report(dev, weight)}
 
     def _export_adapters(self, folder: Path) -> None:
         """Both adapters as changes of the recipe's backbone, where there are some: what can be shipped with it."""
@@ -180,10 +198,16 @@ class _Run:
         write_adapter(folder / "retriever.safetensors", retriever)
         write_adapter(folder / "reranker.safetensors", reranker)
 
-    def _scored(self, part: Parts, queries: Dataset, models: ModelPair) -> ScoredDataset:
+    def _scored(self, part: Parts, models: ModelPair) -> tuple[ScoredDataset, ScoredDataset | None]:
+        """The candidates of valid and of dev; a passage that both find is encoded once."""
         index = open_index(self.folder / "index" / part.name)
         settings = SearchSettings(num_candidates=self.recipe.choice.num_candidates)
-        return score_queries(queries, index, models, settings, on_progress=self.on_progress)
+        encoded: dict[str, TokenVectors] = {}
+
+        def scored(queries: Dataset) -> ScoredDataset:
+            return score_queries(queries, index, models, settings, encoded=encoded, on_progress=self.on_progress)
+
+        return scored(part.valid), scored(part.dev) if part.dev else None
 
     def _unlabelled(self) -> list[Example]:
         """Titles and sentences as queries, with what the retriever finds for them."""

@@ -89,7 +89,11 @@ def _first_problem(error: ValidationError, path: Path | None) -> str:
     if problem["type"] == "extra_forbidden":
         known = ", ".join(sorted(_owner(problem["loc"]).model_fields))
         return f"{where}unknown setting {name!r}. Known settings: {known}."
-    return f"{where}{name} = {problem.get('input')!r} is not possible ({problem['msg'].lower()}): change it."
+    if problem["type"] == "missing":
+        return f"{where}{name} is missing: set it."
+    if problem["type"] == "model_type":
+        return f"{where}{name} = {problem['input']!r} is no table of settings: write {name}.NAME = VALUE."
+    return f"{where}{name} = {problem['input']!r} is not possible ({problem['msg'].lower()}): change it."
 
 
 def _owner(place: tuple[int | str, ...]) -> type[BaseModel]:

@@ -25,15 +25,16 @@ from osler.models.adapter import Adapter, write_adapter
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_json, weights_digest
 from osler.models.tower import quiet
-from osler.train.backbone import load_retriever
-from osler.train.course import Course, counted, dataset_weights
-from osler.train.examples import Example, Relevant
+from osler.train.examples.example import Example, Relevant
+from osler.train.fitting.backbone import lift_cap, load_retriever
+from osler.train.fitting.course import Course, counted, dataset_weights
+from osler.train.fitting.trainer import Fitted, fit
+from osler.train.fitting.tuning import adapt, lora_matrices, merge
 from osler.train.progress import OnProgress
 from osler.train.provenance import library_versions
 from osler.train.settings import RecipeSettings, RetrieverSettings
 from osler.train.steps import write_json
-from osler.train.trainer import Fitted, fit
-from osler.train.tuning import adapt, lora_matrices, merge
+from osler.train.two_heads import TwoHeadLoss
 
 _MODEL, _ADAPTER, _REPORT, _CHECKPOINTS = "model", "adapter.safetensors", "training.json", "checkpoints"
 _SIMILARITIES: Final = {"cosine": cos_sim, "dot": dot_score}
@@ -77,11 +78,14 @@ def train_retriever(
 def retriever_loss(model: SentenceTransformer, settings: RetrieverSettings) -> nn.Module:
     """Cross-entropy of the positive among all passages of the batch, over scale * similarity.
 
-    Gradients are cached only where a batch is larger than a mini-batch: caching encodes every text twice.
+    With a token_weight the same of the token vectors is added, so that one backbone can serve both stages. Gradients
+    are cached only where a batch is larger than a mini-batch: caching encodes every text twice.
     """
     options: dict[str, Any] = {"scale": settings.resolved_scale, "similarity_fct": _SIMILARITIES[settings.similarity]}
     if settings.batch <= settings.mini_batch:
-        return MultipleNegativesRankingLoss(model, **options)
+        pooled = MultipleNegativesRankingLoss(model, **options)
+        weight = settings.token_weight
+        return TwoHeadLoss(model, pooled, token_weight=weight) if weight else pooled
     return CachedMultipleNegativesRankingLoss(model, mini_batch_size=settings.mini_batch, **options)
 
 
@@ -114,6 +118,7 @@ def _save(model: SentenceTransformer, recipe: RecipeSettings, folder: Path) -> N
         weights = weights_digest(resolve(recipe.backbone).folder)
         write_adapter(folder / _ADAPTER, Adapter(layers, scale, weights))
     merge(model, keep=tuning.keep)
+    lift_cap(model)
     with quiet():
         model.to("cpu").save_pretrained(str(folder / _MODEL), create_model_card=False)
 

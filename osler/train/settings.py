@@ -15,13 +15,17 @@ class _Part(BaseModel):
 class DataSettings(_Part):
     """A data set: its folder, the split to train on, and where its dev figures come from.
 
-    A data set with a dev split names it; of one without, a share of the training queries is set aside.
+    Without either, a split called dev is taken where there is one, else a tenth of the training queries is set aside.
     """
 
     folder: str = Field(description="A BEIR-style folder, PubMedQA's own files, or builtin:hpo-lay.")
     split: str = Field(default="train", description="The split to train on.")
-    dev: str = Field(default="", description="The split that dev figures are reported on; empty: by dev_share.")
-    dev_share: float = Field(default=0.0, ge=0, lt=1, description="Share of the training queries set aside as dev.")
+    dev: str = Field(
+        default="", description="The split that dev figures are reported on; empty: `dev` or by dev_share."
+    )
+    dev_share: float | None = Field(
+        default=None, ge=0, lt=1, description="Share of the training queries set aside as dev; 0: no dev figures."
+    )
     weight: float = Field(default=1.0, gt=0, description="How many times its batches come, relative to the others.")
     queries: int | None = Field(default=None, ge=2, description="At most so many training queries; empty: all.")
     pairs: int | None = Field(default=None, ge=2, description="At most so many training pairs; empty: all.")
@@ -76,6 +80,9 @@ class RetrieverSettings(OptimiserSettings):
     )
     siblings: bool = Field(
         default=False, description="Put queries whose documents share a title into one batch: negatives that are hard."
+    )
+    token_weight: float = Field(
+        default=0.0, ge=0, description="Weight of the token vectors' own loss: above 0 one backbone learns both stages."
     )
     warm_up_pairs: int = Field(default=0, ge=0, description="Title-abstract pairs to train on first.")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,12 +61,21 @@ def _claim(path: Path, recipe: Mapping[str, Any]) -> None:
         made_with = read_json(path)
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error}); name another --out folder, or delete that file.") from error
-    changed = [name for name in recipe if made_with.get(name) != json.loads(json.dumps(recipe[name]))]
+    changed = list(_differing(made_with, json.loads(json.dumps(recipe))))
     if changed:
         raise UsageError(
             f"{path.parent} holds a run with another {', '.join(changed)}: "
             "name another --out folder, or go on with the recipe and the data that it was made with."
         )
+
+
+def _differing(old: Any, new: Any, name: str = "") -> Iterator[str]:
+    """The dotted names of what is not the same in both."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _differing(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif old != new:
+        yield name
 
 
 def read_json(path: Path) -> Any:

@@ -1,6 +1,5 @@
-"""Stage 1's share in the final score: chosen on queries that were not trained on, kept with the re-ranker.
-
-Knows scores and the files of a re-ranker, no network.
+"""Stage 1's share in the final score, and the score under which there is no answer: chosen on queries that were not
+trained on, kept with the re-ranker. Knows scores and the files of a re-ranker, no network.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
+from osler.answer.abstain import ThresholdFit, fit_threshold
 from osler.errors import ModelError
 from osler.evaluate.measures import Qrels, document_scores, per_query
 from osler.models.adapter import read_adapter, write_adapter
@@ -63,8 +63,28 @@ def choose_stage1_weight(
     return max(tried, key=lambda weight: (round(tried[weight], 9), -weight)), tried
 
 
-def keep_stage1_weight(folder: Path, weight: float) -> None:
-    """Write the weight into `osler.json` of the re-ranker in this training folder, and into its adapter if it has one.
+def choose_threshold(valid: Sequence[ScoredDataset]) -> ThresholdFit:
+    """The MaxSim under which the best passage answers nothing, fitted on the candidates of every query.
+
+    Answerable is a query with all of its candidates, unanswerable the same query without the relevant ones, as if the
+    index lacked them. 0, which answers everything, where no query has both.
+
+    >>> candidates = {"q": [ScoredCandidate("a", 0.9, 0.75), ScoredCandidate("b", 0.1, 0.25)]}
+    >>> choose_threshold([ScoredDataset("tiny", candidates, {"q": {"a": 1}})]).threshold
+    0.5
+    """
+    answerable, unanswerable = [], []
+    for part in valid:
+        for query_id, candidates in part.candidates.items():
+            others = [one.maxsim for one in candidates if one.doc_id not in part.qrels[query_id]]
+            if others and len(others) < len(candidates):
+                answerable.append(max(one.maxsim for one in candidates))
+                unanswerable.append(max(others))
+    return fit_threshold(answerable, unanswerable) if answerable else ThresholdFit(0.0, 1.0, 0.0)
+
+
+def keep_choices(folder: Path, *, stage1_weight: float, abstain_below: float) -> None:
+    """Write both into `osler.json` of the re-ranker in this training folder, and into its adapter if it has one.
 
     The vectors stay the same, so an index that the re-ranker built goes on working.
     """
@@ -72,7 +92,7 @@ def keep_stage1_weight(folder: Path, weight: float) -> None:
     facts = read_facts(model)
     if facts is None:
         raise ModelError(f"{model}: no osler.json beside the model; train the re-ranker again.")
-    facts = facts.model_copy(update={"stage1_weight": weight})
+    facts = facts.model_copy(update={"stage1_weight": stage1_weight, "abstain_below": round(abstain_below, 3)})
     write_facts(model, facts)
     if adapter.is_file():
         write_adapter(adapter, replace(read_adapter(adapter), reranker=facts))

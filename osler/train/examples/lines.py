@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from osler.errors import CorpusError
-from osler.train.examples import Example
+from osler.train.examples.example import Example
 
 _T = TypeVar("_T")
 

@@ -6,13 +6,17 @@ queries in two of them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from osler.datasets import Dataset, disjoint_from, divide_queries, load_dataset
+from osler.datasets import Dataset, disjoint_from, divide_queries, load_dataset, sample_queries, split_names
+from osler.datasets.parts import sample_ids
 from osler.errors import UsageError
 from osler.train.settings import ChoiceSettings, DataSettings, RecipeSettings
+
+_DEV_SHARE: Final = 0.1
+"""Of the training queries, where the recipe says nothing and there is no dev split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,7 @@ def divide(recipe: RecipeSettings) -> list[Parts]:
 
 
 def _divide_one(data: DataSettings, choice: ChoiceSettings, seed: int) -> Parts:
-    whole = load_dataset(data.folder, data.split)
-    rest, dev = whole, None
-    if data.dev_share:
-        rest, dev = divide_queries(whole, data.dev_share, seed=seed, name="dev")
-    elif data.dev:
-        dev = _dev_split(data)
-        rest = disjoint_from(rest, dev)
+    rest, dev = _without_dev(data, seed)
     train, valid = divide_queries(rest, choice.valid_share, seed=seed, name="valid")
     train = _fewer_queries(train, data.queries, seed)
     valid = sample_queries(valid, choice.valid_queries, seed=seed)
@@ -58,12 +56,27 @@ def _divide_one(data: DataSettings, choice: ChoiceSettings, seed: int) -> Parts:
     return Parts(_with(train, kept), _with(valid, kept), _with(dev, kept) if dev else None)
 
 
-def _dev_split(data: DataSettings) -> Dataset:
-    if data.dev == data.split:
+def _without_dev(data: DataSettings, seed: int) -> tuple[Dataset, Dataset | None]:
+    """The training split without what is reported on, and that."""
+    whole, split = load_dataset(data.folder, data.split), _dev_split(data)
+    if split:
+        dev = load_dataset(data.folder, split)
+        return disjoint_from(whole, dev), dev
+    share = _DEV_SHARE if data.dev_share is None else data.dev_share
+    return divide_queries(whole, share, seed=seed, name="dev") if share else (whole, None)
+
+
+def _dev_split(data: DataSettings) -> str:
+    """The split of dev figures, by name; empty where they are of a share, or not wanted."""
+    if data.dev and data.dev_share:
+        raise UsageError(f"{data.folder}: dev = {data.dev!r} and dev_share = {data.dev_share}: set one of them.")
+    if data.dev and data.dev == data.split:
         raise UsageError(
             f"{data.folder}: dev = {data.dev!r} is what is trained on: name another split, or a dev_share."
         )
-    return load_dataset(data.folder, data.dev)
+    if data.dev or data.dev_share is not None:
+        return data.dev
+    return "dev" if data.split != "dev" and "dev" in split_names(data.folder) else ""
 
 
 def _require_queries(*parts: Dataset | None) -> None:
@@ -82,18 +95,6 @@ def _fewer_queries(dataset: Dataset, count: int | None, seed: int) -> Dataset:
     return divide_queries(dataset, count / len(dataset.queries), seed=seed, name=dataset.split)[1]
 
 
-def sample_queries(dataset: Dataset, count: int | None, *, seed: int) -> Dataset:
-    """The data set with `count` of its queries, chosen by a hash of their ids: the same ones whatever their order."""
-    if count is None or count >= len(dataset.queries):
-        return dataset
-    chosen = set(_sample(dataset.queries, count, seed))
-    return replace(
-        dataset,
-        queries={query_id: query for query_id, query in dataset.queries.items() if query_id in chosen},
-        qrels={query_id: relevant for query_id, relevant in dataset.qrels.items() if query_id in chosen},
-    )
-
-
 def _kept_documents(parts: Iterable[Dataset], distractors: int | None, seed: int) -> set[str] | None:
     """The documents that stay: all (None), or the relevant ones with those of the same titles, and a sample of others.
 
@@ -106,7 +107,7 @@ def _kept_documents(parts: Iterable[Dataset], distractors: int | None, seed: int
     relevant = {doc_id for part in parts for docs in part.qrels.values() for doc_id in docs}
     titles = {documents[doc_id].title for doc_id in relevant} - {""}
     kept = relevant | {doc_id for doc_id, document in documents.items() if document.title in titles}
-    return kept | set(_sample((doc_id for doc_id in documents if doc_id not in kept), distractors, seed))
+    return kept | set(sample_ids((doc_id for doc_id in documents if doc_id not in kept), distractors, seed))
 
 
 def _with(dataset: Dataset, kept: set[str] | None) -> Dataset:
@@ -114,10 +115,6 @@ def _with(dataset: Dataset, kept: set[str] | None) -> Dataset:
         return dataset
     documents = {doc_id: document for doc_id, document in dataset.documents.items() if doc_id in kept}
     return replace(dataset, documents=documents)
-
-
-def _sample(ids: Iterable[str], count: int, seed: int) -> list[str]:
-    return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())[:count]
 
 
 def relevant_documents(parts: Iterable[Dataset]) -> Mapping[tuple[str, str], set[str]]:

@@ -53,6 +53,13 @@ def load_retriever(name: str, settings: RetrieverSettings) -> SentenceTransforme
     )
 
 
+def lift_cap(model: nn.Module) -> None:
+    """From now on, as in search, only a backbone's positions limit a text, whatever training cut texts to."""
+    for module in model.modules():
+        if isinstance(module, Transformer):
+            module.max_seq_length = positions(module.auto_model.config)
+
+
 def backbones(model: nn.Module) -> dict[str, nn.Module]:
     """The Hugging Face model of every transformer in there, by the name of its module: one, or one a route."""
     return {name: module.auto_model for name, module in model.named_modules() if isinstance(module, Transformer)}

@@ -14,11 +14,11 @@ from typing import Final
 
 from osler.errors import UsageError
 from osler.text.near_equal import near_equal, shingles
-from osler.train.audit import Exclusion, read_exclusions
-from osler.train.candidates import CandidateSource
-from osler.train.examples import Example, Relevant, TrainingPassage
-from osler.train.filters import ComparedTexts, KnownAnswers, QueryFilter, known_answers
-from osler.train.mined import REASONS, Mined, MiningCounts, Reason
+from osler.train.examples.example import Example, Relevant, TrainingPassage
+from osler.train.mining.audit import Exclusion, read_exclusions
+from osler.train.mining.candidates import CandidateSource
+from osler.train.mining.filters import ComparedTexts, KnownAnswers, QueryFilter, known_answers
+from osler.train.mining.mined import REASONS, Mined, MiningCounts, Reason
 from osler.train.settings import MiningSettings
 
 _QUERIES_AT_ONCE: Final = 256

@@ -8,16 +8,17 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.errors import StoreError, require
+from osler.errors import StoreError
 from osler.models.bi_encoder import passage_input
 from osler.protocols import Encoder, PassageIndex
 from osler.records import NOT_RETRACTED, Passage
-from osler.train.examples import Example, TrainingPassage, training_passage
+from osler.text.bm25 import BM25
+from osler.train.examples.example import Example, TrainingPassage, training_passage
 
 
 class CandidateSource(Protocol):
@@ -115,39 +116,29 @@ class RetrieverSource:
 
 
 class BM25Source:
-    """The errors of a search by words: BM25 (Lucene's, k1 1.5, b 0.75) over what the encoders read.
+    """The errors of a search by words: BM25 over what the encoders read.
 
-    English stop words are left out, nothing is stemmed. A passage that shares no word with the query is no candidate.
+    A passage that shares no word with the query is no candidate.
     """
 
     def __init__(self, passages: Mapping[str, Passage]) -> None:
-        self._bm25s: Any = require("bm25s", extra="train")
         self.passages = PassageTable(passages)
         self._ids = self.passages.ids
         self._row_of = {passage_id: row for row, passage_id in enumerate(self._ids)}
-        texts = [passage_input(passages[passage_id]) for passage_id in self._ids]
-        self._index = self._bm25s.BM25()
-        self._index.index(self._bm25s.tokenize(texts, stopwords="en", show_progress=False), show_progress=False)
+        self._bm25 = BM25([passage_input(passages[passage_id]) for passage_id in self._ids], extra="train")
 
     def candidates(self, examples: Sequence[Example], *, k: int) -> list[list[TrainingPassage]]:
         """For the query of each example up to k passages of the highest BM25 score, equal scores by passage_id."""
-        return [self._best(self._scores(example.query), k) for example in examples]
+        return [self._best(self._bm25.scores(example.query), k) for example in examples]
 
     def positive_scores(self, examples: Sequence[Example]) -> list[float]:
         """For each example the highest BM25 score of a passage of the positive's document."""
         rows_of = [
             [self._row_of[passage.passage_id] for passage in self.passages.of_positive(example)] for example in examples
         ]
-        return [float(self._scores(example.query)[rows].max()) for example, rows in zip(examples, rows_of, strict=True)]
-
-    def _scores(self, query: str) -> NDArray[np.float32]:
-        """[P], in the order of the ids."""
-        found = self._bm25s.tokenize([query], stopwords="en", return_ids=False, show_progress=False)[0]
-        words = [word for word in found if word]  # bm25s has an empty word for a text without any
-        if not words:
-            return np.zeros(len(self._ids), dtype=np.float32)
-        scores: NDArray[np.float32] = self._index.get_scores(words)
-        return scores
+        return [
+            float(self._bm25.scores(example.query)[rows].max()) for example, rows in zip(examples, rows_of, strict=True)
+        ]
 
     def _best(self, scores: NDArray[np.float32], k: int) -> list[TrainingPassage]:
         k = min(k, int(np.count_nonzero(scores > 0)))

@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.base.trainer import BaseTrainer
@@ -21,10 +22,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
-from osler.train.checkpoints import Checkpoints
-from osler.train.course import Row
+from osler.errors import UsageError
+from osler.train.fitting.checkpoints import Checkpoints
+from osler.train.fitting.course import Row
+from osler.train.fitting.tuning import trainable
 from osler.train.progress import OnProgress, Pace
-from osler.train.tuning import trainable
 
 VALID_LOSS: Final = "valid_loss"
 _WEIGHTS: Final = "weights.safetensors"
@@ -87,7 +89,12 @@ class _Resumable(BaseTrainer):
         save_file(weights, str(folder / _WEIGHTS))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        saved = load_file(str(Path(resume_from_checkpoint) / _WEIGHTS))
+        try:
+            saved = load_file(str(Path(resume_from_checkpoint) / _WEIGHTS))
+        except (OSError, SafetensorError) as error:
+            raise UsageError(
+                f"{resume_from_checkpoint}: damaged ({error}); delete it, and training goes on from the one before."
+            ) from error
         with torch.no_grad():
             for name, weight in trainable(self.model):
                 weight.copy_(saved[name])

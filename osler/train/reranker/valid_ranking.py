@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sentence_transformers import MultiVectorEncoder
 
-from osler.train.examples import Example
-from osler.train.teacher import texts_of
+from osler.train.examples.example import Example
+from osler.train.reranker.teacher import texts_of
 
 _MOST: Final = 120
 """Examples measured: their passages take MiniLM half a minute on two cores, and there are several measurements."""

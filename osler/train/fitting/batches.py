@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Final
 
 from osler.errors import UsageError
-from osler.train.examples import Example, Relevant, TrainingPassage
+from osler.train.examples.example import Example, Relevant, TrainingPassage
 
 _SMALLEST: Final = 2  # a single example has no in-batch negative
 

@@ -13,14 +13,15 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from osler.errors import ModelError, UsageError, require
+from osler.errors import ModelError, UsageError
 from osler.late_interaction.codes import reorder
 from osler.late_interaction.maxsim import maxsim
 from osler.models import load_models
 from osler.models.catalog import resolve
-from osler.protocols import Encoder, Reranker
+from osler.protocols import Reranker
 from osler.records import Passage
-from osler.train.examples import Example
+from osler.text.bm25 import BM25
+from osler.train.examples.example import Example
 from osler.train.settings import RerankerSettings
 
 Scores = NDArray[np.floating[Any]]
@@ -40,8 +41,8 @@ def with_teacher(
 ) -> list[Example]:
     """The examples, all with teacher scores: those that have some keep them, the others get them from the settings'.
 
-    Without a cross-encoder this is the ensemble of the backbone's own token vectors (all dimensions, untrained), BM25,
-    and what is known to be relevant.
+    Without a cross-encoder this is the ensemble of the retriever that mined, the token vectors that training starts
+    from (all dimensions, no head), BM25, and what is known to be relevant.
     """
     for example in examples:
         if example.teacher and len(example.teacher) != 1 + len(example.negatives):
@@ -67,7 +68,7 @@ def teach(examples: Sequence[Example], signals: Sequence[Signal]) -> list[Exampl
     far above the others gets about 0.75, evenly spaced scores of four give 0.61, 0.25, 0.10 and 0.04. Queries on which
     the signals disagree have a smaller spread than those on which they agree.
 
-    >>> from osler.train.examples import TrainingPassage
+    >>> from osler.train.examples.example import TrainingPassage
     >>> hit, miss = TrainingPassage("a#0", "Fever is heat."), TrainingPassage("b#0", "A wrist.")
     >>> example = Example("demo", "q1", "fever", hit, negatives=(miss,))
     >>> def mentions(query, passages):
@@ -99,25 +100,26 @@ def relevance_signal(examples: Iterable[Example]) -> Signal:
 
 def lexical_signal(examples: Iterable[Example]) -> Signal:
     """BM25 among the passages of these examples."""
-    bm25s = require("bm25s", extra="train")
     texts = list(dict.fromkeys(text for example in examples for text in texts_of(example)))
     numbers = {text: number for number, text in enumerate(texts)}
-    index = bm25s.BM25()
-    index.index(bm25s.tokenize(texts, stopwords="en", show_progress=False), show_progress=False)
-
-    def score(query: str, passages: Sequence[str]) -> Scores:
-        words = bm25s.tokenize([query], stopwords="en", return_ids=False, show_progress=False)[0]
-        every: Scores = np.asarray(index.get_scores(words)) if words else np.zeros(len(texts))
-        return every[[numbers[text] for text in passages]]
-
-    return score
+    bm25 = BM25(texts, extra="train")
+    return lambda query, passages: bm25.scores(query)[[numbers[text] for text in passages]]
 
 
-def cosine_signal(encoder: Encoder, examples: Sequence[Example]) -> Signal:
-    """The cosines of a bi-encoder, such as the retriever's."""
-    queries = _queries(examples)
-    vectors = dict(zip(queries, encoder.encode_queries(queries), strict=True))
-    return _known(examples, encoder.encode_passages, lambda query, block, rows: block[list(rows)] @ vectors[query])
+def mined_signal(examples: Iterable[Example]) -> Signal:
+    """What the mining retriever gave each passage; 0 for all passages of a query whose positive it did not score."""
+    scores = {
+        (example.query, passage.text): passage.score
+        for example in examples
+        if example.positive.score
+        for passage in (example.positive, *example.negatives)
+    }
+
+    def look_up(query: str, passages: Sequence[str]) -> Scores:
+        found = [scores.get((query, text)) for text in passages]
+        return np.array([0.0 if None in found else score for score in found], dtype=float)
+
+    return look_up
 
 
 def maxsim_signal(reranker: Reranker, examples: Sequence[Example]) -> Signal:
@@ -156,8 +158,13 @@ def _signals(examples: Sequence[Example], teacher: str, backbone: str, device: s
     if teacher != ENSEMBLE:
         return [cross_encoder_signal(teacher, device=device)]
     folder = str(resolve(backbone).folder)  # named by its folder, a backbone keeps all of its dimensions
-    untrained = load_models(folder, folder, device=device).reranker
-    return [maxsim_signal(untrained, examples), lexical_signal(examples), relevance_signal(examples)]
+    start = load_models(folder, folder, device=device).reranker
+    return [
+        mined_signal(examples),
+        maxsim_signal(start, examples),
+        lexical_signal(examples),
+        relevance_signal(examples),
+    ]
 
 
 def _known(

@@ -22,11 +22,11 @@ from osler.errors import ModelError, UsageError
 from osler.late_interaction.projection import principal_projection
 from osler.models.catalog import resolve
 from osler.models.tower import quiet
-from osler.train.backbone import load_transformer
+from osler.train.fitting.backbone import load_transformer
 from osler.train.settings import RecipeSettings, RerankerSettings
 
 _TOKENS: Final = "token_embeddings"
-_EVERY_POSITION: Final = 1_000_000
+EVERY_POSITION: Final = 1_000_000
 """More tokens than any backbone reads, so that its positions are the limit, as in search."""
 _SAMPLE: Final = 400
 """Passages whose token vectors the principal components come from: some 60,000 vectors for some hundred dimensions."""
@@ -40,12 +40,8 @@ def colbert_model(recipe: RecipeSettings, *, queries: Sequence[str], passages: S
     settings and the backbone do not go together, ModelError where the backbone is none.
     """
     settings = recipe.reranker
-    if resolve(recipe.backbone).has_token_head:
-        raise ModelError(
-            f"{recipe.backbone}: is a ColBERT already; name a backbone or a bi-encoder to train a new head on."
-        )
-    transformer = load_transformer(recipe.backbone, max_tokens=_EVERY_POSITION)
-    _check_fit(transformer, recipe)
+    transformer = load_transformer(recipe.backbone, max_tokens=EVERY_POSITION)
+    check_fit(transformer, recipe, name=recipe.backbone)
     add_markers(transformer, settings.markers)
     prompts = dict(zip(("query", "document"), settings.markers, strict=True))
     mask = MultiVectorMask(_skip_words(transformer.tokenizer, settings))
@@ -91,8 +87,13 @@ def lift_caps(model: MultiVectorEncoder) -> int:
     return query_tokens
 
 
-def _check_fit(transformer: Transformer, recipe: RecipeSettings) -> None:
-    """UsageError where what the settings want cannot be had from this backbone."""
+def check_fit(transformer: Transformer, recipe: RecipeSettings, *, name: str) -> None:
+    """Return where the re-ranker of the recipe can be had from the backbone of this name.
+
+    UsageError where what the settings want does not fit it, ModelError where it is a ColBERT already.
+    """
+    if resolve(name).has_token_head:
+        raise ModelError(f"{name}: is a ColBERT already; name a backbone or a bi-encoder to train a new head on.")
     settings, reads = recipe.reranker, transformer.max_seq_length or 0
     width = int(transformer.get_embedding_dimension())
     if settings.max_tokens > reads:

@@ -19,10 +19,10 @@ from torch import nn
 
 from osler.errors import UsageError, require
 from osler.models.catalog import role_prompts
-from osler.train.checkpoints import Checkpoints
-from osler.train.course import QUERY, Course
+from osler.train.fitting.checkpoints import Checkpoints
+from osler.train.fitting.course import QUERY, Course
+from osler.train.fitting.resumable import VALID_LOSS, Report, trainer_class
 from osler.train.progress import OnProgress
-from osler.train.resumable import VALID_LOSS, Report, trainer_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def fit(
     """
     require("accelerate", extra="train")
     require("datasets", extra="train")
-    _require_device(course.device)
+    require_device(course.device)
     batches, valid = course.train_batches(), course.valid_batches()
     checkpoints = Checkpoints(folder, _digest(model, course))
     arguments = _arguments(model, course, steps=len(batches), folder=folder)
@@ -70,7 +70,8 @@ def fit(
     return fitted
 
 
-def _require_device(device: str) -> None:
+def require_device(device: str) -> None:
+    """Return where torch can train there; UsageError where it finds no GPU."""
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device = 'cuda' is not possible: torch finds no GPU here; use --device cpu.")
 
@@ -99,13 +100,19 @@ def _arguments(model: nn.Module, course: Course, *, steps: int, folder: Path) ->
         report_to="none",
         disable_tqdm=True,
         use_cpu=course.device == "cpu",
-        bf16=course.device == "cuda",
+        bf16=course.device == "cuda" or _multiplies_in_bfloat16(),
         prompts=_prompts(model, course),
         router_mapping=_routes(model, course),
     )
     # On a machine with several GPUs the trainer would divide each batch among them, and with it the negatives.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def _multiplies_in_bfloat16() -> bool:
+    """Whether this processor does so by itself; one that has to imitate it is slower in bfloat16 than in float32."""
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # torch has it since 2.10 or so
+    return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def _prompts(model: Any, course: Course) -> dict[str, str]:

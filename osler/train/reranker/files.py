@@ -15,10 +15,10 @@ from osler.models.catalog import resolve
 from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.digests import weights_digest
 from osler.models.tower import quiet
-from osler.train.colbert_model import lift_caps, skipped_words, token_head
+from osler.train.fitting.tuning import lora_matrices, merge
+from osler.train.reranker.colbert import lift_caps, skipped_words, token_head
+from osler.train.reranker.valid_ranking import maxsim_of
 from osler.train.settings import RecipeSettings
-from osler.train.tuning import lora_matrices, merge
-from osler.train.valid_ranking import maxsim_of
 
 MODEL_FOLDER: Final = "model"
 ADAPTER_FILE: Final = "adapter.safetensors"

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from osler.train.examples import Example
+from osler.train.examples.example import Example
 
 Reason = Literal[
     "known_positive",

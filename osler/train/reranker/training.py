@@ -26,20 +26,20 @@ from transformers import set_seed
 
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_json
-from osler.train.colbert_model import colbert_model
-from osler.train.course import Course, counted, dataset_weights, examples_digest
-from osler.train.examples import Example, Relevant
-from osler.train.lines import read_examples, write_examples
+from osler.train.examples.example import Example, Relevant
+from osler.train.examples.lines import read_examples, write_examples
+from osler.train.fitting.course import Course, counted, dataset_weights, examples_digest
+from osler.train.fitting.trainer import fit
+from osler.train.fitting.tuning import adapt
 from osler.train.progress import OnProgress
 from osler.train.provenance import library_versions
-from osler.train.pseudo_queries import UNLABELLED
-from osler.train.reranker_files import MODEL_FOLDER, save_reranker
+from osler.train.reranker.colbert import colbert_model
+from osler.train.reranker.files import MODEL_FOLDER, save_reranker
+from osler.train.reranker.pseudo_queries import UNLABELLED
+from osler.train.reranker.teacher import with_teacher
+from osler.train.reranker.valid_ranking import candidates_ndcg
 from osler.train.settings import RecipeSettings, RerankerSettings
 from osler.train.steps import write_json
-from osler.train.teacher import with_teacher
-from osler.train.trainer import fit
-from osler.train.tuning import adapt
-from osler.train.valid_ranking import candidates_ndcg
 
 _REPORT, _CHECKPOINTS = "training.json", "checkpoints"
 _SMALLEST_BATCH: Final = 2

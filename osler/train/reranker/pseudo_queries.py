@@ -13,8 +13,8 @@ from typing import Final
 from osler.models.bi_encoder import passage_input
 from osler.records import Passage
 from osler.text.sentences import claim_spans
-from osler.train.candidates import CandidateSource
-from osler.train.examples import Example, TrainingPassage
+from osler.train.examples.example import Example, TrainingPassage
+from osler.train.mining.candidates import CandidateSource
 
 UNLABELLED: Final = "unlabelled"
 """The data set of such examples. They are for distillation only: no one said that the other passages are irrelevant."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from osler.errors import UsageError, require
 from osler.models.adapter import LowRank
-from osler.train.backbone import backbones
+from osler.train.fitting.backbone import backbones
 from osler.train.settings import TuningSettings
 
 _ADAPTER: Final = "default"
@@ -94,14 +94,17 @@ def _inject(backbone: nn.Module, tuning: TuningSettings) -> None:
         r=tuning.rank,
         lora_alpha=tuning.alpha,
         lora_dropout=0.0,
-        target_modules=_targets(backbone, tuning.targets),
+        target_modules=target_layers(backbone, tuning.targets),
     )
     backbone.requires_grad_(False)
     peft.inject_adapter_in_model(config, backbone, adapter_name=_ADAPTER)
 
 
-def _targets(backbone: nn.Module, wanted: tuple[str, ...]) -> list[str]:
-    """The full names of the linear layers in the encoder's blocks that end with one of these names; all by default."""
+def target_layers(backbone: nn.Module, wanted: tuple[str, ...]) -> list[str]:
+    """The full names of the linear layers in the encoder's blocks that end with one of these names; all by default.
+
+    UsageError where a name fits none of them.
+    """
     linear = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear) and _in_a_block(name)]
     for target in wanted:
         if not any(_ends_with(name, target) for name in linear):

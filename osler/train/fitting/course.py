@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from osler.datasets import dataset_name
 from osler.errors import UsageError
-from osler.train.batches import plan_batches
-from osler.train.examples import Example, Relevant
+from osler.train.examples.example import Example, Relevant
+from osler.train.fitting.batches import plan_batches
 from osler.train.settings import OptimiserSettings, RecipeSettings
 
 Row = dict[str, Any]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from osler.text.near_equal import jaccard, shingles
-from osler.train.examples import Example, TrainingPassage
-from osler.train.lines import read_records, write_records
-from osler.train.mined import Mined
+from osler.train.examples.example import Example, TrainingPassage
+from osler.train.examples.lines import read_records, write_records
+from osler.train.mining.mined import Mined
 from osler.train.steps import write_json
 
 AUDIT_FILE: Final = "audit.json"

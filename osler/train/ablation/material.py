@@ -1,0 +1,138 @@
+"""What the cells of an ablation share: data sets in parts, cut corpora, passages, training pairs. Knows no model.
+
+Corpora and dev queries are the same under every seed; a seed draws other training pairs, of which a smaller number is
+part of a larger one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from osler.datasets import Dataset, sample_queries
+from osler.errors import UsageError
+from osler.evaluate.ablation.cells import Size
+from osler.evaluate.ablation.corpus import CutCorpus, cut_corpus
+from osler.records import Document, Passage
+from osler.train.examples.example import Example, pairs
+from osler.train.examples.parts import Parts, divide, relevant_documents
+from osler.train.settings import RecipeSettings
+
+Split = Callable[[Document], list[Passage]]
+
+_DATA: Final[Mapping[str, Any]] = {"weight": 1.0, "queries": None, "pairs": None, "distractors": None}
+_RETRIEVER: Final[Mapping[str, Any]] = {
+    "siblings": False,  # they would put hard negatives into the batch
+    "token_weight": 0.0,
+    "warm_up_pairs": 0,
+    "negatives_per_query": 1,
+    "scale": None,  # each similarity has its own
+}
+_RERANKER: Final[Mapping[str, Any]] = {
+    "start": "backbone",
+    "tuning": None,
+    "unlabelled_queries": 0,
+    "distill_epochs": 0.0,
+}
+
+
+def prepared(recipe: RecipeSettings, size: Size) -> RecipeSettings:
+    """The recipe with the settings of the size, and without what would hide the effect of a cell.
+
+    Both models start from the backbone and are tuned in the same way, every data set comes as often as its pairs, a
+    batch is drawn at random, and there is neither a warm-up, nor a second loss, nor distillation.
+    """
+    choice = {"valid_queries": size.valid_queries, "dev_queries": size.queries}
+    reranker = recipe.reranker.model_copy(update={**_RERANKER, **size.reranker})
+    mining = {**size.mining, "negatives": reranker.negatives}
+    return recipe.model_copy(
+        update={
+            "encoder": "",
+            "data": tuple(data.model_copy(update=_DATA) for data in recipe.data),
+            "choice": recipe.choice.model_copy(update=choice),
+            "retriever": recipe.retriever.model_copy(update={**_RETRIEVER, **size.retriever}),
+            "mining": recipe.mining.model_copy(update=mining),
+            "reranker": reranker,
+        }
+    )
+
+
+class Material:
+    """The data sets of a prepared recipe.
+
+    split: from a document to its passages, asked once for each document that is needed.
+    """
+
+    def __init__(self, recipe: RecipeSettings, size: Size, split: Split) -> None:
+        self.parts: list[Parts] = divide(recipe)
+        self.relevant = relevant_documents([one for part in self.parts for one in (part.train, part.valid)])
+        self.corpora = {part.name: cut_corpus(part.dev or part.valid, size.distractors) for part in self.parts}
+        self._passages = {part.name: _Passages(part.train.documents, split) for part in self.parts}
+        if not self.asked:
+            raise UsageError("No data set of the recipe has a dev part to measure on: set its dev, or dev_share.")
+
+    @property
+    def asked(self) -> list[CutCorpus]:
+        """The corpora of the data sets that have dev queries."""
+        return [self.corpora[part.name] for part in self.parts if part.dev]
+
+    def passages(self, name: str) -> list[Passage]:
+        """The passages of the cut corpus of this data set, those of a document in a row."""
+        passages = self._passages[name]
+        return [passage for doc_id in self.corpora[name].dataset.documents for passage in passages[doc_id]]
+
+    def positives(self, name: str, examples: Sequence[Example]) -> list[Passage]:
+        """The passages of the positives' documents that its cut corpus lacks."""
+        documents = self.corpora[name].dataset.documents
+        doc_ids = sorted({one.positive.passage_id.rpartition("#")[0] for one in examples if one.dataset == name})
+        return [passage for doc_id in doc_ids if doc_id not in documents for passage in self._passages[name][doc_id]]
+
+    def pairs(self, count: int, *, seed: int) -> list[Example]:
+        """A pair a query for `count` queries, evenly from the data sets as far as they have them.
+
+        A smaller number gives some of the pairs that a larger one gives.
+        """
+        shares = even_shares(count, [len(part.train.queries) for part in self.parts])
+        sampled = (sample_queries(part.train, share, seed=seed) for part, share in zip(self.parts, shares, strict=True))
+        return [example for dataset in sampled for example in self._pairs(dataset, seed)]
+
+    def valid(self) -> list[Example]:
+        """A pair a query of all data sets to choose checkpoints with: the same ones under every seed."""
+        return [example for part in self.parts for example in self._pairs(part.valid, 0)]
+
+    def _pairs(self, dataset: Dataset, seed: int) -> list[Example]:
+        return pairs(dataset, self._passages[dataset.name], positives=1, seed=seed) if dataset.queries else []
+
+
+def even_shares(total: int, sizes: Sequence[int]) -> list[int]:
+    """How many of `total` each gets, none more than its size: equal ones, and what one lacks goes to the others.
+
+    >>> even_shares(10, [2, 100, 5])
+    [2, 4, 4]
+    """
+    shares = [0] * len(sizes)
+    left = total
+    for number, place in enumerate(sorted(range(len(sizes)), key=lambda place: sizes[place])):
+        shares[place] = min(sizes[place], left // (len(sizes) - number))
+        left -= shares[place]
+    return shares
+
+
+class _Passages(Mapping[str, list[Passage]]):
+    """The passages of each document, split when they are first asked for."""
+
+    def __init__(self, documents: Mapping[str, Document], split: Split) -> None:
+        self._documents = documents
+        self._split = split
+        self._known: dict[str, list[Passage]] = {}
+
+    def __getitem__(self, doc_id: str) -> list[Passage]:
+        if doc_id not in self._known:
+            self._known[doc_id] = self._split(self._documents[doc_id])
+        return self._known[doc_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._documents)
+
+    def __len__(self) -> int:
+        return len(self._documents)

@@ -1,0 +1,1 @@
+"""Queries with their passages: divided, paired, written as lines. Knows no model."""

@@ -1,0 +1,1 @@
+"""What both trainings share: backbone, tuning, batches, a course that can be resumed. Knows no stage's loss."""
