@@ -48,7 +48,7 @@ def row(left_out: Dataset, recipe: RecipeSettings, work: Path) -> str:
     result = compare({left_out.name: values[TRAINED]}, {left_out.name: values[UNTRAINED]})
     means = " | ".join(f"{fmean(values[system]):.3f}" for system in SHOWN)
     spread = f"{result.difference:+.3f} ({result.low:+.3f} to {result.high:+.3f})"
-    return f"| {left_out.name} | {len(values[TRAINED])} | {means} | {spread} | {result.p:.4f} |"
+    return f"| {left_out.name} | {len(values[TRAINED])} | {means} | {spread} | {result.bootstrap_p:.4f} |"
 
 
 def _without_dev(data: DataSettings) -> DataSettings:

@@ -51,7 +51,10 @@ def table(by_dataset: dict[str, Values], *, apart: Sequence[str]) -> str:
         low, high = interval(values)
         macro = fmean(fmean(one) for one in values.values())
         cells = [f"{fmean(one):.3f}" for one in values.values()]
-        cells += [f"{macro:.3f} ({low:.3f}–{high:.3f})", "" if system == OURS else f"{compare(ours, values).p:.4f}"]
+        cells += [
+            f"{macro:.3f} ({low:.3f}–{high:.3f})",
+            "" if system == OURS else f"{compare(ours, values).bootstrap_p:.4f}",
+        ]
         cells += [f"{fmean(by_dataset[name][system]):.3f}" for name in apart]
         lines.append(f"| {system} | " + " | ".join(cells) + " |")
     queries = ", ".join(f"{name} {len(systems_of[OURS])}" for name, systems_of in by_dataset.items())

@@ -13,6 +13,7 @@ from osler.errors import (
     MissingDependencyError,
     ModelError,
     OslerError,
+    ReplyError,
     StoreError,
     UsageError,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Query",
     "RankedPassage",
     "Ranking",
+    "ReplyError",
     "Section",
     "StoreError",
     "StoredPassage",

@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,7 +27,7 @@ class SplitSettings(_Stage):
 
 
 class ModelSettings(_Stage):
-    """The two models and where they run. A new index without named models is built by `minilm`."""
+    """The two models and where they run. A new index without named models is built by `osler-mini`."""
 
     encoder: str = Field(default="", description="Bi-encoder: a short name, hub name or folder; empty: the index's.")
     reranker: str = Field(default="", description="ColBERT: a short name, hub name or folder; empty: the index's.")
@@ -67,7 +67,12 @@ class AnswerSettings(_Stage):
 
 
 class LlmSettings(_Stage):
-    """The language model: `local`, or the URL of an OpenAI-compatible endpoint."""
+    """The language model: `local`, or the URL of an OpenAI-compatible endpoint.
+
+    variables: what the environment's names of these settings begin with, so that an error can say what to set.
+    """
+
+    variables: ClassVar[str] = "OSLER_LLM"
 
     url: str = Field(
         default="local", description="local: the embedded model; else an endpoint such as http://localhost:11434/v1."
@@ -78,6 +83,14 @@ class LlmSettings(_Stage):
     seed: int = 42
     max_tokens: int = Field(default=400, ge=16, description="Tokens of the reply.")
     timeout: float = Field(default=120.0, gt=0, description="Seconds to wait for the reply.")
+
+
+class JudgeSettings(LlmSettings):
+    """The language model that judges citations: never asked with the key or the model of the one that answers."""
+
+    variables: ClassVar[str] = "OSLER_JUDGE"
+
+    url: str = Field(default="", description="local or an endpoint; empty: nobody judges.")
 
 
 class Settings(_Stage):
@@ -93,6 +106,7 @@ class Settings(_Stage):
     search: SearchSettings = SearchSettings()
     answer: AnswerSettings = AnswerSettings()
     llm: LlmSettings = LlmSettings()
+    judge: JudgeSettings = JudgeSettings()
 
 
 def load_settings(

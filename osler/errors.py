@@ -6,6 +6,7 @@ OslerError                 everything that a user can mend; its text is one sent
 ├── ModelError             a model that cannot be found, loaded or converted
 ├── StoreError             an index that is missing or was built by other models, a document it does not hold
 ├── GeneratorError         a language model that cannot be reached or answers nonsense
+│   └── ReplyError         one that was reached, but has no reply to this request
 └── MissingDependencyError an optional package that is not installed
 """
 
@@ -37,6 +38,10 @@ class StoreError(OslerError):
 
 class GeneratorError(OslerError):
     """A language model that cannot be reached, or whose reply is of no use."""
+
+
+class ReplyError(GeneratorError):
+    """A language model that was reached, but refused this request or replied with nothing: others may do better."""
 
 
 class MissingDependencyError(OslerError):

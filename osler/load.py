@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -24,10 +24,10 @@ from osler.models.catalog import CATALOG, CatalogRow
 from osler.models.check import RerankerFacts
 from osler.models.colbert import ColBERT
 from osler.protocols import Generator
-from osler.records import Document, Passage, TokenVectors, Vectors
+from osler.records import Damage, Deletion, Document, Passage, TokenVectors, Vectors
 from osler.search.searcher import Searcher
 
-DEFAULT_MODEL: Final = "minilm"
+DEFAULT_MODEL: Final = "osler-mini"
 DEFAULTS: Final = Settings()
 
 
@@ -70,9 +70,26 @@ def build_index(
         raise CorpusError(
             f"{', '.join(map(str, given.names))}: no document in there; name files or folders that hold some."
         )
+    return add_documents(chain([first], entries), folder, settings, on_progress=on_progress)
+
+
+def add_documents(
+    documents: Iterable[Document | Deletion | Damage],
+    folder: str | Path,
+    settings: Settings = DEFAULTS,
+    *,
+    on_progress: Callable[[IndexingReport], None] | None = None,
+) -> IndexingReport:
+    """The report of a run that adds these documents to the index in the folder, as `build_index` does with files.
+
+    >>> from osler import Document, Section
+    >>> scurvy = Document("a", "Scurvy", (Section("", "It comes from a lack of vitamin C."),))
+    >>> add_documents([scurvy], "scurvy-index").documents
+    1
+    """
     index, models = _open_or_create(folder, settings)
     report = index_documents(
-        chain([first], entries),
+        documents,
         index,
         split=_splitter(models, index.manifest.split),
         encode=_passage_encoder(models, token_vectors=index.manifest.token_vectors),

@@ -146,9 +146,9 @@ def test_info_gives_manifest_counts_and_sizes(index, capsys):
     main_exits(["info", "--index", index, "--json"])
     values = objects(capsys)[0]
     assert (values["documents"], values["passages"]) == (3, 3)
-    assert values["manifest"]["encoder"]["name"] == "minilm"
+    assert values["manifest"]["encoder"]["name"] == "osler-mini"
     main_exits(["info", "--index", index])
-    assert "minilm, 384 dimensions" in capsys.readouterr().out
+    assert "osler-mini, 384 dimensions" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_the_passages_are_shown_even_if_the_language_model_cannot_be_reached(ind
 
 def test_other_models_than_those_of_the_index_are_refused(index, capsys, backbones):
     main_exits(["search", "aspirin", "--index", index, "--encoder", str(backbones["bert"])], code=1)
-    assert "--encoder minilm" in capsys.readouterr().err
+    assert "--encoder osler-mini" in capsys.readouterr().err
 
 
 OBO = """format-version: 1.2

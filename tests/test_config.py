@@ -42,5 +42,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
         load_settings(path, environment={})
 
 
+def test_a_judge_has_neither_the_key_nor_the_model_of_the_one_that_answers():
+    environment = {"OSLER_LLM_KEY": "secret", "OSLER_LLM_MODEL": "large", "OSLER_JUDGE_MODEL": "strict"}
+    judge = load_settings(environment=environment, flags={"judge": {"url": "http://judge/v1"}}).judge
+    assert (judge.url, judge.model, judge.key) == ("http://judge/v1", "strict", "")
+
+
 def test_the_key_of_an_endpoint_is_not_shown():
     assert "secret" not in repr(load_settings(environment={"OSLER_LLM_KEY": "secret"}))

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "answer": BASE,
     "datasets": BASE | {"corpus"},
     "evaluate": BASE | {"datasets", "models", "search", "answer"},
-    "train": BASE | {"corpus", "datasets", "models", "index", "indexing", "search", "evaluate"},
+    "train": BASE | {"corpus", "datasets", "models", "index", "indexing", "search", "answer", "evaluate"},
     "load": BASE | {"corpus", "models", "index", "generators", "indexing", "search", "answer"},
     "cli": EVERYTHING,
     "__main__": {"cli"},

@@ -95,6 +95,23 @@ def test_one_pass_for_both_heads_gives_what_two_passes_give():
     np.testing.assert_allclose(dequantise(token_vectors), dequantise(alone), atol=1e-4)
 
 
+def test_the_shipped_models_are_small_and_read_a_passage_once():
+    source = resolve("osler-mini")
+    files = (source.encoder_adapter, source.reranker_adapter)
+    assert all(file.stat().st_size <= 3_000_000 for file in files)
+    pair = load_models("osler-mini", "osler-mini")
+    assert pair.shared
+    vectors, token_vectors = pair.encode_passages(passages(["Fluid around the heart."]))
+    assert (vectors.shape, token_vectors.codes.shape[1]) == ((1, 384), 128)
+
+
+def test_the_shipped_re_ranker_brings_its_weight_and_its_threshold():
+    facts = load_models("osler-mini", "osler-mini").reranker.facts
+    assert facts.projection == (384, 128)
+    assert 0 < facts.stage1_weight < 1
+    assert 0 < facts.abstain_below < 1
+
+
 def test_vectors_do_not_depend_on_the_batch(backbones):
     pair = load_models(str(backbones["modernbert"]), str(backbones["modernbert"]))
     together = pair.encoder.encode_passages(passages(TEXTS))

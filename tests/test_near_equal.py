@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from osler.text.near_equal import equal, jaccard, near_equal, shingles
+from osler.text.near_equal import containment, equal, jaccard, near_equal, shingles
 
 TEN = "one two three four five six seven eight nine ten"
 
@@ -23,6 +23,12 @@ def test_one_changed_word_at_the_end_of_ten_costs_one_shingle_of_each():
 def test_one_changed_word_in_the_middle_costs_five_shingles():
     # the fifth word is in five of the six shingles: one shared, eleven in all
     assert jaccard(shingles(TEN), shingles(TEN.replace("five", "5"))) == 1 / 11
+
+
+def test_a_part_is_contained_whole_and_the_whole_in_no_part_less():
+    part, whole = shingles("three four five six seven eight"), shingles(TEN)  # two of the six shingles
+    assert containment(part, whole) == containment(whole, part) == 1.0
+    assert jaccard(part, whole) == 2 / 6
 
 
 def test_the_threshold_itself_is_near_equal():

@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from osler.config import LlmSettings
-from osler.errors import GeneratorError
+from osler.config import JudgeSettings, LlmSettings
+from osler.errors import GeneratorError, ReplyError
 from osler.generators.openai import OpenAIGenerator
 
 MESSAGES = ({"role": "user", "content": "What is scurvy?"},)
@@ -99,6 +99,12 @@ def test_without_a_model_the_first_that_the_endpoint_offers_is_asked() -> None:
     assert endpoint.sent(1)["model"] == "llama3:8b"
 
 
+def test_the_model_of_a_reply_is_known_by_the_name_that_the_endpoint_gives_it() -> None:
+    generator = Endpoint(says("Yes.")).generator(model="latest")
+    generator.complete(MESSAGES)
+    assert (generator.model, generator.replied_by) == ("latest", "llama3")
+
+
 def test_an_endpoint_without_models_says_how_to_name_one() -> None:
     endpoint = Endpoint(lambda request: httpx2.Response(200, json={"object": "list", "data": []}))
     with pytest.raises(GeneratorError, match="OSLER_LLM_MODEL"):
@@ -133,6 +139,25 @@ def test_a_failure_is_one_sentence_with_the_endpoint_and_the_variable_to_set(rep
     assert str(caught.value).startswith(f"{URL}: ")
     assert "\n" not in str(caught.value)
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [(says(""), ReplyError), (fails(400), ReplyError), (fails(401), GeneratorError), (fails(404), GeneratorError)],
+)
+def test_what_may_be_wrong_with_one_request_alone_is_told_from_what_stops_all(reply: Any, kind: type) -> None:
+    with pytest.raises(GeneratorError) as caught:
+        Endpoint(reply).generator().complete(MESSAGES)
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("reply", [fails(401), fails(404), fails(400), fails(429, **{"retry-after": "99"}), says("")])
+def test_the_error_of_a_judge_names_the_judges_variables(reply: Any) -> None:
+    client = httpx2.Client(transport=httpx2.MockTransport(reply))
+    judge = OpenAIGenerator(JudgeSettings(url=URL, model="strict"), http_client=client)
+    with pytest.raises(GeneratorError, match="OSLER_JUDGE_") as caught:
+        judge.complete(MESSAGES)
+    assert "OSLER_LLM_" not in str(caught.value)
 
 
 def test_a_busy_endpoint_is_asked_again() -> None:

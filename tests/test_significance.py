@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 import pytest
 
 from osler.evaluate import significance
-from osler.evaluate.significance import compare, interval
+from osler.evaluate.significance import compare, interval, mcnemar, wilson
 
 RANDOM = np.random.default_rng(7)
 
@@ -34,23 +36,37 @@ def test_who_comes_first_turns_the_difference_and_leaves_p():
     assert there.p == back.p
 
 
-def test_p_of_two_queries_is_what_counting_their_resamples_gives():
+def test_the_bootstrap_p_of_two_queries_is_what_counting_their_resamples_gives():
     """Differences 0 and 1: resampled means 0, 1/2, 1/2, 1; shifted by 1/2, half of them are 1/2 away from zero."""
-    assert compare({"all": [0.0, 1.0]}, {"all": [0.0, 0.0]}).p == pytest.approx(0.5, abs=0.02)
+    assert compare({"all": [0.0, 1.0]}, {"all": [0.0, 0.0]}).bootstrap_p == pytest.approx(0.5, abs=0.02)
 
 
-def test_p_is_about_that_of_a_z_test_on_many_queries():
+def test_p_of_three_queries_is_what_counting_their_signs_gives():
+    """Of the eight ways to turn differences of 1/2, 1/4 and 1/8 round, two lie as far from zero as 7/8."""
+    assert compare({"all": [0.5, 0.25, 0.125]}, {"all": [0.0] * 3}).p == pytest.approx(2 / 8, abs=0.02)
+
+
+def test_differences_are_turned_round_within_their_data_set():
+    """Macro means of 1 and 3 with random signs: 2, 1, -1, -2, each as likely; half of them lie as far as 2."""
+    ours = {"one": [1.0], "other": [3.0]}
+    assert compare(ours, {"one": [0.0], "other": [0.0]}).p == pytest.approx(0.5, abs=0.02)
+
+
+def test_both_ps_are_about_that_of_a_z_test_on_many_queries():
     differences = RANDOM.normal(0.02, 0.2, size=400)
     z = differences.mean() / (differences.std() / np.sqrt(400))
     within = np.abs(RANDOM.standard_normal(200_000)) >= abs(z)
     found = compare({"all": differences.tolist()}, {"all": [0.0] * 400})
     assert found.p == pytest.approx(within.mean(), abs=0.015)
+    assert found.bootstrap_p == pytest.approx(within.mean(), abs=0.015)
 
 
-def test_nothing_but_noise_is_rarely_significant():
-    noise = RANDOM.normal(0, 0.2, size=(200, 50))
-    hits = sum(compare({"all": row.tolist()}, {"all": [0.0] * 50}, samples=500).p < 0.05 for row in noise)
-    assert hits <= 24  # 10 expected; the binomial's 99.99% point
+@pytest.mark.parametrize("queries", [20, 200])
+def test_runs_that_differ_by_chance_are_called_different_at_most_five_times_in_a_hundred(queries):
+    """nDCG-like values of two runs from one distribution, 4,000 times: 200 expected, three standard errors are 41."""
+    values = RANDOM.choice([0.0, 0.0, 0.39, 0.5, 0.63, 1.0], size=(4000, 2, queries))
+    ps = [compare({"": ours}, {"": theirs}, samples=199, seed=number).p for number, (ours, theirs) in enumerate(values)]
+    assert np.sum(np.array(ps) <= 0.05) <= 241
 
 
 def test_the_interval_covers_the_true_mean_about_95_times_in_100():
@@ -75,6 +91,13 @@ def test_drawing_in_blocks_covers_all_samples(monkeypatch):
     whole = interval(values, samples=1000)
     monkeypatch.setattr(significance, "_DRAWS", 100 * 7)
     assert interval(values, samples=1000) == pytest.approx(whole, abs=0.02)
+
+
+def test_turning_round_in_blocks_covers_all_samples(monkeypatch):
+    ours, theirs = {"all": RANDOM.random(50)}, {"all": RANDOM.random(50)}
+    whole = compare(ours, theirs, samples=2000).p
+    monkeypatch.setattr(significance, "_DRAWS", 100 * 7)
+    assert compare(ours, theirs, samples=2000).p == pytest.approx(whole, abs=0.03)
 
 
 def test_every_data_set_counts_alike_however_many_queries_it_has():
@@ -105,3 +128,26 @@ def test_lists_that_cannot_be_paired_are_refused(ours, theirs, message):
 def test_an_interval_needs_values():
     with pytest.raises(ValueError, match="values in each"):
         interval({"a": [1.0], "b": []})
+
+
+@pytest.mark.parametrize("wins", range(11))
+def test_mcnemar_is_the_sum_of_the_binomials_terms(wins):
+    ours = [True] * wins + [False] * (10 - wins)
+    tail = sum(comb(10, number) for number in range(min(wins, 10 - wins) + 1)) / 2**10
+    assert mcnemar(ours, [not one for one in ours]) == min(1, 2 * tail)
+
+
+def test_mcnemar_of_thousands_of_pairs_that_differ_is_that_of_a_normal_distribution():
+    ours = [True] * 4100 + [False] * 3900  # 100 above 4,000, with a standard deviation of sqrt(8000) / 2
+    within = np.abs(RANDOM.standard_normal(200_000)) * np.sqrt(8000) / 2 >= 99.5
+    assert mcnemar(ours, [not one for one in ours]) == pytest.approx(within.mean(), abs=0.004)
+
+
+def test_the_interval_of_a_share_of_nothing_or_all_is_no_point():
+    """Of none of n the upper end is z² / (n + z²)."""
+    assert wilson(0.0, 10) == pytest.approx((0.0, 1.959964**2 / (10 + 1.959964**2)))
+    assert wilson(1.0, 10) == pytest.approx((1 - wilson(0.0, 10)[1], 1.0))
+
+
+def test_the_interval_of_a_share_of_many_is_that_of_its_standard_error():
+    assert wilson(0.3, 10_000) == pytest.approx((0.3 - 1.96 * 0.00458, 0.3 + 1.96 * 0.00458), abs=1e-4)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from osler.cli import answer, demo, index, info, search, show, train
+from osler.cli import answer, demo, evaluate, index, info, search, show, train
 
 app = typer.Typer(
     name="osler",
@@ -49,6 +49,7 @@ app.command("show")(show.show)
 app.command("info")(info.info)
 app.add_typer(train.app, name="train")
 app.command("mine")(train.mine)
+app.add_typer(evaluate.app, name="evaluate")
 app.command("demo")(demo.demo)
 
 

@@ -17,12 +17,7 @@ def answer(
     candidates: options.Candidates = None,
     rerank: options.Rerank = None,
     where: options.Where = None,
-    generator: Annotated[
-        str | None,
-        typer.Option(
-            metavar="local|URL", help="The embedded model, or an OpenAI-compatible endpoint.", show_default="local"
-        ),
-    ] = None,
+    generator: options.Generator = None,
     encoder: options.Encoder = None,
     reranker: options.Reranker = None,
     device: options.Device = None,

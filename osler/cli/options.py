@@ -20,13 +20,13 @@ SettingsFile = Annotated[
 Encoder = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Bi-encoder: short name, hub name or folder.", show_default="the index's, or minilm"
+        metavar="NAME", help="Bi-encoder: short name, hub name or folder.", show_default="the index's, or osler-mini"
     ),
 ]
 Reranker = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="ColBERT: short name, hub name or folder.", show_default="the index's, or minilm"
+        metavar="NAME", help="ColBERT: short name, hub name or folder.", show_default="the index's, or osler-mini"
     ),
 ]
 Device = Annotated[Literal["cpu", "cuda"] | None, typer.Option(help="Where the models run.", show_default="cpu")]
@@ -41,6 +41,12 @@ Candidates = Annotated[
 Rerank = Annotated[
     bool | None,
     typer.Option("--rerank/--no-rerank", help="Re-order the candidates by MaxSim.", show_default="rerank"),
+]
+Generator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|URL", help="The embedded model, or an OpenAI-compatible endpoint.", show_default="local"
+    ),
 ]
 Where = Annotated[
     list[str] | None,

@@ -126,6 +126,15 @@ def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
         yield show
 
 
+@contextmanager
+def counting(stage: str) -> Iterator[Callable[[int, int], None]]:
+    """What is told how many are done, and of how many; shown on standard error as long as the block runs."""
+    from osler.train.progress import Progress as Report
+
+    with training_progress() as shown:
+        yield lambda done, of: shown(Report(stage, done, of, None, 0.0, None))
+
+
 def training_phrase(progress: TrainingProgress) -> str:
     """The progress as a person reads it: step, loss, examples per second, time left."""
     parts = [progress.stage]

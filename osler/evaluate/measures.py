@@ -13,6 +13,9 @@ Qrels = Mapping[str, Mapping[str, int]]
 Run = Mapping[str, Mapping[str, float]]
 """query_id -> doc_id -> score, higher is better."""
 
+Scores = dict[str, dict[str, float]]
+"""A run that is being made."""
+
 MEASURES: Final = (
     "nDCG@10",
     "RR@10",

@@ -1,4 +1,4 @@
-"""Whether a difference can be told from noise: bootstrap intervals and paired tests. Knows numbers only.
+"""Whether a difference can be told from noise: intervals and paired tests. Knows numbers only.
 
 Queries are resampled within their data set, and the mean over data sets is taken: a set with many queries does not
 outvote a small one.
@@ -6,8 +6,9 @@ outvote a small one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,12 @@ from numpy.typing import NDArray
 
 _SAMPLES: Final = 10_000
 _INTERVAL: Final = (2.5, 97.5)
+
+Z: Final = 1.959964
+"""Standard errors to each side of a mean that hold 95% of a normal distribution."""
+
+_ROUNDING: Final = 1e-12
+"""Means as near as this are the same: equal runs differ by zero in every sample."""
 
 _DRAWS: Final = 4_000_000
 """Queries drawn at once: 32 MB of places."""
@@ -27,12 +34,17 @@ Values = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A paired difference of macro means: its 95% interval, and the two-sided p-value of no difference."""
+    """A paired difference of macro means: its 95% interval, and two two-sided p-values of no difference.
+
+    p: of the randomisation test, which holds its level for few queries too; bootstrap_p: of the paired bootstrap, which
+    is too sure of itself there.
+    """
 
     difference: float
     low: float
     high: float
     p: float
+    bootstrap_p: float
 
 
 def interval(values: Values, *, samples: int = _SAMPLES, seed: int = 42) -> tuple[float, float]:
@@ -46,11 +58,13 @@ def interval(values: Values, *, samples: int = _SAMPLES, seed: int = 42) -> tupl
 
 
 def compare(ours: Values, theirs: Values, *, samples: int = _SAMPLES, seed: int = 42) -> Comparison:
-    """The macro mean of ours less that of theirs, by a paired bootstrap (Efron & Tibshirani, 1993, ch. 16).
+    """The macro mean of ours less that of theirs, by a paired randomisation test and a paired bootstrap.
 
-    Both hold the values of the same queries in the same order, ValueError where their number differs. p is the share
-    of resampled differences, shifted to mean zero, that are at least as far from zero as the one observed, which is
-    counted among them: so it is never zero.
+    Both hold the values of the same queries in the same order, ValueError where their number differs. p: were there no
+    difference, each query's could as well be turned round, so it is the share of samples with random signs whose macro
+    mean is at least as far from zero as the one observed (Fisher, 1935; Smucker et al., 2007). bootstrap_p: the same
+    share of resampled means shifted to zero (Efron & Tibshirani, 1993, ch. 16). Both count the observed mean among the
+    samples, so they are never zero.
 
     >>> compare({"all": [0.5, 0.7]}, {"all": [0.5, 0.7]}).p
     1.0
@@ -59,9 +73,46 @@ def compare(ours: Values, theirs: Values, *, samples: int = _SAMPLES, seed: int 
     observed = float(np.mean([difference.mean() for difference in differences.values()]))
     means = _macro_means(differences, samples, seed)
     low, high = np.percentile(means, _INTERVAL)
-    # As far as rounding can tell: equal runs differ by zero in every sample.
-    as_far = np.abs(means - observed) >= abs(observed) - 1e-12
-    return Comparison(observed, float(low), float(high), float((as_far.sum() + 1) / (samples + 1)))
+    return Comparison(
+        difference=observed,
+        low=float(low),
+        high=float(high),
+        p=_share_as_far(_turned_means(differences, samples, seed), observed),
+        bootstrap_p=_share_as_far(means - observed, observed),
+    )
+
+
+def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
+    """The exact two-sided p-value of McNemar's test: 1.0 where both hit and miss the same.
+
+    Of the pairs that differ, half would favour either by chance: a binomial with probability 1/2 (McNemar, 1947).
+    ValueError where their number differs.
+
+    >>> mcnemar([True, True, True, False], [False, False, False, False])
+    0.25
+    """
+    if len(ours) != len(theirs):
+        raise ValueError(f"{len(ours)} and {len(theirs)} values make no pairs: evaluate the same queries twice.")
+    only_ours = sum(one and not other for one, other in zip(ours, theirs, strict=True))
+    only_theirs = sum(other and not one for one, other in zip(ours, theirs, strict=True))
+    differing = only_ours + only_theirs
+    tail = term = 1  # whole numbers: floats end at 1,024 pairs that differ; and each term is made of the one before
+    for number in range(min(only_ours, only_theirs)):
+        term = term * (differing - number) // (number + 1)
+        tail += term
+    return float(min(1, 2 * tail / 2**differing))
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95% interval of a share of so many, 0 to 1 (Wilson, 1927): of some width for shares of 0 and 1 too.
+
+    >>> [round(end, 3) for end in wilson(0.5, 100)], [round(end, 3) for end in wilson(1.0, 10)]
+    ([0.404, 0.596], [0.722, 1.0])
+    """
+    shrunk = 1 / (1 + Z**2 / count)
+    centre = (share + Z**2 / (2 * count)) * shrunk
+    half = Z * sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) * shrunk
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _differences(ours: Values, theirs: Values) -> dict[str, NDArray[np.float64]]:
@@ -80,6 +131,12 @@ def _require_values(values: Mapping[str, Sequence[float] | Array]) -> None:
         raise ValueError("A mean needs data sets, and values in each: evaluate at least one query.")
 
 
+def _share_as_far(means: Array, observed: float) -> float:
+    """The share of the means, the observed one among them, that are at least as far from zero as that one."""
+    as_far = np.abs(means) >= abs(observed) - _ROUNDING
+    return float((as_far.sum() + 1) / (len(means) + 1))
+
+
 def _macro_means(values: Mapping[str, Sequence[float] | Array], samples: int, seed: int) -> Array:
     """[samples], each the macro mean of queries drawn with replacement within each data set."""
     _require_values(values)
@@ -90,6 +147,26 @@ def _macro_means(values: Mapping[str, Sequence[float] | Array], samples: int, se
 
 
 def _resampled_means(values: Array, samples: int, generator: np.random.Generator) -> Array:
-    block = max(1, _DRAWS // len(values))
-    sizes = [min(block, samples - first) for first in range(0, samples, block)]
-    return np.concatenate([values[generator.integers(len(values), size=(n, len(values)))].mean(axis=1) for n in sizes])
+    shapes = _blocks(len(values), samples)
+    return np.concatenate([values[generator.integers(len(values), size=shape)].mean(axis=1) for shape in shapes])
+
+
+def _turned_means(differences: Mapping[str, Array], samples: int, seed: int) -> Array:
+    """[samples], each the macro mean of the differences with random signs."""
+    generator = np.random.default_rng(seed)
+    mean: Array = np.mean([_turned(one, samples, generator) for one in differences.values()], axis=0)
+    return mean
+
+
+def _turned(values: Array, samples: int, generator: np.random.Generator) -> Array:
+    """[samples]: means of the values with random signs, from the sums of those that are left as they are."""
+    shapes = _blocks(len(values), samples)
+    left = np.concatenate([generator.integers(2, size=shape, dtype=np.int8) @ values for shape in shapes])
+    means: Array = (2 * left - values.sum()) / len(values)
+    return means
+
+
+def _blocks(queries: int, samples: int) -> Iterator[tuple[int, int]]:
+    """[samples of the block, queries] of blocks that are drawn at once."""
+    block = max(1, _DRAWS // queries)
+    return ((min(block, samples - first), queries) for first in range(0, samples, block))

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from osler.config import LlmSettings
-from osler.errors import GeneratorError
+from osler.errors import GeneratorError, ReplyError
 
 _LONGEST_MESSAGE = 200
+
+_REFUSED = frozenset({400, 413, 422})
+"""Statuses of a request that is wrong in itself: too long for the model, mostly."""
 
 
 def explain(error: Exception, settings: LlmSettings) -> GeneratorError:
@@ -19,32 +22,34 @@ def explain(error: Exception, settings: LlmSettings) -> GeneratorError:
     """
     import openai
 
-    url = settings.url
+    url, variables = settings.url, settings.variables
     if isinstance(error, openai.APITimeoutError):
         wait = f"{settings.timeout:g}"
-        return GeneratorError(f"{url}: no reply within {wait} seconds; raise OSLER_LLM_TIMEOUT above {wait}.")
+        return GeneratorError(f"{url}: no reply within {wait} seconds; raise {variables}_TIMEOUT above {wait}.")
     if isinstance(error, openai.APIConnectionError):
         return GeneratorError(
-            f"{url}: nothing answers there; start the endpoint or set OSLER_LLM_URL to one that runs."
+            f"{url}: nothing answers there; start the endpoint or set {variables}_URL to one that runs."
         )
     if isinstance(error, openai.APIStatusError):
-        return GeneratorError(f"{url}: {_refusal(error.status_code, _message(error), settings)}")
-    return GeneratorError(f"{url}: {_one_line(str(error))}; check OSLER_LLM_URL.")
+        kind = ReplyError if error.status_code in _REFUSED else GeneratorError
+        return kind(f"{url}: {_refusal(error.status_code, _message(error), settings)}")
+    return GeneratorError(f"{url}: {_one_line(str(error))}; check {variables}_URL.")
 
 
 def _refusal(status: int, message: str, settings: LlmSettings) -> str:
+    variables = settings.variables
     if status in (401, 403):
-        given = "the key in OSLER_LLM_KEY was refused" if settings.key else "a key is needed"
-        return f"{given} ({message}); set OSLER_LLM_KEY to a valid one."
+        given = f"the key in {variables}_KEY was refused" if settings.key else "a key is needed"
+        return f"{given} ({message}); set {variables}_KEY to a valid one."
     if status == 404:
-        return f"no model {settings.model!r} there ({message}); set OSLER_LLM_MODEL, or end OSLER_LLM_URL in /v1."
+        return f"no model {settings.model!r} there ({message}); set {variables}_MODEL, or end {variables}_URL in /v1."
     if status == 429:
-        return f"too many requests ({message}); ask again later, or set OSLER_LLM_URL to another endpoint."
+        return f"too many requests ({message}); ask again later, or set {variables}_URL to another endpoint."
     if status >= 500:
         return f"the endpoint failed with status {status} ({message}); look at its log, then ask again."
     return (
         f"the request was refused with status {status} ({message}); "
-        "lower OSLER_ANSWER_PASSAGE_TOKENS or set OSLER_LLM_MODEL to another model."
+        f"lower OSLER_ANSWER_PASSAGE_TOKENS or set {variables}_MODEL to another model."
     )
 
 

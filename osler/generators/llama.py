@@ -45,6 +45,13 @@ class LlamaGenerator:
     def __init__(self, settings: LlmSettings) -> None:
         self.settings = settings
 
+    @property
+    def model(self) -> str:
+        """The file of weights that replies, whatever the settings name."""
+        return WEIGHTS_FILE
+
+    replied_by = model
+
     def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> str:
         """The model's reply; with a schema always JSON that fits it, unless `max_tokens` cuts it short.
 
@@ -56,7 +63,7 @@ class LlamaGenerator:
     def _endpoint(self) -> OpenAIGenerator:
         with _STARTING:
             server = _start_server(find_weights())
-        settings = {"url": f"{server.url}/v1", "key": server.key, "model": WEIGHTS_FILE}
+        settings = {"url": f"{server.url}/v1", "key": server.key, "model": self.model}
         return OpenAIGenerator(self.settings.model_copy(update=settings))
 
 

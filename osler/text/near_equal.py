@@ -54,6 +54,15 @@ def jaccard(a: Shingles, b: Shingles) -> float:
     return shared / (len(a.parts) + len(b.parts) - shared)
 
 
+def containment(a: Shingles, b: Shingles) -> float:
+    """The shared shingles of two texts as a share of those of the smaller one, 0 to 1 (Broder, 1997).
+
+    >>> containment(shingles("a b c d e f"), shingles("x a b c d e f y z"))
+    1.0
+    """
+    return len(a.parts & b.parts) / min(len(a.parts), len(b.parts))
+
+
 def near_equal(a: Shingles, b: Shingles, threshold: float = 0.8) -> bool:
     """Whether the Jaccard similarity of the shingles is at least this threshold.
 

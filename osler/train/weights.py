@@ -19,6 +19,8 @@ from osler.search.rerank import interpolated
 
 GRID: Final = tuple(step / 10 for step in range(10))
 _MEASURE: Final = "nDCG@10"
+_ANSWERED: Final = 0.99
+"""Share of the answerable that must be answered: users ask in other words than the queries that it is fitted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def choose_threshold(valid: Sequence[ScoredDataset]) -> ThresholdFit:
             if others and len(others) < len(candidates):
                 answerable.append(max(one.maxsim for one in candidates))
                 unanswerable.append(max(others))
-    return fit_threshold(answerable, unanswerable) if answerable else ThresholdFit(0.0, 1.0, 0.0)
+    return fit_threshold(answerable, unanswerable, keep=_ANSWERED) if answerable else ThresholdFit(0.0, 1.0, 0.0)
 
 
 def keep_choices(folder: Path, *, stage1_weight: float, abstain_below: float) -> None:

@@ -1,0 +1,138 @@
+"""How measured runs look on a terminal. Knows reports and Rich."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rich.table import Table
+
+from osler.cli.printing import OUT
+from osler.evaluate.answers import AnswerReport
+from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
+from osler.evaluate.negation import ProbeResult
+from osler.evaluate.report import MAIN, SIGNIFICANT, RunComparison, RunReport
+from osler.evaluate.sweep import TOTAL, SweepPoint, pareto_front
+
+_SHOWN: Final = {
+    "nDCG@10": "nDCG@10",
+    "RR@10": "RR@10",
+    "Recall@1": "R@1",
+    "Recall@10": "R@10",
+    "Recall@100": "R@100",
+}
+"""The columns, measure by measure; `--json` has all of them."""
+
+
+def print_retrieval(
+    stages: Sequence[RunReport], others: Sequence[RunReport], comparisons: Sequence[RunComparison]
+) -> None:
+    """A row a run, nDCG@10 with its 95% interval; then what may be said of the last stage against each other run."""
+    table = Table(title=f"{stages[0].queries:,} queries", title_justify="left")
+    table.add_column("run")
+    for column in (MAIN, "95%", *list(_SHOWN.values())[1:]):
+        table.add_column(column, justify="right", no_wrap=True)
+    for number, report in enumerate((*others, *stages), start=1):
+        figures = [f"{report.metrics[measure]:.3f}" for measure in _SHOWN]
+        low, high = report.intervals[MAIN]
+        figures.insert(1, f"{low:.3f}–{high:.3f}")
+        table.add_row(report.name, *figures, end_section=number == len(others))
+    OUT.print(table)
+    for comparison in comparisons:
+        OUT.print(sentence(stages[-1].name, comparison), soft_wrap=True)
+
+
+def sentence(name: str, comparison: RunComparison) -> str:
+    """What may be said of a run against another."""
+    found = comparison.difference
+    return (
+        f"{name} against {comparison.run}: {comparison.measure} {found.difference:+.3f} "
+        f"({found.low:+.3f} to {found.high:+.3f}, p = {found.p:.4f} by randomisation, {found.bootstrap_p:.4f} by "
+        f"bootstrap), hits in the first ten {comparison.hits:,} and {comparison.hits_other:,} "
+        f"(McNemar p = {comparison.hits_p:.4f}): {comparison.verdict}"
+    )
+
+
+def print_mirage(report: MirageReport, other: str, compared: MirageComparison | None) -> None:
+    """Accuracy by task with its 95% interval, what guessing reaches, the cost, and the difference from another run."""
+    table = Table(title=f"{report.questions:,} questions", title_justify="left")
+    table.add_column("")
+    for task in (*report.tasks, "macro"):
+        table.add_column(task, justify="right")
+    table.add_row("accuracy", *(f"{one.accuracy:.3f}" for one in report.tasks.values()), f"{report.macro:.3f}")
+    intervals = [*(one.interval for one in report.tasks.values()), report.macro_interval]
+    table.add_row("95%", *map(_range, intervals))
+    errors = [one.standard_error for one in report.tasks.values()]
+    table.add_row("standard error", *(f"{one:.3f}" for one in (*errors, report.macro_se)))
+    failures = [one.parse_failures for one in report.tasks.values()]
+    table.add_row("not parsed", *map(str, (*failures, sum(failures))), end_section=True)
+    for name, values in report.baselines.items():
+        table.add_row(name, *(f"{values[task]:.3f}" for task in (*report.tasks, "macro")))
+    OUT.print(table)
+    micro = report.all_tasks
+    OUT.print(
+        f"micro average {micro.accuracy:.3f} ({_range(micro.interval)}); {report.parse_failure_rate:.1%} not parsed"
+    )
+    OUT.print(_cost(report.cost), soft_wrap=True)
+    if compared:
+        OUT.print(_mirage_sentence(other, compared), soft_wrap=True)
+
+
+def _cost(cost: Cost) -> str:
+    return (
+        f"cost: prompts of {cost.prompt_characters:,} characters and replies of {cost.reply_characters:,} (about four "
+        f"make a token); {cost.search_seconds:,.1f} s of searches, {cost.reply_seconds:,.1f} s of replies"
+    )
+
+
+def _mirage_sentence(other: str, compared: MirageComparison) -> str:
+    told = "no difference that can be told from noise" if compared.p >= SIGNIFICANT else "a difference"
+    return (
+        f"{compared.questions:,} questions that {other} answered too: right answers {compared.right:,}, there "
+        f"{compared.right_there:,} (McNemar p = {compared.p:.4f}): {told}"
+    )
+
+
+def print_sweep(points: Sequence[SweepPoint]) -> None:
+    """A row a combination, the ones of the Pareto front marked."""
+    front = pareto_front(points)
+    table = Table()
+    table.add_column("settings")
+    for column in (MAIN, "95%", "p50 ms", "p95 ms", "front"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for point in points:
+        figures = (f"{point.quality:.3f}", f"{point.low:.3f}–{point.high:.3f}")
+        times = (f"{point.p50[TOTAL]:.1f}", f"{point.p95[TOTAL]:.1f}")
+        table.add_row(point.label, *figures, *times, "yes" if point in front else "")
+    OUT.print(table)
+
+
+def print_answers(report: AnswerReport) -> None:
+    """A row a measure, with its 95% interval and the number of questions that it is over."""
+    table = Table(title=f"{report.questions:,} questions", title_justify="left")
+    table.add_column("")
+    for column in ("mean", "95%", "questions"):
+        table.add_column(column, justify="right")
+    for name, found in report.json()["measures"].items():
+        low, high = found["interval"]
+        figures = (f"{found['mean']:.3f}", f"{low:.3f}–{high:.3f}", f"{found['questions']:,}")
+        table.add_row(name.replace("_", " "), *figures)
+    OUT.print(table)
+
+
+def print_negation(results: Mapping[str, ProbeResult]) -> None:
+    """A row a source: the share of right choices of both models, with 95% intervals."""
+    table = Table()
+    table.add_column("source", no_wrap=True)
+    for column in ("pairs", "vectors", "95%", "MaxSim", "95%", "p"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, one in results.items():
+        ours, theirs = _range(one.bi_encoder_interval), _range(one.maxsim_interval)
+        shares = (f"{one.bi_encoder:.3f}", ours, f"{one.maxsim:.3f}", theirs)
+        table.add_row(name, f"{one.pairs:,}", *shares, f"{one.p:.4f}")
+    OUT.print(table)
+    OUT.print("chance is 0.5 for templates, which are asked both ways", soft_wrap=True)
+
+
+def _range(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.3f}–{interval[1]:.3f}"

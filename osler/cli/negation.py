@@ -1,0 +1,56 @@
+"""`osler evaluate negation`: whether models see a negation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from osler.cli import options
+
+if TYPE_CHECKING:
+    from osler.evaluate.negation import MinimalPair
+
+
+def negation(
+    scifact: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="SciFact with its answers.jsonl; without it, templates only.")
+    ] = None,
+    terms: Annotated[int, typer.Option(metavar="N", min=1, help="Terms of the ontology put into templates.")] = 200,
+    encoder: options.Encoder = None,
+    reranker: options.Reranker = None,
+    device: options.Device = None,
+    json: options.AsJson = False,
+) -> None:
+    """Ask both models which of two statements agrees with a text, where they differ by a negation.
+
+    osler evaluate negation --scifact scifact --encoder minilm --reranker minilm
+    """
+    from osler.cli.evaluation_tables import print_negation
+    from osler.cli.printing import print_json
+    from osler.evaluate.negation import probe
+    from osler.load import DEFAULT_MODEL
+    from osler.models import load_models
+
+    models = load_models(encoder or DEFAULT_MODEL, reranker or DEFAULT_MODEL, device=device or "cpu")
+    results = probe(_pairs(scifact, terms), models.encoder, models.reranker)
+    if json:
+        print_json({name: asdict(result) for name, result in results.items()})
+    else:
+        print_negation(results)
+
+
+def _pairs(scifact: Path | None, terms: int) -> list[MinimalPair]:
+    from osler.datasets import load_dataset
+    from osler.datasets.names import find_source
+    from osler.datasets.parts import sample_ids
+    from osler.evaluate.negation import scifact_pairs, template_pairs
+
+    documents = load_dataset("builtin:hpo-lay", "test").documents
+    pairs = list(template_pairs(documents[doc_id].title for doc_id in sample_ids(documents, terms, 0)))
+    if scifact:
+        folder = find_source(scifact)
+        pairs += scifact_pairs(folder, load_dataset(folder, "train"))
+    return pairs

@@ -1,0 +1,101 @@
+"""`osler evaluate sweep`: one data set under many settings of the search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from osler.cli import options
+from osler.cli.coverage import check_corpus
+from osler.cli.outputs import check_folder
+
+if TYPE_CHECKING:
+    from osler.datasets import Dataset
+
+
+def sweep(
+    data: Annotated[str, typer.Option(metavar="DIR", help="A BEIR-style folder or builtin:hpo-lay.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")],
+    split: Annotated[str, typer.Option(metavar="NAME", help="The split whose queries are asked.")] = "test",
+    index: options.Index = options.DEFAULT_INDEX,
+    num_candidates: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Passages that stage 1 hands to the re-ranker.")
+    ] = "10,50,100,200",
+    k: Annotated[str, typer.Option("-k", metavar="N,N,…", help="Passages that come back.")] = "10",
+    candidates: Annotated[str, typer.Option(metavar="NAME,…", help="Where candidates come from.")] = (
+        "dense,lexical,hybrid"
+    ),
+    queries: Annotated[int, typer.Option(metavar="N", min=1, help="So many queries of the split, sampled.")] = 200,
+    settings: options.SettingsFile = None,
+    device: options.Device = None,
+    json: options.AsJson = False,
+) -> None:
+    """Measure quality against latency, with and without re-ranking: a table and a plot as Markdown and HTML.
+
+    osler evaluate sweep --data builtin:hpo-lay --index lay --out sweep
+    """
+    from osler.cli.evaluation_tables import print_sweep
+    from osler.cli.printing import print_json, print_notice
+    from osler.cli.progress import counting
+    from osler.datasets import load_dataset, sample_queries
+    from osler.errors import require
+    from osler.evaluate.sweep import Grid
+    from osler.evaluate.sweep import sweep as run_sweep
+    from osler.evaluate.sweep_report import write_sweep
+    from osler.load import load_searcher
+
+    grid = Grid(_names(candidates), _numbers("--num-candidates", num_candidates), k=_numbers("-k", k))
+    check_folder("--out", out)
+    for module in ("ir_measures", "matplotlib"):  # a sweep may take hours, and its end is too late to say so
+        require(module, extra="evaluate")
+    chosen = options.settings_from(settings, models={"device": device})
+    dataset = sample_queries(load_dataset(data, split), queries, seed=0)
+    check_corpus(dataset, index)
+    searcher = load_searcher(index, chosen)
+    with counting("sweep") as on_point:
+        points = run_sweep(dataset, searcher, grid, on_point=on_point)
+    write_sweep(points, out, title=f"{dataset.name} {split}: quality against time", about=_about(dataset, index))
+    if json:
+        for point in points:
+            print_json(point.json())
+    else:
+        print_sweep(points)
+    print_notice(f"{out}: sweep.html, sweep.md and the plot")
+
+
+def _about(dataset: Dataset, index: str) -> str:
+    from rich.filesize import decimal
+
+    from osler.index import open_index
+
+    opened = open_index(index)
+    counts = opened.statistics()
+    return (
+        f"{len(dataset.queries):,} queries over {counts.passages:,} passages, one at a time in one process; "
+        f"the index takes {decimal(sum(counts.bytes.values()))}, "
+        f"models {opened.manifest.encoder.name} and {opened.manifest.reranker.name}."
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    from osler.errors import UsageError
+
+    known, names = ("dense", "lexical", "hybrid"), tuple(text.split(","))
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--candidates: {name!r} is none of {', '.join(known)}.")
+    return names
+
+
+def _numbers(flag: str, text: str) -> tuple[int, ...]:
+    from osler.errors import UsageError
+
+    try:
+        numbers = tuple(int(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise UsageError(f"{flag} {text!r}: write whole numbers above 0 with commas between, as in 10,50,100.")
+    return numbers

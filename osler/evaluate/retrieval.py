@@ -1,0 +1,82 @@
+"""A data set's queries through both stages of a search in one pass, as two runs. Knows a searcher, no measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from osler.datasets import Dataset
+from osler.errors import UsageError
+from osler.evaluate.measures import Scores, document_scores
+from osler.protocols import PassageIndex
+from osler.records import Filter, Ranking
+from osler.search.searcher import Searcher
+
+_EVERYTHING = Filter(include_retracted=True)  # qrels judge retracted documents too
+
+_SLICE = 1000
+"""Documents that the index is asked for at once."""
+
+OnQuery = Callable[[int, int], None]
+"""Told after each query how many are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRuns:
+    """What each stage found, query_id -> doc_id -> score; a document scores as its best passage.
+
+    seconds: for each part of a search, what each query took.
+    """
+
+    candidates: Scores
+    ranked: Scores
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+
+def search_dataset(
+    dataset: Dataset, searcher: Searcher, *, k: int | None = None, on_query: OnQuery | None = None
+) -> StageRuns:
+    """The passages of every query, scored by stage 1 and by both stages: all `num_candidates` that stage 1 hands on.
+
+    With a smaller k only the k that stage 2 ranks highest are in either run, so that `candidates` says nothing of stage
+    1 any more. Ask `missing_documents` first whether the index can answer at all.
+    """
+    runs = StageRuns({}, {})
+    k = searcher.settings.num_candidates if k is None else k
+    for number, query in enumerate(dataset.queries.values(), start=1):
+        ranking = searcher.search(query.text, k=k, where=_EVERYTHING, evidence=False)
+        runs.candidates[query.query_id] = _scores(ranking, candidates=True)
+        runs.ranked[query.query_id] = _scores(ranking, candidates=False)
+        for part, seconds in ranking.seconds.items():
+            runs.seconds.setdefault(part, []).append(seconds)
+        if on_query:
+            on_query(number, len(dataset.queries))
+    return runs
+
+
+def missing_documents(dataset: Dataset, index: PassageIndex) -> list[str]:
+    """The documents that the index does not hold, in the order of the corpus; blank ones, which none can hold, aside.
+
+    UsageError where it holds none of the relevant ones, so is the index of something else.
+    """
+    written = [one.doc_id for one in dataset.documents.values() if one.title.strip() or one.text.strip()]
+    slices = [written[first : first + _SLICE] for first in range(0, len(written), _SLICE)]
+    stored = {doc_id for doc_ids in slices for doc_id in index.fingerprints(doc_ids)}
+    relevant = relevant_documents(dataset)
+    if stored.isdisjoint(relevant):
+        raise UsageError(
+            f"The index holds none of the documents that the qrels of {dataset.name} speak of ({min(relevant)} …): "
+            "index the corpus of that data set."
+        )
+    return [doc_id for doc_id in written if doc_id not in stored]
+
+
+def relevant_documents(dataset: Dataset) -> set[str]:
+    """The doc_ids that the qrels name."""
+    return {doc_id for docs in dataset.qrels.values() for doc_id in docs}
+
+
+def _scores(ranking: Ranking, *, candidates: bool) -> dict[str, float]:
+    return document_scores(
+        (one.passage.doc_id, one.candidate_score if candidates else one.score) for one in ranking.ranked
+    )

@@ -1,0 +1,88 @@
+"""Runs as TREC's files hold them: query_id, Q0, doc_id, rank, score, tag. Knows ids and scores only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from math import isfinite
+from pathlib import Path
+
+from osler.errors import CorpusError, UsageError
+from osler.evaluate.measures import Run
+
+_COLUMNS = 6
+
+
+def write_run(path: Path, run: Run, *, tag: str = "osler") -> None:
+    """Write the run, a document a line, best first, equal scores by doc_id; scores keep all their digits.
+
+    >>> write_run(Path("bm25.run"), {"q1": {"a": 1.5, "b": 2.0}})
+    >>> print(Path("bm25.run").read_text(), end="")
+    q1 Q0 b 1 2.0 osler
+    q1 Q0 a 2 1.5 osler
+    """
+    with path.open("w", encoding="utf-8") as file:
+        for query_id, scores in run.items():
+            for rank, doc_id in enumerate(ranking(scores), start=1):
+                file.write(f"{query_id} Q0 {doc_id} {rank} {float(scores[doc_id])!r} {tag}\n")
+
+
+def read_run(path: Path) -> dict[str, dict[str, float]]:
+    """query_id -> doc_id -> score; CorpusError for a file that is not there, and for a line that is not a run's.
+
+    >>> write_run(Path("bm25.run"), {"q1": {"a": 1.5}})
+    >>> read_run(Path("bm25.run"))
+    {'q1': {'a': 1.5}}
+    """
+    run: dict[str, dict[str, float]] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path}: cannot be read as a run ({error}); name a TREC run file.") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            query_id, doc_id, score = _columns(line, f"{path}: line {number}")
+            run.setdefault(query_id, {})[doc_id] = score
+    return run
+
+
+def lacking(run: Run, query_ids: Collection[str], name: str) -> int:
+    """How many of these queries the run lacks; UsageError where it has none of them, so is one of something else.
+
+    >>> lacking({"q1": {"a": 1.5}}, ["q1", "q2"], "bm25.run")
+    1
+    """
+    missing = len(query_ids) - len(run.keys() & set(query_ids))
+    if missing == len(query_ids):
+        raise UsageError(
+            f"{name}: none of its {len(run):,} query ids is judged ({_shown(run)} there, {_shown(query_ids)} in the "
+            "qrels); name a run of this split."
+        )
+    return missing
+
+
+def ranking(scores: Mapping[str, float]) -> list[str]:
+    """The doc_ids, best first, equal scores by doc_id."""
+    return sorted(scores, key=lambda doc_id: (-scores[doc_id], doc_id))
+
+
+def _columns(line: str, place: str) -> tuple[str, str, float]:
+    columns = line.split()
+    if len(columns) != _COLUMNS:
+        raise CorpusError(
+            f"{place}: {len(columns)} columns, but a run has {_COLUMNS}: query Q0 document rank score tag."
+        )
+    return columns[0], columns[2], _score(columns[4], place)
+
+
+def _score(text: str, place: str) -> float:
+    try:
+        score = float(text)
+    except ValueError as error:
+        raise CorpusError(f"{place}: the score {text!r} is no number; write the run again.") from error
+    if not isfinite(score):
+        raise CorpusError(f"{place}: the score {text!r} puts no document before another; write the run again.")
+    return score
+
+
+def _shown(query_ids: Collection[str]) -> str:
+    return f"{next(iter(query_ids))!r} …" if query_ids else "none"

@@ -1,0 +1,246 @@
+"""The grid of an ablation on small real backbones: what is shared, what is kept, what is not trained again."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from training_pairs import pairs
+from typer.testing import CliRunner
+
+from osler.cli import app, main
+from osler.errors import UsageError
+from osler.evaluate.ablation.cells import BASE, SIZES, Size, grid
+from osler.train.ablation import run_ablation
+from osler.train.ablation.material import even_shares, prepared
+from osler.train.ablation.own_negatives import OwnNegativesLoss
+from osler.train.recipe_file import load_recipe
+from osler.train.settings import RetrieverSettings
+
+ROOT = Path(__file__).parent.parent
+SHORT = {"epochs": 1.0, "batch": 4, "mini_batch": 4, "learning_rate": 1e-3, "max_tokens": 48, "checkpoint_steps": 100}
+SMALL = Size(
+    name="small",
+    seeds=(1, 2),
+    pairs=12,
+    fewer_pairs=(4,),
+    reranker_pairs=8,
+    queries=None,
+    distractors=10,
+    valid_queries=6,
+    num_candidates=8,
+    retriever=SHORT,
+    reranker={**SHORT, "dim": 16, "negatives": 2},
+    mining={"num_candidates": 12, "relative_margin": 0.0},
+)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory, backbones):
+    """The training pairs in BEIR's layout, a quarter of them dev, for the small BERT."""
+    folder = tmp_path_factory.mktemp("data") / "questions"
+    folder.mkdir()
+    examples = pairs()
+    corpus = [{"_id": f"d{n}", "title": "", "text": one.positive.text} for n, one in enumerate(examples)]
+    queries = [{"_id": one.query_id, "text": one.query} for one in examples]
+    qrels = ["query-id\tcorpus-id\tscore", *(f"{one.query_id}\td{n}\t1" for n, one in enumerate(examples))]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
+    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    (folder / "qrels_train.tsv").write_text("\n".join(qrels))
+    changes = ["data.0.dev_share=0.25", "tuning.rank=4", "choice.valid_share=0.33"]
+    return load_recipe(data=[{"folder": str(folder)}], flags={"backbone": str(backbones["bert"])}, changes=changes)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache of converted networks of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OSLER_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def ran(recipe, cache, tmp_path_factory):
+    """A retriever by its own negatives and a re-ranker behind the base, which comes with it."""
+    folder = tmp_path_factory.mktemp("out") / "ablation"
+    report = run_ablation(recipe, SMALL, folder, only=["random-dot", "reranker-mined"])
+    return folder, report
+
+
+def outcomes(folder, cell):
+    return [json.loads((folder / "cells" / cell / f"seed-{seed}.json").read_text()) for seed in SMALL.seeds]
+
+
+def test_each_cell_keeps_the_values_of_its_queries_and_its_settings(ran):
+    folder, report = ran
+    assert [one.cell.name for one in report.cells] == [BASE, "random-dot", "reranker-mined"]
+    for cell in ("random-dot", "reranker-mined"):
+        first, second = outcomes(folder, cell)
+        assert first["values"]["nDCG@10"]["questions"].keys() == second["values"]["nDCG@10"]["questions"].keys()
+        assert len(first["values"]["nDCG@10"]["questions"]) == 6
+    random_dot = outcomes(folder, "random-dot")[1]["settings"]
+    assert (random_dot["retriever"]["scale"], random_dot["retriever"]["negatives"]) == (1.0, "random")
+    assert (random_dot["seed"], random_dot["examples"], random_dot["steps"]) == (2, 12, 3)
+
+
+def test_two_seeds_are_two_models_and_one_seed_is_one(ran):
+    folder, _ = ran
+    digests = {
+        (folder / "work" / BASE / f"seed-{seed}" / "model" / "model.safetensors").read_bytes() for seed in (1, 2)
+    }
+    assert len(digests) == 2
+
+
+def test_only_the_base_is_left_and_no_converted_network_of_the_others(ran, cache):
+    folder, _ = ran
+    left = {path.relative_to(folder / "work").as_posix() for path in (folder / "work").glob("*/*")}
+    assert left == {f"{BASE}/seed-1", f"{BASE}/seed-2"}
+    assert {path.name.split("-")[0] for path in (cache / "models").iterdir()} == {"pair", "bi_encoder", "colbert"}
+    assert len({path.name.split("-")[1] for path in (cache / "models").iterdir()}) == 1  # the backbone
+
+
+def test_the_corpora_are_named(ran):
+    folder, report = ran
+    documents = (folder / "corpora" / "questions.txt").read_text().split()
+    assert len(documents) == 6 + 10
+    assert any(
+        line.startswith("questions: 6 queries over 16 documents, 6 relevant ones and 10") for line in report.about
+    )
+
+
+def test_a_second_run_trains_nothing_and_reports_the_same(ran, recipe):
+    folder, report = ran
+    told = []
+    again = run_ablation(recipe, SMALL, folder, only=["random-dot", "reranker-mined"], on_progress=told.append)
+    assert again == report
+    assert {progress.stage for progress in told} == {"cells, a seed each"}
+
+
+def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(ran, recipe, tmp_path):
+    def kill(progress):
+        if progress.stage == "reranker-mined, seed 1: contrastive":
+            raise KeyboardInterrupt
+
+    straight, _ = ran
+    with pytest.raises(KeyboardInterrupt):
+        run_ablation(recipe, SMALL, tmp_path, only=["reranker-mined"], on_progress=kill)
+    assert [path.stem for path in (tmp_path / "cells").glob("*/*")] == ["seed-1"]
+    stages = []
+    run_ablation(
+        recipe, SMALL, tmp_path, only=["reranker-mined"], on_progress=lambda progress: stages.append(progress.stage)
+    )
+    assert f"{BASE}, seed 1: retriever" not in stages
+    assert f"{BASE}, seed 2: retriever" in stages
+    for cell in (BASE, "reranker-mined"):
+        assert [one["values"] for one in outcomes(tmp_path, cell)] == [
+            one["values"] for one in outcomes(straight, cell)
+        ]
+
+
+def test_a_folder_of_another_size_or_recipe_is_refused(ran, recipe):
+    folder, _ = ran
+    with pytest.raises(UsageError, match="holds a run with another size.pairs"):
+        run_ablation(recipe, replace(SMALL, pairs=8), folder, only=[BASE])
+    other = recipe.model_copy(update={"tuning": recipe.tuning.model_copy(update={"rank": 2})})
+    with pytest.raises(UsageError, match="holds a run with another settings.tuning.rank"):
+        run_ablation(other, SMALL, folder, only=[BASE])
+
+
+@pytest.mark.slow
+def test_every_cell_of_the_grid_runs(recipe, cache, tmp_path):
+    report = run_ablation(recipe, replace(SMALL, seeds=(1,)), tmp_path)
+    assert [one.cell.name for one in report.cells] == [one.name for one in grid(SMALL)]
+    assert report.unjudged == []
+
+
+def test_data_without_a_dev_part_cannot_be_measured(recipe, tmp_path):
+    without = tuple(data.model_copy(update={"dev_share": 0.0}) for data in recipe.data)
+    with pytest.raises(UsageError, match="No data set of the recipe has a dev part"):
+        run_ablation(recipe.model_copy(update={"data": without}), SMALL, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_would_hide_the_effect_of_a_cell_is_left_out():
+    recipe = load_recipe(ROOT / "recipes" / "mini.toml", changes=["retriever.scale=20", "reranker.distill_epochs=1"])
+    found = prepared(recipe, SIZES["cpu"])
+    assert (found.retriever.siblings, found.retriever.token_weight, found.retriever.scale) == (False, 0.0, None)
+    assert (found.reranker.start, found.reranker.tuning, found.reranker.distill_epochs) == ("backbone", None, 0.0)
+    assert {data.weight for data in found.data} == {1.0}
+    assert found.mining.negatives == found.reranker.negatives == 3
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=5), st.integers(0, 60), st.integers(0, 60))
+def test_shares_add_up_and_grow_with_the_total(sizes, one, other):
+    fewer, more = even_shares(min(one, other), sizes), even_shares(max(one, other), sizes)
+    assert sum(fewer) == min(one, other, sum(sizes))
+    assert all(few <= many <= size for few, many, size in zip(fewer, more, sizes, strict=True))
+
+
+class Given(torch.nn.Module):
+    """A model whose vectors are given."""
+
+    def forward(self, features):
+        return {"sentence_embedding": features["vectors"]}
+
+
+def features(*columns):
+    return [{"vectors": torch.tensor(column)} for column in columns]
+
+
+def test_a_query_is_compared_with_its_own_negatives_alone():
+    loss = OwnNegativesLoss(Given(), RetrieverSettings(similarity="dot"))
+    queries, positives = [[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 2.0]]
+    near, far = (loss(features(queries, positives, negatives), None) for negatives in (positives, [[0.0, 0.0]] * 2))
+    assert near.item() == pytest.approx(math.log(2))
+    assert far.item() == pytest.approx(math.log(1 + math.exp(-2)))
+    swapped = features(queries, positives, [[0.0, 9.0], [9.0, 0.0]])  # near the other query only
+    assert loss(swapped, None).item() == pytest.approx(math.log(1 + math.exp(-2)))
+
+
+def test_the_loss_falls_where_the_positive_comes_nearer():
+    """The reference system's loss took a similarity for a distance, and so trained backwards."""
+    for similarity in ("cosine", "dot"):
+        loss = OwnNegativesLoss(Given(), RetrieverSettings(similarity=similarity))
+        query = torch.tensor([[1.0, 0.0]])
+        positive = torch.tensor([[0.6, 0.8]], requires_grad=True)
+        columns = [{"vectors": query}, {"vectors": positive}, {"vectors": torch.tensor([[0.8, -0.6]])}]
+        loss(columns, None).backward()
+        assert (query * positive.grad).sum() < 0
+
+
+def test_without_negatives_the_batch_is_compared():
+    settings = RetrieverSettings()
+    columns = features([[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]])
+    expected = MultipleNegativesRankingLoss(Given(), scale=20.0)(columns, None)
+    assert OwnNegativesLoss(Given(), settings)(columns, None).item() == pytest.approx(expected.item())
+
+
+def test_the_command_prints_a_line_a_cell_and_writes_the_report(recipe, cache, tmp_path):
+    file = tmp_path / "small.toml"
+    lines = [f'backbone = "{recipe.backbone}"', "[[data]]", f'folder = "{recipe.data[0].folder}"', "dev_share = 0.25"]
+    file.write_text("\n".join([*lines, "[reranker]", "dim = 16"]))
+    flags = ["--recipe", str(file), "--out", str(tmp_path / "out"), "--size", "full", "--only", "zero-shot", "--json"]
+    result = CliRunner().invoke(app, ["evaluate", "ablation", *flags])
+    (line,) = map(json.loads, result.stdout.splitlines())
+    assert (line["name"], line["seeds"], line["queries"]) == ("zero-shot", 3, 6)
+    assert "| zero-shot | the backbone, untrained |" in (tmp_path / "out" / "ablation.md").read_text()
+
+
+def test_an_unknown_cell_is_one_line(tmp_path, capsys):
+    (tmp_path / "empty.toml").write_text("")
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "ablation", "--recipe", str(tmp_path / "empty.toml"), "--out", "out", "--only", "bm26"])
+    assert stopped.value.code == 2
+    assert "--only 'bm26' is no cell of this size" in capsys.readouterr().err
+
+
+def test_the_command_explains_itself():
+    result = CliRunner().invoke(app, ["evaluate", "ablation", "--help"])
+    assert result.exit_code == 0
+    assert "osler evaluate ablation" in result.output

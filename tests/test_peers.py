@@ -1,0 +1,194 @@
+"""The peers run as their model cards say: towers, pooling, similarity, segments. Small models of the same kinds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny_models
+import torch
+from sentence_transformers import SentenceTransformer
+from transformers import AutoTokenizer, BertModel, DPRConfig, DPRContextEncoder, DPRQuestionEncoder
+
+from osler.datasets import Dataset
+from osler.errors import ModelError, UsageError
+from osler.evaluate.baselines import Baselines, check_baselines
+from osler.evaluate.dense import dense_run
+from osler.evaluate.peers import Peer, load_peer, peer_row
+from osler.records import Document, Query, Section
+
+DOCUMENTS = [
+    Document("a", "Pericardial effusion", (Section("", "Fluid around the heart."),)),
+    Document("b", "", (Section("", "A brittle bone."),)),
+]
+QUESTIONS = ["water near the heart", "glass bones of a child"]
+
+
+@pytest.fixture(scope="module")
+def towers(tmp_path_factory):
+    """Two BERTs of different weights."""
+    folder = tmp_path_factory.mktemp("towers")
+    question = tiny_models.bert(folder / "question")
+    article = tiny_models.bert(folder / "article")
+    network = BertModel.from_pretrained(article)
+    torch.manual_seed(9)
+    for weight in network.parameters():
+        weight.data += 0.02 * torch.randn_like(weight)
+    network.save_pretrained(article)
+    return question, article
+
+
+def hidden(folder, *segments, kind=BertModel):
+    """The last hidden states [T, h] of one text or pair of texts, as transformers gives them."""
+    batch = AutoTokenizer.from_pretrained(folder)(*segments, return_tensors="pt")
+    with torch.inference_mode():
+        return kind.from_pretrained(folder).eval()(**batch)
+
+
+def test_medcpt_takes_the_cls_vector_of_two_encoders_and_an_articles_title_and_text_as_two_segments(towers):
+    peer = load_peer(f"medcpt={towers[0]},{towers[1]}")
+    query = hidden(towers[0], QUESTIONS[0]).last_hidden_state[0, 0].numpy()
+    article = hidden(towers[1], "Pericardial effusion", "Fluid around the heart.").last_hidden_state[0, 0].numpy()
+    np.testing.assert_allclose(peer.encode_queries(QUESTIONS)[0], query, atol=1e-5)
+    np.testing.assert_allclose(peer.encode_documents(DOCUMENTS)[0], article, atol=1e-5)
+
+
+def test_inner_products_are_not_cosines(towers):
+    peer = load_peer(f"medcpt={towers[0]},{towers[1]}")
+    assert not np.allclose(np.linalg.norm(peer.encode_queries(QUESTIONS), axis=1), 1)
+
+
+def test_contriever_takes_the_mean_over_tokens_of_one_encoder(towers):
+    peer = load_peer(f"contriever={towers[0]}")
+    mean = SentenceTransformer(str(towers[0]), device="cpu")  # mean pooling, nothing normalised
+    np.testing.assert_allclose(peer.encode_queries(QUESTIONS), mean.encode(QUESTIONS), atol=1e-5)
+    texts = ["Pericardial effusion\nFluid around the heart.", "A brittle bone."]
+    np.testing.assert_allclose(peer.encode_documents(DOCUMENTS), mean.encode(texts), atol=1e-5)
+
+
+def test_dpr_uses_the_encoder_of_each_side_as_it_was_saved(tmp_path):
+    tiny_models.bert(tmp_path / "bert")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "bert")
+    settings = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
+    config = DPRConfig(vocab_size=len(tokenizer), **settings)
+    for seed, (name, kind) in enumerate({"question": DPRQuestionEncoder, "context": DPRContextEncoder}.items()):
+        torch.manual_seed(seed)
+        kind(config).save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+    peer = load_peer(f"dpr={tmp_path / 'question'},{tmp_path / 'context'}")
+    query = hidden(tmp_path / "question", QUESTIONS[1], kind=DPRQuestionEncoder).pooler_output[0].numpy()
+    context = hidden(tmp_path / "context", "", "A brittle bone.", kind=DPRContextEncoder).pooler_output[0].numpy()
+    np.testing.assert_allclose(peer.encode_queries(QUESTIONS)[1], query, atol=1e-5)
+    np.testing.assert_allclose(peer.encode_documents(DOCUMENTS)[1], context, atol=1e-5)
+
+
+def test_what_is_no_peer_or_no_model_is_named():
+    with pytest.raises(UsageError, match="'bert' is no peer. Known: medcpt, dpr, contriever"):
+        load_peer("bert")
+    with pytest.raises(ModelError, match=r"\./nowhere"):
+        load_peer("medcpt=./nowhere,./nowhere")
+
+
+@pytest.mark.parametrize("change", [{"pairs": False}, {"query_tokens": 32}, {"passage_tokens": 256}])
+def test_a_peer_that_reads_otherwise_has_another_fingerprint(towers, change):
+    row = peer_row(f"medcpt={towers[0]},{towers[1]}")
+    assert Peer(row).fingerprint == Peer(row).fingerprint != Peer(replace(row, **change)).fingerprint
+
+
+def test_a_peer_runs_on_the_device_that_is_named(towers):
+    peer = load_peer(f"medcpt={towers[0]},{towers[1]}", device="meta")
+    assert {tower.model.device.type for tower in (peer.query_tower, peer.passage_tower)} == {"meta"}
+
+
+def dataset():
+    queries = {f"q{number}": Query(f"q{number}", text) for number, text in enumerate(QUESTIONS)}
+    documents = {document.doc_id: document for document in DOCUMENTS}
+    return Dataset("tiny", "test", documents, queries, {"q0": {"a": 1}, "q1": {"b": 1}}, digest="")
+
+
+def test_the_vectors_of_a_corpus_are_kept(towers, tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    peer = load_peer(f"contriever={towers[0]}")
+    told = []
+    first = dense_run(dataset(), peer, on_documents=lambda done, of: told.append((done, of)))
+    assert told == [(2, 2)]
+    monkeypatch.setattr(peer, "encode_documents", None)
+    assert dense_run(dataset(), peer) == first
+    assert set(first["q0"]) == {"a", "b"}
+
+
+class FirstWords:
+    """Vectors of two numbers: those that a text begins with."""
+
+    def __init__(self, fingerprint):
+        self.fingerprint = fingerprint
+
+    def encode_queries(self, queries):
+        return np.array([query.split()[:2] for query in queries], dtype=np.float32)
+
+    def encode_documents(self, documents):
+        return self.encode_queries([document.text for document in documents])
+
+
+def numbered(texts):
+    documents = {doc_id: Document(doc_id, "", (Section("", text),)) for doc_id, text in texts.items()}
+    return Dataset("numbered", "test", documents, {"q": Query("q", "1 0")}, {"q": {"a": 1}}, digest="")
+
+
+def test_vectors_lie_on_the_disk_in_the_order_of_the_corpus_however_it_is_sliced(tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    monkeypatch.setattr("osler.evaluate.dense._SLICE", 2)
+    run = dense_run(numbered({"a": "3 0", "b": "1 0", "c": "2 9"}), FirstWords("sliced"))
+    assert run == {"q": {"a": 3.0, "c": 2.0, "b": 1.0}}
+    (file,) = (tmp_path / "vectors").iterdir()
+    assert np.load(file).tolist() == [[3, 0], [1, 0], [2, 9]]
+
+
+@pytest.mark.parametrize(("k", "found"), [(1, ["d"]), (2, ["d", "a"]), (3, ["d", "a", "c"]), (9, ["d", "a", "c", "b"])])
+def test_the_k_best_are_found_and_equal_scores_keep_the_order_of_the_corpus(tmp_path, monkeypatch, k, found):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    run = dense_run(numbered({"a": "2 0", "b": "1 0", "c": "2 1", "d": "3 0"}), FirstWords("ties"), k=k)
+    assert list(run["q"]) == found
+
+
+def test_a_bi_encoder_as_baseline_brings_no_colbert(backbones, tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    monkeypatch.setattr("osler.models.loading._Loader.colbert", None)
+    assert Baselines(dataset()).run(str(backbones["bert"]))["q0"]
+
+
+def test_the_device_reaches_peers_and_bi_encoders(monkeypatch):
+    asked = []
+
+    def load(name, *, device):
+        asked.append(device)
+        return FirstWords(name)
+
+    monkeypatch.setattr("osler.evaluate.baselines.load_encoder", load)
+    monkeypatch.setattr("osler.evaluate.baselines.load_peer", load)
+    monkeypatch.setattr("osler.evaluate.baselines.dense_run", lambda *words, **options: {})
+    for name in ("zero-shot", "dpr"):
+        Baselines(dataset(), device="cuda").run(name)
+    assert asked == ["cuda", "cuda"]
+
+
+def test_what_a_baseline_is_made_of_is_looked_for_without_loading_it(towers):
+    check_baselines(["bm25", "zero-shot", "fusion", f"medcpt={towers[0]},{towers[1]}", str(towers[0])])
+    for name in ("./nowhere", f"dpr={towers[0]},./nowhere"):
+        with pytest.raises(ModelError, match=r"\./nowhere"):
+            check_baselines([name])
+
+
+def test_any_bi_encoder_is_a_baseline_by_its_folder(backbones, tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    folder = tiny_models.bi_encoder(backbones["modernbert"], tmp_path / "bi-encoder")
+    run = Baselines(dataset()).run(str(folder))
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    texts = ["Pericardial effusion\nFluid around the heart.", "A brittle bone."]
+    query, article = theirs.encode([QUESTIONS[0], texts[0]], normalize_embeddings=True)
+    assert run["q0"]["a"] == pytest.approx(float(query @ article), abs=1e-4)
+
+
+def test_fusion_is_made_of_the_two_other_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    made = Baselines(dataset())
+    assert made.run("fusion")["q0"]["a"] == pytest.approx(1 / 61 + 1 / 61)

@@ -1,0 +1,103 @@
+"""A sweep over settings: the grid, what each point says, the front, and the report as files."""
+
+import json
+import sys
+
+import pytest
+from fakes import FakeEncoder, FakeReranker, fake_index
+
+from osler.config import SearchSettings
+from osler.datasets import Dataset
+from osler.evaluate.sweep import TOTAL, Grid, SweepPoint, pareto_front, sweep
+from osler.evaluate.sweep_report import write_sweep
+from osler.records import Document, Query, Section
+from osler.search.searcher import Searcher
+
+TEXTS = {"a": "The lung and its fluid.", "b": "Here the cardiac effusion.", "c": "The heart has fluid.", "d": "A gene."}
+
+
+def dataset():
+    documents = {doc_id: Document(doc_id, "", (Section("", text),)) for doc_id, text in TEXTS.items()}
+    queries = {"q1": Query("q1", "heart fluid"), "q2": Query("q2", "gene")}
+    return Dataset("tiny", "test", documents, queries, {"q1": {"c": 1}, "q2": {"d": 1}}, digest="")
+
+
+def searcher():
+    return Searcher(fake_index(TEXTS), FakeEncoder(), FakeReranker(), SearchSettings())
+
+
+def point(label, quality, milliseconds):
+    times = {TOTAL: milliseconds, "encode": milliseconds / 2}
+    slow = {part: 3 * one for part, one in times.items()}
+    return SweepPoint(label, 10, False, 5, quality, quality - 0.1, quality + 0.1, times, slow)
+
+
+def test_every_combination_is_a_point_unless_fewer_candidates_than_k_are_asked_for():
+    grid = Grid(("dense", "hybrid"), (1, 2, 4), rerank=(True, False), k=(2,))
+    points = sweep(dataset(), searcher(), grid)
+    assert len(points) == 2 * 2 * 2
+    assert {one.num_candidates for one in points} == {2, 4}
+
+
+def test_a_point_holds_quality_with_its_interval_and_the_times_of_each_part():
+    told = []
+    (found,) = sweep(
+        dataset(), searcher(), Grid(("hybrid",), (4,), (True,), (4,)), on_point=lambda *one: told.append(one)
+    )
+    assert found.quality == found.high == 1.0
+    assert set(found.p50) == {"encode", "candidates", "read", "maxsim", "evidence", TOTAL}
+    assert 0 < found.p50[TOTAL] <= found.p95[TOTAL]
+    assert told == [(1, 1)]
+
+
+def test_without_re_ranking_no_maxsim_is_computed():
+    (found,) = sweep(dataset(), searcher(), Grid(("dense",), (4,), (False,), (4,)))
+    assert found.p50["maxsim"] == 0
+
+
+def test_the_front_holds_what_nothing_beats_in_both():
+    fast, slow, bad, best = point("fast", 0.5, 1), point("slow", 0.5, 3), point("bad", 0.4, 2), point("best", 0.9, 4)
+    assert pareto_front([best, bad, slow, fast]) == [fast, best]
+
+
+def test_the_report_is_a_page_a_table_and_a_plot(tmp_path):
+    points = [point("dense", 0.5, 1), point("<b>", 0.9, 4)]
+    write_sweep(points, tmp_path / "report", title="tiny & small", about="2 queries")
+    files = {path.name for path in (tmp_path / "report").iterdir()}
+    assert files == {"sweep.md", "sweep.html", "sweep.png", "sweep.svg"}
+    text = (tmp_path / "report" / "sweep.md").read_text()
+    assert "| settings | nDCG@10 | 95% | total p50 / p95 ms | encode p50 / p95 ms | candidates p50 / p95 ms |" in text
+    assert "| dense 10, k = 5 | 0.500 | 0.400–0.600 | 1.0 / 3.0 | 0.5 / 1.5 | 0.0 / 0.0 |" in text
+    page = (tmp_path / "report" / "sweep.html").read_text()
+    assert "tiny &amp; small" in page
+    assert "&lt;b&gt; 10" in page
+    assert (tmp_path / "report" / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_flags_that_cannot_be_meant_are_one_line(capsys):
+    from osler.cli import main
+
+    for flags, said in (
+        (["--num-candidates", "ten"], "--num-candidates 'ten'"),
+        (["--candidates", "x"], "'x' is none"),
+        (["--num-candidates", "5,9", "-k", "10,20"], "9 candidates are fewer than the 10 passages that come back"),
+        (["--out", __file__], f"--out {__file__}: {__file__} is a file"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(["evaluate", "sweep", "--data", "nowhere", "--out", "nowhere", *flags])
+        assert stopped.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_plot_that_cannot_be_drawn_is_said_before_the_sweep(capsys, monkeypatch):
+    from osler.cli import main
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "sweep", "--data", "nowhere", "--out", "nowhere"])
+    assert stopped.value.code == 1
+    assert "'matplotlib' is not installed: run `pip install 'osler[evaluate]'`" in capsys.readouterr().err
+
+
+def test_the_json_of_a_point_is_json():
+    assert json.loads(json.dumps(point("dense", 0.5, 1).json()))["p50"][TOTAL] == 1
