@@ -91,7 +91,8 @@ def test_every_command_and_its_flags_are_documented():
 
     text = "".join(path.read_text() for path in DOCUMENTS)
     commands = dict(get_command(app).commands)
-    commands |= {f"train {name}": command for name, command in commands["train"].commands.items()}
+    for group in ("train", "evaluate"):
+        commands |= {f"{group} {name}": command for name, command in commands[group].commands.items()}
     for name, command in commands.items():
         assert f"osler {name}" in text
         flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
