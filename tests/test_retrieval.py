@@ -15,7 +15,7 @@ from osler.datasets import Dataset
 from osler.errors import UsageError
 from osler.evaluate.measures import MEASURES
 from osler.evaluate.report import RunReport
-from osler.evaluate.retrieval import missing_documents, search_dataset
+from osler.evaluate.retrieval import changed_documents, missing_documents, search_dataset
 from osler.evaluate.runs import read_run, write_run
 from osler.records import Document, Query, Section
 from osler.search.searcher import STAGES, Searcher
@@ -80,6 +80,11 @@ def test_an_index_of_something_else_is_refused():
 def test_documents_that_the_index_lacks_are_named_relevant_or_not(monkeypatch):
     monkeypatch.setattr("osler.evaluate.retrieval._SLICE", 1)
     assert missing_documents(dataset(), fake_index({"b": TEXTS["b"], "c": TEXTS["c"]})) == ["a", "d"]
+
+
+def test_documents_of_another_content_are_named():
+    assert changed_documents(dataset(), fake_index({**TEXTS, "c": "Another text."})) == ["c"]
+    assert changed_documents(dataset(), fake_index(TEXTS)) == []
 
 
 def test_a_blank_document_is_none_that_an_index_lacks():

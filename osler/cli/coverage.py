@@ -9,17 +9,22 @@ if TYPE_CHECKING:
 
 
 def check_corpus(dataset: Dataset, folder: str) -> None:
-    """Say how many documents of the data set this index lacks, if any.
+    """Say how many documents of the data set this index lacks, or holds with other content, if any.
 
     StoreError where its build was interrupted, UsageError where it is the index of something else.
     """
     from osler.cli.printing import print_notice
     from osler.errors import StoreError
-    from osler.evaluate.retrieval import missing_documents, relevant_documents
+    from osler.evaluate.retrieval import changed_documents, missing_documents, relevant_documents
     from osler.index import open_index
 
     index = open_index(folder)
     missing = missing_documents(dataset, index)
+    if changed := changed_documents(dataset, index):
+        print_notice(
+            f"{folder} holds {len(changed):,} of the {len(dataset.documents):,} documents of {dataset.name} with other "
+            f"content ({changed[0]} …), so these are no figures of that data set: index its own corpus."
+        )
     if not missing:
         return
     lacks = f"{len(missing):,} of the {len(dataset.documents):,} documents of {dataset.name}"

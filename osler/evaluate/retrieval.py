@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from osler.datasets import Dataset
 from osler.errors import UsageError
 from osler.evaluate.measures import Scores, document_scores
 from osler.protocols import PassageIndex
-from osler.records import Filter, Ranking
+from osler.records import DocumentVersion, Filter, Ranking
 from osler.search.searcher import Searcher
 
 _EVERYTHING = Filter(include_retracted=True)  # qrels judge retracted documents too
@@ -60,15 +60,31 @@ def missing_documents(dataset: Dataset, index: PassageIndex) -> list[str]:
     UsageError where it holds none of the relevant ones, so is the index of something else.
     """
     written = [one.doc_id for one in dataset.documents.values() if one.title.strip() or one.text.strip()]
-    slices = [written[first : first + _SLICE] for first in range(0, len(written), _SLICE)]
-    stored = {doc_id for doc_ids in slices for doc_id in index.fingerprints(doc_ids)}
+    stored = _stored(written, index)
     relevant = relevant_documents(dataset)
-    if stored.isdisjoint(relevant):
+    if relevant.isdisjoint(stored):
         raise UsageError(
             f"The index holds none of the documents that the qrels of {dataset.name} speak of ({min(relevant)} …): "
             "index the corpus of that data set."
         )
     return [doc_id for doc_id in written if doc_id not in stored]
+
+
+def changed_documents(dataset: Dataset, index: PassageIndex) -> list[str]:
+    """The documents that the index holds with other content, in the order of the corpus: their figures say nothing."""
+    stored = _stored(list(dataset.documents), index)
+    return [
+        doc_id for doc_id, version in stored.items() if version.fingerprint != dataset.documents[doc_id].fingerprint
+    ]
+
+
+def _stored(doc_ids: Sequence[str], index: PassageIndex) -> dict[str, DocumentVersion]:
+    """What the index holds of these documents."""
+    slices = (doc_ids[first : first + _SLICE] for first in range(0, len(doc_ids), _SLICE))
+    found: dict[str, DocumentVersion] = {}
+    for part in slices:
+        found |= index.fingerprints(part)
+    return {doc_id: found[doc_id] for doc_id in doc_ids if doc_id in found}
 
 
 def relevant_documents(dataset: Dataset) -> set[str]:
