@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
-from training_pairs import pairs
+from training_pairs import write_pairs
 from typer.testing import CliRunner
 
 from osler.cli import app, main
@@ -44,14 +44,7 @@ SMALL = Size(
 def recipe(tmp_path_factory, backbones):
     """The training pairs in BEIR's layout, a quarter of them dev, for the small BERT."""
     folder = tmp_path_factory.mktemp("data") / "questions"
-    folder.mkdir()
-    examples = pairs()
-    corpus = [{"_id": f"d{n}", "title": "", "text": one.positive.text} for n, one in enumerate(examples)]
-    queries = [{"_id": one.query_id, "text": one.query} for one in examples]
-    qrels = ["query-id\tcorpus-id\tscore", *(f"{one.query_id}\td{n}\t1" for n, one in enumerate(examples))]
-    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
-    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
-    (folder / "qrels_train.tsv").write_text("\n".join(qrels))
+    write_pairs(folder)
     changes = ["data.0.dev_share=0.25", "tuning.rank=4", "choice.valid_share=0.33"]
     return load_recipe(data=[{"folder": str(folder)}], flags={"backbone": str(backbones["bert"])}, changes=changes)
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from training_pairs import pairs
+from training_pairs import write_pairs
 
 from osler.errors import OslerError, UsageError
 from osler.index import open_index
@@ -37,14 +37,7 @@ SMALL = [
 def data(tmp_path_factory):
     """The training pairs in BEIR's layout."""
     folder = tmp_path_factory.mktemp("data") / "questions"
-    folder.mkdir()
-    examples = pairs()
-    corpus = [{"_id": f"d{n}", "title": "", "text": one.positive.text} for n, one in enumerate(examples)]
-    queries = [{"_id": one.query_id, "text": one.query} for one in examples]
-    qrels = ["query-id\tcorpus-id\tscore", *(f"{one.query_id}\td{n}\t1" for n, one in enumerate(examples))]
-    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
-    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
-    (folder / "qrels_train.tsv").write_text("\n".join(qrels))
+    write_pairs(folder)
     return folder
 
 

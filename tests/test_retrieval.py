@@ -15,7 +15,7 @@ from osler.datasets import Dataset
 from osler.errors import UsageError
 from osler.evaluate.measures import MEASURES
 from osler.evaluate.report import RunReport
-from osler.evaluate.retrieval import changed_documents, missing_documents, search_dataset
+from osler.evaluate.retrieval import coverage, search_dataset
 from osler.evaluate.runs import read_run, write_run
 from osler.records import Document, Query, Section
 from osler.search.searcher import STAGES, Searcher
@@ -74,23 +74,23 @@ def test_progress_is_told_after_each_query():
 
 def test_an_index_of_something_else_is_refused():
     with pytest.raises(UsageError, match="none of the documents that the qrels of tiny speak of"):
-        missing_documents(dataset(), fake_index({"x": "Something else."}))
+        coverage(dataset(), fake_index({"x": "Something else."}))
 
 
 def test_documents_that_the_index_lacks_are_named_relevant_or_not(monkeypatch):
     monkeypatch.setattr("osler.evaluate.retrieval._SLICE", 1)
-    assert missing_documents(dataset(), fake_index({"b": TEXTS["b"], "c": TEXTS["c"]})) == ["a", "d"]
+    assert coverage(dataset(), fake_index({"b": TEXTS["b"], "c": TEXTS["c"]})).missing == ("a", "d")
 
 
 def test_documents_of_another_content_are_named():
-    assert changed_documents(dataset(), fake_index({**TEXTS, "c": "Another text."})) == ["c"]
-    assert changed_documents(dataset(), fake_index(TEXTS)) == []
+    assert coverage(dataset(), fake_index({**TEXTS, "c": "Another text."})).changed == ("c",)
+    assert coverage(dataset(), fake_index(TEXTS)).changed == ()
 
 
 def test_a_blank_document_is_none_that_an_index_lacks():
     blank = Document("blank", " ", (Section("", ""),))
     with_blank = replace(dataset(), documents={**dataset().documents, "blank": blank})
-    assert missing_documents(with_blank, fake_index(TEXTS)) == []
+    assert coverage(with_blank, fake_index(TEXTS)).missing == ()
 
 
 def test_the_figures_are_those_of_ir_measures_on_the_written_run(tmp_path):

@@ -1,5 +1,7 @@
 """Real questions with passages that answer them, as training examples."""
 
+import json
+
 from osler.train.examples.example import Example, TrainingPassage
 
 _PAIRS = [
@@ -49,3 +51,15 @@ def passage(number: int) -> TrainingPassage:
 def pairs(dataset: str = "real") -> list[Example]:
     """All 24 pairs."""
     return [pair(number, dataset) for number in range(len(_PAIRS))]
+
+
+def write_pairs(folder):
+    """The pairs as a data set in BEIR's layout."""
+    folder.mkdir()
+    examples = pairs()
+    corpus = [{"_id": f"d{n}", "title": "", "text": one.positive.text} for n, one in enumerate(examples)]
+    queries = [{"_id": one.query_id, "text": one.query} for one in examples]
+    qrels = ["query-id\tcorpus-id\tscore", *(f"{one.query_id}\td{n}\t1" for n, one in enumerate(examples))]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
+    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    (folder / "qrels_train.tsv").write_text("\n".join(qrels))

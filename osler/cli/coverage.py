@@ -15,12 +15,13 @@ def check_corpus(dataset: Dataset, folder: str) -> None:
     """
     from osler.cli.printing import print_notice
     from osler.errors import StoreError
-    from osler.evaluate.retrieval import changed_documents, missing_documents, relevant_documents
+    from osler.evaluate.retrieval import coverage, relevant_documents
     from osler.index import open_index
 
     index = open_index(folder)
-    missing = missing_documents(dataset, index)
-    if changed := changed_documents(dataset, index):
+    found = coverage(dataset, index)
+    missing, changed = found.missing, found.changed
+    if changed:
         print_notice(
             f"{folder} holds {len(changed):,} of the {len(dataset.documents):,} documents of {dataset.name} with other "
             f"content ({changed[0]} …), so these are no figures of that data set: index its own corpus."

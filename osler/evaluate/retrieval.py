@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from osler.datasets import Dataset
@@ -39,7 +39,7 @@ def search_dataset(
     """The passages of every query, scored by stage 1 and by both stages: all `num_candidates` that stage 1 hands on.
 
     With a smaller k only the k that stage 2 ranks highest are in either run, so that `candidates` says nothing of stage
-    1 any more. Ask `missing_documents` first whether the index can answer at all.
+    1 any more. Ask `coverage` first whether the index can answer at all.
     """
     runs = StageRuns({}, {})
     k = searcher.settings.num_candidates if k is None else k
@@ -54,37 +54,34 @@ def search_dataset(
     return runs
 
 
-def missing_documents(dataset: Dataset, index: PassageIndex) -> list[str]:
-    """The documents that the index does not hold, in the order of the corpus; blank ones, which none can hold, aside.
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The documents of a data set that an index does not hold, and those that it holds with other content."""
+
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def coverage(dataset: Dataset, index: PassageIndex) -> Coverage:
+    """What of the corpus the index holds, in the order of the corpus; blank documents, which none can hold, aside.
 
     UsageError where it holds none of the relevant ones, so is the index of something else.
     """
-    written = [one.doc_id for one in dataset.documents.values() if one.title.strip() or one.text.strip()]
-    stored = _stored(written, index)
+    written = {one.doc_id: one for one in dataset.documents.values() if one.title.strip() or one.text.strip()}
+    doc_ids = list(written)
+    stored: dict[str, DocumentVersion] = {}
+    for first in range(0, len(doc_ids), _SLICE):
+        stored |= index.fingerprints(doc_ids[first : first + _SLICE])
     relevant = relevant_documents(dataset)
     if relevant.isdisjoint(stored):
         raise UsageError(
             f"The index holds none of the documents that the qrels of {dataset.name} speak of ({min(relevant)} …): "
             "index the corpus of that data set."
         )
-    return [doc_id for doc_id in written if doc_id not in stored]
-
-
-def changed_documents(dataset: Dataset, index: PassageIndex) -> list[str]:
-    """The documents that the index holds with other content, in the order of the corpus: their figures say nothing."""
-    stored = _stored(list(dataset.documents), index)
-    return [
-        doc_id for doc_id, version in stored.items() if version.fingerprint != dataset.documents[doc_id].fingerprint
-    ]
-
-
-def _stored(doc_ids: Sequence[str], index: PassageIndex) -> dict[str, DocumentVersion]:
-    """What the index holds of these documents."""
-    slices = (doc_ids[first : first + _SLICE] for first in range(0, len(doc_ids), _SLICE))
-    found: dict[str, DocumentVersion] = {}
-    for part in slices:
-        found |= index.fingerprints(part)
-    return {doc_id: found[doc_id] for doc_id in doc_ids if doc_id in found}
+    return Coverage(
+        missing=tuple(doc_id for doc_id in doc_ids if doc_id not in stored),
+        changed=tuple(one for one in doc_ids if one in stored and stored[one].fingerprint != written[one].fingerprint),
+    )
 
 
 def relevant_documents(dataset: Dataset) -> set[str]:

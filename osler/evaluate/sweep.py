@@ -76,7 +76,7 @@ def sweep(
 ) -> list[SweepPoint]:
     """A point for each combination of the grid, every query asked one at a time in this process.
 
-    Ask `missing_documents` first whether the index can answer at all.
+    Ask `coverage` first whether the index can answer at all.
     """
     combinations = list(grid.settings(searcher.settings))
     points = []

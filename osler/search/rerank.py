@@ -5,12 +5,15 @@ Token vectors come from the index, or are made now by the re-ranker. Both are qu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from osler.late_interaction.codes import concatenate, divide
 from osler.late_interaction.maxsim import maxsim
 from osler.protocols import Reranker
-from osler.records import Candidate, RankedPassage, StoredPassage, TokenVectors, Vectors
+from osler.records import Candidate, Passage, RankedPassage, StoredPassage, TokenVectors, Vectors
+
+_SLICE = 256
+"""Passages encoded between two reports."""
 
 BLOCK_PASSAGES = 512
 """Passages whose token vectors are laid side by side at once: 10,000 candidates are never copied as a whole."""
@@ -27,6 +30,25 @@ def token_vectors_of(
     encoded = reranker.encode_passages([passages[number].passage for number in missing])
     made = dict(zip(missing, divide(encoded, [1] * len(missing)), strict=True))
     return [made[number] if vectors is None else vectors for number, vectors in enumerate(known)]
+
+
+def encode_by_id(
+    passages: Iterable[Passage], reranker: Reranker, *, on_passages: Callable[[int, int], None]
+) -> dict[str, TokenVectors]:
+    """The token vectors of each passage by its id; one that is given twice is encoded once.
+
+    on_passages is told how many are done, and of how many.
+    """
+    distinct = {passage.passage_id: passage for passage in passages}
+    # Like lengths together: a batch is as slow as its longest passage.
+    ordered = sorted(distinct.values(), key=lambda passage: -len(passage.text))
+    encoded: dict[str, TokenVectors] = {}
+    for first in range(0, len(ordered), _SLICE):
+        block = ordered[first : first + _SLICE]
+        vectors = divide(reranker.encode_passages(block), [1] * len(block))
+        encoded.update(zip((passage.passage_id for passage in block), vectors, strict=True))
+        on_passages(len(encoded), len(ordered))
+    return encoded
 
 
 def maxsim_scores(query_vectors: Vectors, token_vectors: Sequence[TokenVectors]) -> list[float]:

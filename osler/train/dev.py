@@ -6,7 +6,7 @@ Every candidate passage is encoded by the re-ranker once, however many queries i
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Final
@@ -15,11 +15,10 @@ from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.measures import per_query
 from osler.evaluate.significance import compare
-from osler.late_interaction.codes import divide
 from osler.models import ModelPair
 from osler.protocols import PassageIndex
-from osler.records import Filter, Passage, RankedPassage, TokenVectors
-from osler.search.rerank import maxsim_scores
+from osler.records import Filter, RankedPassage, TokenVectors
+from osler.search.rerank import encode_by_id, maxsim_scores
 from osler.search.searcher import Searcher
 from osler.train.progress import OnProgress, Progress
 from osler.train.weights import ScoredCandidate, ScoredDataset
@@ -27,8 +26,6 @@ from osler.train.weights import ScoredCandidate, ScoredDataset
 MEASURES: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
 
 _EVERYTHING: Final = Filter(include_retracted=True)  # qrels judge retracted documents too
-_SLICE: Final = 256
-"""Passages encoded between two reports."""
 
 
 def score_queries(
@@ -52,7 +49,8 @@ def score_queries(
     passages = {one.passage.passage_id: one.passage for ranked in candidates.values() for one in ranked}
     encoded = {} if encoded is None else encoded
     missing = [passage for passage_id, passage in passages.items() if passage_id not in encoded]
-    encoded |= _encode(missing, models, f"{dataset.split} {dataset.name}", on_progress)
+    report = _reporter(f"{dataset.split} {dataset.name}", on_progress)
+    encoded |= encode_by_id(missing, models.reranker, on_passages=report)
     query_ids = list(candidates)
     vectors = models.reranker.encode_queries([dataset.queries[query_id].text for query_id in query_ids])
     scored = {
@@ -95,21 +93,15 @@ def _by_query(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, lis
     return {one.name: list(one.values(weight).values()) for one in datasets}
 
 
-def _encode(
-    passages: Sequence[Passage], models: ModelPair, stage: str, on_progress: OnProgress
-) -> dict[str, TokenVectors]:
-    # Like lengths together: a batch is as slow as its longest passage.
-    ordered = sorted(passages, key=lambda passage: -len(passage.text))
-    encoded: dict[str, TokenVectors] = {}
+def _reporter(stage: str, on_progress: OnProgress) -> Callable[[int, int], None]:
+    """Tells of passages as progress of this stage."""
     began = time.monotonic()
-    for first in range(0, len(ordered), _SLICE):
-        block = ordered[first : first + _SLICE]
-        vectors = divide(models.reranker.encode_passages(block), [1] * len(block))
-        encoded.update(zip((passage.passage_id for passage in block), vectors, strict=True))
-        speed = len(encoded) / max(time.monotonic() - began, 1e-9)
-        left = (len(ordered) - len(encoded)) / speed
-        on_progress(Progress(stage, len(encoded), len(ordered), None, speed, left))
-    return encoded
+
+    def report(done: int, of: int) -> None:
+        speed = done / max(time.monotonic() - began, 1e-9)
+        on_progress(Progress(stage, done, of, None, speed, (of - done) / speed))
+
+    return report
 
 
 def _vectors(candidates: Sequence[RankedPassage], encoded: Mapping[str, TokenVectors]) -> list[TokenVectors]:

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from osler.datasets import Dataset
 from osler.evaluate.measures import Scores, document_scores, per_query
 from osler.evaluate.report import HIT, MAIN
-from osler.late_interaction.codes import divide
 from osler.protocols import Encoder, Reranker
-from osler.records import Passage, TokenVectors, Vector, Vectors
-from osler.search.rerank import maxsim_scores
+from osler.records import Passage, Vector, Vectors
+from osler.search.rerank import encode_by_id, maxsim_scores
 
 MEASURES: Final = (MAIN, HIT)
 
@@ -88,7 +87,8 @@ def maxsim_run(
 
     Each candidate is encoded once, however many queries it is a candidate of.
     """
-    encoded = _token_vectors(candidates, reranker, on_passages)
+    passages = (one for found in candidates.values() for one in found)
+    encoded = encode_by_id(passages, reranker, on_passages=on_passages)
     query_vectors = reranker.encode_queries([query.text for query in dataset.queries.values()])
     run: Scores = {}
     for query_id, vectors in zip(dataset.queries, query_vectors, strict=True):
@@ -106,18 +106,3 @@ def measured(dataset: Dataset, run: Scores) -> dict[str, dict[str, float]]:
 def _best(scores: NDArray[np.float32], k: int) -> list[int]:
     rows: list[int] = np.argsort(-scores, kind="stable")[:k].tolist()
     return rows
-
-
-def _token_vectors(
-    candidates: Mapping[str, Sequence[Passage]], reranker: Reranker, on_passages: OnPassages
-) -> dict[str, TokenVectors]:
-    passages = {one.passage_id: one for found in candidates.values() for one in found}
-    # Like lengths together: a batch is as slow as its longest passage.
-    ordered = sorted(passages.values(), key=lambda passage: -len(passage.text))
-    encoded: dict[str, TokenVectors] = {}
-    for first in range(0, len(ordered), _SLICE):
-        block = ordered[first : first + _SLICE]
-        vectors = divide(reranker.encode_passages(block), [1] * len(block))
-        encoded.update(zip((passage.passage_id for passage in block), vectors, strict=True))
-        on_passages(len(encoded), len(ordered))
-    return encoded
