@@ -8,7 +8,8 @@ from fakes import FakeEncoder, FakeReranker, fake_index
 
 from osler.config import SearchSettings
 from osler.datasets import Dataset
-from osler.evaluate.sweep import TOTAL, Grid, SweepPoint, pareto_front, sweep
+from osler.evaluate.replies import TimedGenerator, time_replies
+from osler.evaluate.sweep import GENERATE, TOTAL, Grid, SweepPoint, pareto_front, sweep, with_replies
 from osler.evaluate.sweep_report import write_sweep
 from osler.records import Document, Query, Section
 from osler.search.searcher import Searcher
@@ -34,7 +35,7 @@ def point(label, quality, milliseconds):
 
 def test_every_combination_is_a_point_unless_fewer_candidates_than_k_are_asked_for():
     grid = Grid(("dense", "hybrid"), (1, 2, 4), rerank=(True, False), k=(2,))
-    points = sweep(dataset(), searcher(), grid)
+    points = sweep(dataset(), {"tiny": searcher()}, grid)
     assert len(points) == 2 * 2 * 2
     assert {one.num_candidates for one in points} == {2, 4}
 
@@ -42,7 +43,7 @@ def test_every_combination_is_a_point_unless_fewer_candidates_than_k_are_asked_f
 def test_a_point_holds_quality_with_its_interval_and_the_times_of_each_part():
     told = []
     (found,) = sweep(
-        dataset(), searcher(), Grid(("hybrid",), (4,), (True,), (4,)), on_point=lambda *one: told.append(one)
+        dataset(), {"tiny": searcher()}, Grid(("hybrid",), (4,), (True,), (4,)), on_point=lambda *one: told.append(one)
     )
     assert found.quality == found.high == 1.0
     assert set(found.p50) == {"encode", "candidates", "read", "maxsim", "evidence", TOTAL}
@@ -51,8 +52,44 @@ def test_a_point_holds_quality_with_its_interval_and_the_times_of_each_part():
 
 
 def test_without_re_ranking_no_maxsim_is_computed():
-    (found,) = sweep(dataset(), searcher(), Grid(("dense",), (4,), (False,), (4,)))
+    (found,) = sweep(dataset(), {"tiny": searcher()}, Grid(("dense",), (4,), (False,), (4,)))
     assert found.p50["maxsim"] == 0
+
+
+def test_several_indexes_are_told_apart_by_name():
+    grid = Grid(("dense",), (4,), (True,), (4,))
+    points = sweep(dataset(), {"one": searcher(), "two": searcher()}, grid)
+    assert [point.label for point in points] == ["one: dense 4 + MaxSim, k = 4", "two: dense 4 + MaxSim, k = 4"]
+    (alone,) = sweep(dataset(), {"one": searcher()}, grid)
+    assert alone.label == "dense 4 + MaxSim, k = 4"
+
+
+class Echo:
+    """A language model that says what it was asked."""
+
+    def complete(self, messages, *, schema=None):
+        return messages[-1]["content"]
+
+
+def test_replies_are_timed_for_each_k_but_for_the_first_one_that_loads_the_model():
+    asked, model = [], TimedGenerator(Echo())
+
+    def answer(question, k):
+        asked.append((question, k))
+        if question != "abstains":
+            model.complete([{"role": "user", "content": question}])
+
+    seconds = time_replies(["abstains", "why?", "how?"], answer, model, [3, 5])
+    assert {k: len(of) for k, of in seconds.items()} == {3: 2, 5: 2}
+    assert asked.count(("why?", 3)) == 2
+    assert asked.count(("why?", 5)) == 1
+
+
+def test_a_point_has_the_replies_to_its_own_k_and_they_are_no_part_of_its_total():
+    (found,) = with_replies([point("dense", 0.5, 1)], {5: [1.0, 3.0], 10: [9.0]})
+    assert (found.p50[GENERATE], found.p50[TOTAL]) == (2000.0, 1)
+    (without,) = with_replies([point("dense", 0.5, 1)], {5: []})
+    assert GENERATE not in without.p50
 
 
 def test_the_front_holds_what_nothing_beats_in_both():
@@ -68,10 +105,17 @@ def test_the_report_is_a_page_a_table_and_a_plot(tmp_path):
     text = (tmp_path / "report" / "sweep.md").read_text()
     assert "| settings | nDCG@10 | 95% | total p50 / p95 ms | encode p50 / p95 ms | candidates p50 / p95 ms |" in text
     assert "| dense 10, k = 5 | 0.500 | 0.400–0.600 | 1.0 / 3.0 | 0.5 / 1.5 | 0.0 / 0.0 |" in text
+    assert "generate" not in text
     page = (tmp_path / "report" / "sweep.html").read_text()
     assert "tiny &amp; small" in page
     assert "&lt;b&gt; 10" in page
     assert (tmp_path / "report" / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_replies_have_a_column_where_some_were_timed(tmp_path):
+    write_sweep(with_replies([point("dense", 0.5, 1)], {5: [2.0]}), tmp_path, title="tiny", about="2 queries")
+    assert "generate p50 / p95 ms" in (tmp_path / "sweep.md").read_text()
+    assert "2000.0 / 2000.0" in (tmp_path / "sweep.html").read_text()
 
 
 def test_flags_that_cannot_be_meant_are_one_line(capsys):

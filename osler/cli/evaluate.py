@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from osler.cli import ablation, answers, contamination, mirage, negation, retrieval, sweep
+from osler.cli import ablation, answers, contamination, full_text, mirage, negation, retrieval, sweep
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,4 +20,5 @@ app.command("answers")(answers.answers)
 app.command("sweep")(sweep.sweep)
 app.command("ablation")(ablation.ablation)
 app.command("negation")(negation.negation)
+app.command("full-text")(full_text.full_text)
 app.command("contamination")(contamination.contamination)

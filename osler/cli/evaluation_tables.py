@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rich.filesize import decimal
 from rich.table import Table
 
 from osler.cli.printing import OUT
 from osler.evaluate.answers import AnswerReport
+from osler.evaluate.full_text import FullTextReport, IndexCost
 from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
 from osler.evaluate.negation import ProbeResult
 from osler.evaluate.report import MAIN, SIGNIFICANT, RunComparison, RunReport
@@ -132,6 +134,35 @@ def print_negation(results: Mapping[str, ProbeResult]) -> None:
         table.add_row(name, f"{one.pairs:,}", *shares, f"{one.p:.4f}")
     OUT.print(table)
     OUT.print("chance is 0.5 for templates, which are asked both ways", soft_wrap=True)
+
+
+def print_full_text(report: FullTextReport) -> None:
+    """What each index costs, what it finds by part of the articles, and what may be said of the difference."""
+    OUT.print(_costs(report.costs))
+    table = Table(title="sentences, and whether their article is found", title_justify="left")
+    for column in ("sentences of", "index"):
+        table.add_column(column, no_wrap=True)
+    for column in ("queries", "R@1", "RR@10", "95%"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for part in report.parts:
+        for name, one in part.reports.items():
+            figures = (f"{one.metrics['Recall@1']:.3f}", f"{one.metrics['RR@10']:.3f}", _range(one.intervals["RR@10"]))
+            table.add_row(part.part, name, f"{one.queries:,}", *figures)
+    OUT.print(table)
+    for part in report.parts:
+        OUT.print(f"{part.part}: {sentence('full text', part.comparison)}", soft_wrap=True)
+
+
+def _costs(costs: Mapping[str, IndexCost]) -> Table:
+    table = Table()
+    table.add_column("index", no_wrap=True)
+    for column in ("documents", "passages", "build", "size", "p50 ms", "p95 ms"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, cost in costs.items():
+        times = (f"{cost.p50:.1f}", f"{cost.p95:.1f}")
+        counts = (f"{cost.documents:,}", f"{cost.passages:,}", f"{cost.seconds:,.1f} s", decimal(cost.bytes))
+        table.add_row(name, *counts, *times)
+    return table
 
 
 def _range(interval: tuple[float, float]) -> str:

@@ -12,6 +12,7 @@ from osler.cli.coverage import check_corpus
 from osler.cli.outputs import check_folder
 
 if TYPE_CHECKING:
+    from osler.config import Settings
     from osler.datasets import Dataset
 
 
@@ -19,7 +20,12 @@ def sweep(
     data: Annotated[str, typer.Option(metavar="DIR", help="A BEIR-style folder or builtin:hpo-lay.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")],
     split: Annotated[str, typer.Option(metavar="NAME", help="The split whose queries are asked.")] = "test",
-    index: options.Index = options.DEFAULT_INDEX,
+    index: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--index", metavar="DIR", help="An index of that corpus; repeatable.", show_default=options.DEFAULT_INDEX
+        ),
+    ] = None,
     num_candidates: Annotated[
         str, typer.Option(metavar="N,N,…", help="Passages that stage 1 hands to the re-ranker.")
     ] = "10,50,100,200",
@@ -28,6 +34,10 @@ def sweep(
         "dense,lexical,hybrid"
     ),
     queries: Annotated[int, typer.Option(metavar="N", min=1, help="So many queries of the split, sampled.")] = 200,
+    questions: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Questions that the language model answers from each k, timed.")
+    ] = 0,
+    generator: options.Generator = None,
     settings: options.SettingsFile = None,
     device: options.Device = None,
     json: options.AsJson = False,
@@ -41,7 +51,7 @@ def sweep(
     from osler.cli.progress import counting
     from osler.datasets import load_dataset, sample_queries
     from osler.errors import require
-    from osler.evaluate.sweep import Grid
+    from osler.evaluate.sweep import Grid, with_replies
     from osler.evaluate.sweep import sweep as run_sweep
     from osler.evaluate.sweep_report import write_sweep
     from osler.load import load_searcher
@@ -50,13 +60,17 @@ def sweep(
     check_folder("--out", out)
     for module in ("ir_measures", "matplotlib"):  # a sweep may take hours, and its end is too late to say so
         require(module, extra="evaluate")
-    chosen = options.settings_from(settings, models={"device": device})
+    chosen = options.settings_from(settings, models={"device": device}, llm={"url": generator})
     dataset = sample_queries(load_dataset(data, split), queries, seed=0)
-    check_corpus(dataset, index)
-    searcher = load_searcher(index, chosen)
+    folders = list(dict.fromkeys(index or [options.DEFAULT_INDEX]))
+    for folder in folders:
+        check_corpus(dataset, folder)
+    searchers = {folder: load_searcher(folder, chosen) for folder in folders}
     with counting("sweep") as on_point:
-        points = run_sweep(dataset, searcher, grid, on_point=on_point)
-    write_sweep(points, out, title=f"{dataset.name} {split}: quality against time", about=_about(dataset, index))
+        points = run_sweep(dataset, searchers, grid, on_point=on_point)
+    if questions:
+        points = with_replies(points, _replies(dataset, folders[0], grid.k, questions, chosen))
+    write_sweep(points, out, title=f"{dataset.name} {split}: quality against time", about=_about(dataset, folders))
     if json:
         for point in points:
             print_json(point.json())
@@ -65,17 +79,40 @@ def sweep(
     print_notice(f"{out}: sweep.html, sweep.md and the plot")
 
 
-def _about(dataset: Dataset, index: str) -> str:
+def _replies(
+    dataset: Dataset, folder: str, ks: tuple[int, ...], count: int, settings: Settings
+) -> dict[int, list[float]]:
+    """The seconds of the language model's replies, by the number of passages."""
+    from osler.cli.printing import print_notice
+    from osler.evaluate.replies import TimedGenerator, time_replies
+    from osler.load import load_answerer
+
+    answerer = load_answerer(folder, settings)
+    answerer.generator = generator = TimedGenerator(answerer.generator)
+    questions = [query.text for query in list(dataset.queries.values())[:count]]
+    seconds = time_replies(questions, lambda question, k: answerer.answer(question, k=k), generator, ks)
+    if not any(seconds.values()):
+        print_notice("The language model was asked nothing: no passage was good enough for an answer.")
+    return seconds
+
+
+def _about(dataset: Dataset, folders: list[str]) -> str:
+    asked = f"{len(dataset.queries):,} queries, one at a time in one process."
+    return " ".join([asked, *(_about_index(folder) for folder in folders)])
+
+
+def _about_index(folder: str) -> str:
     from rich.filesize import decimal
 
     from osler.index import open_index
 
-    opened = open_index(index)
-    counts = opened.statistics()
+    opened = open_index(folder)
+    counts, manifest = opened.statistics(), opened.manifest
+    models = " and ".join(dict.fromkeys((manifest.encoder.name, manifest.reranker.name)))
+    tokens = f"{counts.token_vector_bytes_per_passage:,.0f} bytes of them token vectors"
     return (
-        f"{len(dataset.queries):,} queries over {counts.passages:,} passages, one at a time in one process; "
-        f"the index takes {decimal(sum(counts.bytes.values()))}, "
-        f"models {opened.manifest.encoder.name} and {opened.manifest.reranker.name}."
+        f"{folder}: {counts.passages:,} passages by {models} in {decimal(sum(counts.bytes.values()))}, "
+        f"{counts.passages and sum(counts.bytes.values()) // counts.passages:,} bytes a passage, {tokens}."
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from osler.config import SearchSettings
 from osler.datasets import Dataset
@@ -18,6 +19,9 @@ from osler.search.searcher import Searcher
 
 TOTAL: Final = "total"
 """The name of the sum over the parts of a search."""
+
+GENERATE: Final = "generate"
+"""The name of a language model's reply, which is no part of a search nor of its total."""
 
 _WARM: Final = 5
 """Queries searched before any is timed: the first of a process loads pages and compiles kernels."""
@@ -49,7 +53,10 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class SweepPoint:
-    """One combination: nDCG@10 with its 95% interval, and milliseconds of a query, by part of a search and in all."""
+    """One combination: nDCG@10 with its 95% interval, and milliseconds of a query, by part of a search and in all.
+
+    index: the name of the index that was searched, where there are several.
+    """
 
     candidates: str
     num_candidates: int
@@ -60,11 +67,13 @@ class SweepPoint:
     high: float
     p50: Mapping[str, float]
     p95: Mapping[str, float]
+    index: str = ""
 
     @property
     def label(self) -> str:
         """The combination in words."""
-        return f"{self.candidates} {self.num_candidates}{' + MaxSim' if self.rerank else ''}, k = {self.k}"
+        index = f"{self.index}: " if self.index else ""
+        return f"{index}{self.candidates} {self.num_candidates}{' + MaxSim' if self.rerank else ''}, k = {self.k}"
 
     def json(self) -> dict[str, Any]:
         """A line of `osler evaluate sweep --json`."""
@@ -72,19 +81,41 @@ class SweepPoint:
 
 
 def sweep(
-    dataset: Dataset, searcher: Searcher, grid: Grid, *, on_point: Callable[[int, int], None] | None = None
+    dataset: Dataset,
+    searchers: Mapping[str, Searcher],
+    grid: Grid,
+    *,
+    on_point: Callable[[int, int], None] | None = None,
 ) -> list[SweepPoint]:
-    """A point for each combination of the grid, every query asked one at a time in this process.
+    """A point for each combination of the grid over each index, every query asked one at a time in this process.
 
-    Ask `coverage` first whether the index can answer at all.
+    searchers by the name of their index. Ask `coverage` first whether each index can answer at all.
     """
-    combinations = list(grid.settings(searcher.settings))
+    combinations = [
+        (name, Searcher(one.index, one.encoder, one.reranker, settings))
+        for name, one in searchers.items()
+        for settings in grid.settings(one.settings)
+    ]
     points = []
-    for number, settings in enumerate(combinations, start=1):
-        points.append(_point(dataset, Searcher(searcher.index, searcher.encoder, searcher.reranker, settings)))
+    for number, (name, searcher) in enumerate(combinations, start=1):
+        points.append(_point(dataset, searcher, name if len(searchers) > 1 else ""))
         if on_point:
             on_point(number, len(combinations))
     return points
+
+
+def with_replies(points: Iterable[SweepPoint], seconds: Mapping[int, Sequence[float]]) -> list[SweepPoint]:
+    """The points with what a language model took for its replies to k passages, where any were timed."""
+    return [
+        replace(
+            point,
+            p50={**point.p50, GENERATE: _milliseconds(seconds[point.k], 50)},
+            p95={**point.p95, GENERATE: _milliseconds(seconds[point.k], 95)},
+        )
+        if seconds.get(point.k)
+        else point
+        for point in points
+    ]
 
 
 def pareto_front(points: Iterable[SweepPoint]) -> list[SweepPoint]:
@@ -96,7 +127,7 @@ def pareto_front(points: Iterable[SweepPoint]) -> list[SweepPoint]:
     return front
 
 
-def _point(dataset: Dataset, searcher: Searcher) -> SweepPoint:
+def _point(dataset: Dataset, searcher: Searcher, index: str) -> SweepPoint:
     for query in list(dataset.queries.values())[:_WARM]:
         searcher.search(query.text, evidence=False)
     runs = search_dataset(dataset, searcher, k=searcher.settings.k)
@@ -113,6 +144,7 @@ def _point(dataset: Dataset, searcher: Searcher) -> SweepPoint:
         high=high,
         p50=_percentile(runs.seconds, 50),
         p95=_percentile(runs.seconds, 95),
+        index=index,
     )
 
 
@@ -120,4 +152,8 @@ def _percentile(seconds: Mapping[str, Sequence[float]], percent: int) -> dict[st
     """Milliseconds, by part and in all."""
     total = np.sum([np.asarray(one) for one in seconds.values()], axis=0)
     parts = {**{part: np.asarray(one) for part, one in seconds.items()}, TOTAL: total}
-    return {part: round(float(np.percentile(one, percent)) * 1000, 3) for part, one in parts.items()}
+    return {part: _milliseconds(one, percent) for part, one in parts.items()}
+
+
+def _milliseconds(seconds: ArrayLike, percent: int) -> float:
+    return round(float(np.percentile(np.asarray(seconds), percent)) * 1000, 3)

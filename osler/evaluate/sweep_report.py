@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from osler.errors import require
 from osler.evaluate.report import MAIN
-from osler.evaluate.sweep import TOTAL, SweepPoint, pareto_front
+from osler.evaluate.sweep import GENERATE, TOTAL, SweepPoint, pareto_front
 
 _PARTS: Final = (TOTAL, "encode", "candidates", "read", "maxsim")
-_COLUMNS: Final = ("settings", MAIN, "95%", *(f"{part} p50 / p95 ms" for part in _PARTS), "front")
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
     "table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:right}"
@@ -24,10 +23,18 @@ _STYLE: Final = (
 def write_sweep(points: Sequence[SweepPoint], folder: Path, *, title: str, about: str) -> None:
     """Write the report; about: a sentence with the data set, its queries, the index and its size."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = _rows(points)
+    rows = [_columns(points), *_rows(points)]
     (folder / "sweep.md").write_text(_markdown(rows, title, about), encoding="utf-8")
     (folder / "sweep.html").write_text(_html(rows, title, about), encoding="utf-8")
     _plot(points, folder, title)
+
+
+def _parts(points: Sequence[SweepPoint]) -> tuple[str, ...]:
+    return (*_PARTS, GENERATE) if any(GENERATE in point.p50 for point in points) else _PARTS
+
+
+def _columns(points: Sequence[SweepPoint]) -> tuple[str, ...]:
+    return ("settings", MAIN, "95%", *(f"{part} p50 / p95 ms" for part in _parts(points)), "front")
 
 
 def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
@@ -37,7 +44,7 @@ def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
             point.label,
             f"{point.quality:.3f}",
             f"{point.low:.3f}–{point.high:.3f}",
-            *(f"{point.p50.get(part, 0.0):.1f} / {point.p95.get(part, 0.0):.1f}" for part in _PARTS),
+            *(f"{point.p50.get(part, 0.0):.1f} / {point.p95.get(part, 0.0):.1f}" for part in _parts(points)),
             "yes" if id(point) in front else "",
         )
         for point in points
@@ -46,14 +53,16 @@ def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
 
 def _markdown(rows: Sequence[tuple[str, ...]], title: str, about: str) -> str:
     lines = [f"# {title}", "", about, "", "![quality against time](sweep.png)", ""]
-    lines += [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
+    columns, *body = rows
+    lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines += [f"| {' | '.join(row)} |" for row in body]
     return "\n".join(lines) + "\n"
 
 
 def _html(rows: Sequence[tuple[str, ...]], title: str, about: str) -> str:
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in _COLUMNS)
-    body = "".join(_html_row(row) for row in rows)
+    columns, *points = rows
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    body = "".join(_html_row(row) for row in points)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(about)}</p>"
@@ -72,12 +81,13 @@ def _plot(points: Sequence[SweepPoint], folder: Path, title: str) -> None:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Any = figure.subplots()
-    for candidates in dict.fromkeys(point.candidates for point in points):
-        for rerank, marker in ((True, "o"), (False, "x")):
-            chosen = [point for point in points if (point.candidates, point.rerank) == (candidates, rerank)]
-            if chosen:
-                times, quality = zip(*((point.p50[TOTAL], point.quality) for point in chosen), strict=True)
-                axes.plot(times, quality, marker, label=f"{candidates}{' + MaxSim' if rerank else ''}", alpha=0.8)
+    series: dict[tuple[str, str, bool], list[SweepPoint]] = {}
+    for point in points:
+        series.setdefault((point.index, point.candidates, point.rerank), []).append(point)
+    for (index, candidates, rerank), chosen in series.items():
+        times, quality = zip(*((point.p50[TOTAL], point.quality) for point in chosen), strict=True)
+        label = f"{index}{': ' if index else ''}{candidates}{' + MaxSim' if rerank else ''}"
+        axes.plot(times, quality, "o" if rerank else "x", label=label, alpha=0.8)
     front = pareto_front(points)
     axes.plot([one.p50[TOTAL] for one in front], [one.quality for one in front], "k--", lw=1, label="Pareto front")
     for point in front:
