@@ -1,15 +1,12 @@
 """The grid of an ablation on small real backbones: what is shared, what is kept, what is not trained again."""
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from training_pairs import write_pairs
 from typer.testing import CliRunner
 
@@ -18,9 +15,7 @@ from osler.errors import UsageError
 from osler.evaluate.ablation.cells import BASE, SIZES, Size, grid
 from osler.train.ablation import run_ablation
 from osler.train.ablation.material import even_shares, prepared
-from osler.train.ablation.own_negatives import OwnNegativesLoss
 from osler.train.recipe_file import load_recipe
-from osler.train.settings import RetrieverSettings
 
 ROOT = Path(__file__).parent.parent
 SHORT = {"epochs": 1.0, "batch": 4, "mini_batch": 4, "learning_rate": 1e-3, "max_tokens": 48, "checkpoint_steps": 100}
@@ -173,45 +168,6 @@ def test_shares_add_up_and_grow_with_the_total(sizes, one, other):
     fewer, more = even_shares(min(one, other), sizes), even_shares(max(one, other), sizes)
     assert sum(fewer) == min(one, other, sum(sizes))
     assert all(few <= many <= size for few, many, size in zip(fewer, more, sizes, strict=True))
-
-
-class Given(torch.nn.Module):
-    """A model whose vectors are given."""
-
-    def forward(self, features):
-        return {"sentence_embedding": features["vectors"]}
-
-
-def features(*columns):
-    return [{"vectors": torch.tensor(column)} for column in columns]
-
-
-def test_a_query_is_compared_with_its_own_negatives_alone():
-    loss = OwnNegativesLoss(Given(), RetrieverSettings(similarity="dot"))
-    queries, positives = [[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 2.0]]
-    near, far = (loss(features(queries, positives, negatives), None) for negatives in (positives, [[0.0, 0.0]] * 2))
-    assert near.item() == pytest.approx(math.log(2))
-    assert far.item() == pytest.approx(math.log(1 + math.exp(-2)))
-    swapped = features(queries, positives, [[0.0, 9.0], [9.0, 0.0]])  # near the other query only
-    assert loss(swapped, None).item() == pytest.approx(math.log(1 + math.exp(-2)))
-
-
-def test_the_loss_falls_where_the_positive_comes_nearer():
-    """The reference system's loss took a similarity for a distance, and so trained backwards."""
-    for similarity in ("cosine", "dot"):
-        loss = OwnNegativesLoss(Given(), RetrieverSettings(similarity=similarity))
-        query = torch.tensor([[1.0, 0.0]])
-        positive = torch.tensor([[0.6, 0.8]], requires_grad=True)
-        columns = [{"vectors": query}, {"vectors": positive}, {"vectors": torch.tensor([[0.8, -0.6]])}]
-        loss(columns, None).backward()
-        assert (query * positive.grad).sum() < 0
-
-
-def test_without_negatives_the_batch_is_compared():
-    settings = RetrieverSettings()
-    columns = features([[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]])
-    expected = MultipleNegativesRankingLoss(Given(), scale=20.0)(columns, None)
-    assert OwnNegativesLoss(Given(), settings)(columns, None).item() == pytest.approx(expected.item())
 
 
 def test_the_command_prints_a_line_a_cell_and_writes_the_report(recipe, cache, tmp_path):

@@ -251,3 +251,17 @@ def test_both_heads_learn_from_one_encoder_and_a_whole_batch(data, backbones, tm
     wanted = recipe(data, backbones["bert"], "retriever.token_weight=0.5", change)
     with pytest.raises(UsageError, match=said):
         run_recipe(wanted, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("retriever.negatives=in-batch", "needs negatives of its own"),
+        ("retriever.mini_batch=2", "caches no gradients"),
+        ("retriever.token_weight=0.5", "caches no gradients"),
+    ],
+)
+def test_own_negatives_alone_need_some_and_a_whole_batch(data, backbones, tmp_path, change, said):
+    wanted = recipe(data, backbones["bert"], "retriever.compare=own", "retriever.negatives=random", change)
+    with pytest.raises(UsageError, match=said):
+        run_recipe(wanted, tmp_path / "out")

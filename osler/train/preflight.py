@@ -28,6 +28,7 @@ def check_recipe(recipe: RecipeSettings) -> None:
         read_exclusions(recipe.mining.exclusions)
     _check_start(recipe)
     _check_token_weight(recipe.retriever)
+    _check_comparison(recipe.retriever)
     _check_distillation(recipe.reranker)
     _check_backbones(recipe)
 
@@ -49,6 +50,21 @@ def _check_token_weight(retriever: RetrieverSettings) -> None:
         raise UsageError(
             f"retriever.token_weight needs the whole batch at once: set retriever.mini_batch to {retriever.batch}, "
             "or token_weight to 0."
+        )
+
+
+def _check_comparison(retriever: RetrieverSettings) -> None:
+    if retriever.compare == "batch":
+        return
+    if retriever.negatives == "in-batch":
+        raise UsageError(
+            "retriever.compare = 'own' needs negatives of its own for every query: set retriever.negatives to random, "
+            "bm25 or mined, or compare within the batch."
+        )
+    if retriever.token_weight or retriever.batch > retriever.mini_batch:
+        raise UsageError(
+            "retriever.compare = 'own' caches no gradients and knows one head: set retriever.mini_batch to "
+            f"{retriever.batch} and retriever.token_weight to 0, or compare within the batch."
         )
 
 

@@ -30,6 +30,7 @@ from osler.train.fitting.backbone import lift_cap, load_retriever
 from osler.train.fitting.course import Course, counted, dataset_weights
 from osler.train.fitting.trainer import Fitted, fit
 from osler.train.fitting.tuning import adapt, lora_matrices, merge
+from osler.train.own_negatives import OwnNegativesLoss
 from osler.train.progress import OnProgress
 from osler.train.provenance import library_versions
 from osler.train.settings import RecipeSettings, RetrieverSettings
@@ -78,9 +79,12 @@ def train_retriever(
 def retriever_loss(model: SentenceTransformer, settings: RetrieverSettings) -> nn.Module:
     """Cross-entropy of the positive among all passages of the batch, over scale * similarity.
 
-    With a token_weight the same of the token vectors is added, so that one backbone can serve both stages. Gradients
-    are cached only where a batch is larger than a mini-batch: caching encodes every text twice.
+    With a token_weight the same of the token vectors is added, so that one backbone can serve both stages; with
+    compare = "own" only the query's own negatives count. Gradients are cached only where a batch is larger than a
+    mini-batch: caching encodes every text twice.
     """
+    if settings.compare == "own" and settings.negatives != "in-batch":
+        return OwnNegativesLoss(model, settings)
     options: dict[str, Any] = {"scale": settings.resolved_scale, "similarity_fct": _SIMILARITIES[settings.similarity]}
     if settings.batch <= settings.mini_batch:
         pooled = MultipleNegativesRankingLoss(model, **options)

@@ -75,6 +75,9 @@ class RetrieverSettings(OptimiserSettings):
     negatives: Literal["in-batch", "random", "bm25", "mined"] = Field(
         default="in-batch", description="Negatives beside those of the batch; `mined`: by the untrained backbone."
     )
+    compare: Literal["batch", "own"] = Field(
+        default="batch", description="A positive against all passages of its batch, or against its own negatives alone."
+    )
     negatives_per_query: int = Field(
         default=1, ge=1, description="Negatives beside the batch's, where they are chosen."
     )

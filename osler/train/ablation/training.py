@@ -9,7 +9,6 @@ from typing import Any
 
 from osler.evaluate.ablation.cells import Cell
 from osler.models.digests import read_json
-from osler.train.ablation.own_negatives import train_on_own_negatives
 from osler.train.examples.example import Example, Relevant
 from osler.train.progress import OnProgress
 from osler.train.reranker.training import train_reranker
@@ -40,14 +39,16 @@ def cell_recipe(recipe: RecipeSettings, cell: Cell, seed: int) -> RecipeSettings
     """The recipe of a retriever cell, or of a re-ranker's, under this seed; the similarity brings its own scale."""
     if cell.stage == "re-ranker":
         return recipe.model_copy(update={"seed": seed})
-    changes = {"negatives": cell.negatives, "similarity": cell.similarity, "towers": cell.towers}
+    compare = "batch" if cell.negatives == "in-batch" else "own"
+    changes = {"negatives": cell.negatives, "compare": compare, "similarity": cell.similarity, "towers": cell.towers}
     return recipe.model_copy(update={"seed": seed, "retriever": recipe.retriever.model_copy(update=changes)})
 
 
 def fit_retriever(recipe: RecipeSettings, lesson: Lesson, folder: Path, on_progress: OnProgress) -> Trained:
     """The retriever of this recipe: within the batch, or by the examples' own negatives."""
-    train = train_retriever if recipe.retriever.negatives == "in-batch" else train_on_own_negatives
-    model = train(lesson.train, lesson.valid, recipe, folder, relevant=lesson.relevant, on_progress=on_progress)
+    model = train_retriever(
+        lesson.train, lesson.valid, recipe, folder, relevant=lesson.relevant, on_progress=on_progress
+    )
     fitted = read_json(folder / _REPORT)
     settings = {**recipe.retriever.model_dump(mode="json"), "scale": recipe.retriever.resolved_scale}
     return Trained(str(model), {"retriever": settings, **_made(recipe, lesson, fitted)})
