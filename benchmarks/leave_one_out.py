@@ -1,6 +1,6 @@
 """How a recipe does on a data set that it has not seen: trained on the others, tested on the one left out.
 
-    python benchmarks/leave_one_out.py --recipe recipes/mini.toml --work /tmp/loo --set retriever.max_steps=100
+    python benchmarks/leave_one_out.py --recipe recipes/mini.toml --work /tmp/loo --reduced --only-train hpo-lay
 
 For each data set the recipe is run without it, and the trained two-stage is compared, on its dev part, with the
 untrained one (all dimensions in float) by a paired bootstrap. What is done is kept, so the same command goes on.
@@ -25,11 +25,18 @@ from osler.train.settings import DataSettings, RecipeSettings
 
 UNTRAINED, TRAINED = "untrained two-stage", "trained two-stage"
 SHOWN = (UNTRAINED, "untrained hybrid", "trained stage 1", TRAINED)
+REDUCED = (
+    *(f"data.{place}.distractors={count}" for place, count in ((0, 1500), (1, 3000), (2, 2500), (4, 3000))),
+    *("choice.dev_queries=400", "choice.valid_queries=60", "retriever.max_steps=150", "reranker.max_steps=480"),
+)
+"""Settings of recipes/mini.toml for some ten minutes a data set on two cores: corpora cut to the relevant documents and
+sampled others, fewer queries and steps."""
 
 
 def main() -> None:
     arguments = parser().parse_args()
-    recipe = load_recipe(arguments.recipe, changes=arguments.set)
+    changes = [*(REDUCED if arguments.reduced else ()), *arguments.set]
+    recipe = load_recipe(arguments.recipe, changes=changes)
     print("| left out | queries | " + " | ".join(SHOWN) + " | difference from the first | p |")
     print("|---" * (len(SHOWN) + 4) + "|")
     for number, part in enumerate(divide(recipe)):
@@ -60,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     found.add_argument("--recipe", type=Path, default=Path("recipes/mini.toml"))
     found.add_argument("--set", action="append", default=[], help="another setting of the recipe, name=value")
+    found.add_argument("--reduced", action="store_true", help="smaller corpora and fewer steps, for recipes/mini.toml")
     found.add_argument("--only-train", action="append", default=[], help="a data set that is never left out")
     found.add_argument("--work", type=Path, required=True, help="a folder for models and indexes")
     return found

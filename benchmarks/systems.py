@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,13 @@ from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import passage_input
 from osler.models.catalog import CATALOG, resolve
 from osler.models.colbert import TOKEN_VECTORS, ColBERT
+from osler.models.digests import read_json
 from osler.protocols import PassageIndex
 from osler.records import Passage, TokenVectors
 from osler.train.corpora import index_corpus
 from osler.train.dev import score_queries
 from osler.train.progress import Progress
+from osler.train.steps import write_json
 
 NUM_CANDIDATES = 50
 MEASURE = "nDCG@10"
@@ -55,7 +57,14 @@ class FloatColBERT(ColBERT):
 
 
 def baselines(dataset: Dataset, backbone: str, folder: Path) -> Values:
-    """BM25, the untrained backbone, their fusion, and both stages of the untrained backbone."""
+    """BM25, the untrained backbone, their fusion, and both stages of the untrained backbone; computed once."""
+    kept = place(dataset, folder).with_suffix(f".{_digest(dataset.qrels)}.json")
+    if not kept.is_file():
+        write_json(kept, _baselines(dataset, backbone, folder))
+    return read_json(kept)
+
+
+def _baselines(dataset: Dataset, backbone: str, folder: Path) -> Values:
     # named by its folder, a model has all of its dimensions and nothing that was fitted
     source = str(resolve(backbone).folder)
     models = load_models(source, source)
@@ -95,8 +104,11 @@ def trained(dataset: Dataset, models: ModelPair, index: PassageIndex) -> Values:
 
 def place(dataset: Dataset, folder: Path) -> Path:
     """Where this very corpus is indexed: another sample of its documents has a place of its own."""
-    ids = hashlib.sha256("\n".join(sorted(dataset.documents)).encode()).hexdigest()
-    return folder / f"{dataset.name}-{ids[:8]}"
+    return folder / f"{dataset.name}-{_digest(dataset.documents)}"
+
+
+def _digest(ids: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:8]
 
 
 def show(progress: Progress) -> None:

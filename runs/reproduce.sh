@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# The whole study, in order, one command a line; its figures become docs/results.md. About nine hours on two cores.
+#
+#   make setup && OSLER_DATA=/path/to/data runs/reproduce.sh
+#
+# OSLER_DATA   the folder of the data sets
+# WORK         where models, indexes and figures go; runs/work unless set
+#
+# What is done is kept, and what was stopped goes on: run it again. To make a figure anew, delete its file in WORK.
+# Speeds are measured by the sweep and by full-text: run nothing else meanwhile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${OSLER_DATA:?name the folder of the data sets}"
+export WORK=${WORK:-runs/work} PATH="$PWD/.venv/bin:$PATH"
+mkdir -p "$WORK"
+
+# into FILE COMMAND...: run the command, and keep what it prints as FILE once it has ended well.
+into() {
+  local file=$WORK/$1
+  shift
+  [ -s "$file" ] && return
+  "$@" >"$file.unfinished"
+  mv "$file.unfinished" "$file"
+}
+
+into training.jsonl osler train --recipe recipes/mini.toml --out "$WORK/models" --json
+into trained_models.md python benchmarks/trained_models.py --models "$WORK/models" --work "$WORK/untrained" --apart hpo-lay
+into leave_one_out.md python benchmarks/leave_one_out.py --work "$WORK/left-out" --reduced --only-train hpo-lay
+into retrieval_medquad.jsonl osler evaluate retrieval --data medquad --split dev --index "$WORK/medquad" --baseline bm25 --baseline zero-shot --baseline fusion --json
+into retrieval_bioasq.jsonl osler evaluate retrieval --data bioasq --split dev --index "$WORK/bioasq" --baseline bm25 --baseline zero-shot --baseline fusion --json
+into retrieval_hpo-lay.jsonl osler evaluate retrieval --data builtin:hpo-lay --split test --index "$WORK/hpo-lay" --baseline bm25 --baseline zero-shot --baseline fusion --json
+into ablation.jsonl osler evaluate ablation --recipe recipes/mini.toml --out "$WORK/ablation" --json
+into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/medquad" --out "$WORK/sweep" --questions 5 -k 5 --json
+into negation.json osler evaluate negation --scifact scifact --json
+into full_text.jsonl osler evaluate full-text "$OSLER_DATA/formats/jats" --among scifact --out "$WORK/full-text" --json
+into contamination_medquad.jsonl osler evaluate contamination --train medquad --test medquad:dev --json
+into contamination_bioasq.jsonl osler evaluate contamination --train bioasq --test bioasq:dev --json
+into contamination_mirage.jsonl osler evaluate contamination --train bioasq --test mirage/benchmark_dev300.json --json
+into corpora.json osler index "$OSLER_DATA"/{medquad,bioasq,scifact,pubmedqa}/corpus.jsonl --index "$WORK/corpora" --json
+into mirage_alone.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --no-rag --out "$WORK/mirage-alone" --json
+into mirage_passages.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --index "$WORK/corpora" --out "$WORK/mirage-passages" --compare "$WORK/mirage-alone" --json
+into mirage_without_gold.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --index "$WORK/corpora" --without-gold --out "$WORK/mirage-without-gold" --compare "$WORK/mirage-passages" --json
+into answers.json osler evaluate answers --data bioasq --split dev --index "$WORK/bioasq" --queries 50 --json
+python runs/results.py --work "$WORK" --out docs

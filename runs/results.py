@@ -1,0 +1,204 @@
+"""What runs/reproduce.sh left behind, as docs/results.md and its plots. Knows files, computes nothing.
+
+    python runs/results.py --work runs/work --out docs
+
+Each part stands under the command that made it, as reproduce.sh has it; a part whose file is not there is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(__file__).with_name("reproduce.sh")
+MEASURES = ("nDCG@10", "RR@10", "Recall@1", "Recall@10", "Recall@100")
+INTRODUCTION = """# Results
+
+Made by `runs/reproduce.sh` on two cores without a GPU. Each table stands under the command that made it; `$WORK` is the
+folder of its files. Intervals are 95% bootstrap intervals over queries, unless a table says otherwise. Nothing is
+called better or worse unless paired tests support it.
+"""
+
+Lines = list[dict[str, Any]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="the folder of reproduce.sh")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of results.md")
+    arguments = parser.parse_args()
+    (arguments.out / "results").mkdir(parents=True, exist_ok=True)
+    text = "\n\n".join([INTRODUCTION.strip(), *parts(arguments.work, arguments.out / "results")])
+    (arguments.out / "results.md").write_text(text + "\n", encoding="utf-8")
+
+
+def parts(work: Path, plots: Path) -> Iterator[str]:
+    """The parts of the document whose files are there, in order."""
+    for heading, pattern, text_of in PARTS:
+        files = sorted(work.glob(pattern))
+        if files:
+            yield f"## {heading}"
+        for file in files:
+            yield f"```bash\n{command_of(file)}\n```"
+            yield text_of(file)
+            copy_plots(work / file.stem, plots)
+
+
+def command_of(file: Path) -> str:
+    """The command whose output is this file."""
+    found = re.search(rf"^into {re.escape(file.name)} (.*)$", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise SystemExit(f"{file}: {SCRIPT.name} has no command that makes it; delete it.")
+    return found[1].replace('"', "")
+
+
+def copy_plots(folder: Path, plots: Path) -> None:
+    """The plots of the report in this folder, if there are any."""
+    for plot in [*folder.glob("*.png"), *folder.glob("*.svg")]:
+        shutil.copy(plot, plots / plot.name)
+
+
+def markdown(file: Path) -> str:
+    """The file as it is."""
+    return file.read_text(encoding="utf-8").strip()
+
+
+def report(file: Path) -> str:
+    """The Markdown report that lies in the folder of the same name, a part of this document."""
+    text = (file.parent / file.stem / f"{file.stem}.md").read_text(encoding="utf-8")
+    body = text.partition("\n")[2].strip().replace("](", "](results/")
+    return re.sub(r"^#", "##", body, flags=re.MULTILINE)
+
+
+def retrieval(file: Path) -> str:
+    """A row a run with its interval, then what the paired tests say of the final ranking."""
+    lines = _read(file)
+    rows = [
+        (_name_of(one), _interval(one, "nDCG@10"), *(f"{one['metrics'][m]:.3f}" for m in MEASURES[1:])) for one in lines
+    ]
+    compared = next(one["compared"] for one in lines if "compared" in one)
+    said = [f"- ranked against {one['run']}: {_difference(one)}, **{one['verdict']}**" for one in compared]
+    heading = f"{lines[0]['queries']:,} queries."
+    return "\n".join([heading, "", *_table(("run", *MEASURES), rows), "", *said])
+
+
+def negation(file: Path) -> str:
+    """A row a source of pairs."""
+    rows = [
+        (name, f"{one['pairs']:,}", *(_share(one, model) for model in ("bi_encoder", "maxsim")), f"{one['p']:.4f}")
+        for name, one in _read(file)[0].items()
+    ]
+    return "\n".join(_table(("source", "pairs", "bi-encoder", "MaxSim", "p"), rows))
+
+
+def full_text(file: Path) -> str:
+    """What both indexes cost, then what they find."""
+    lines = _read(file)
+    costs = [
+        (one["index"], f"{one['documents']:,}", f"{one['passages']:,}", f"{one['seconds']:.0f}",
+         f"{one['bytes'] / 1e6:.1f}", f"{one['p50']:.1f} / {one['p95']:.1f}")
+        for one in lines if "index" in one
+    ]  # fmt: skip
+    parts = [one for one in lines if "part" in one]
+    rows = [
+        (part["part"], name, f"{one['queries']:,}", f"{one['metrics']['Recall@1']:.3f}", _interval(one, "RR@10"))
+        for part in parts
+        for name, one in part["indexes"].items()
+    ]
+    said = [
+        f"- sentences of the {one['part']}, full text against abstract: {_difference(one['compared'])}, "
+        f"**{one['compared']['verdict']}**"
+        for one in parts
+    ]
+    columns = ("index", "documents", "passages", "seconds to build", "MB", "p50 / p95 ms a query")
+    found = _table(("sentences of", "index", "queries", "Recall@1", "RR@10"), rows)
+    return "\n".join([*_table(columns, costs), "", *found, "", *said])
+
+
+def contamination(file: Path) -> str:
+    """The last line's counts in words."""
+    last = _read(file)[-1]
+    return (
+        f"{last['queries']:,} training queries and {last['passages']:,} training positives occur there; "
+        f"{last['touched']:,} training queries are touched, {last['left']:,} are left without them."
+    )
+
+
+def mirage(file: Path) -> str:
+    """A row for the model's accuracy and one for each way to guess, by task."""
+    last = _read(file)[-1]
+    tasks = last["tasks"]
+    ours = [f"{one['accuracy']:.3f} ± {one['se']:.3f}" for one in tasks.values()]
+    rows = [("accuracy ± standard error", *ours, f"{last['macro']:.3f} ± {last['macro_se']:.3f}")]
+    rows += [(name, *(f"{of[task]:.3f}" for task in (*tasks, "macro"))) for name, of in last["baselines"].items()]
+    said = f"Replies that did not parse: {last['parse_failure_rate']:.1%}."
+    if other := last.get("compared"):
+        told = "a difference" if other["p"] < 0.05 else "no difference that can be told from noise"
+        said += f" Right here {other['right']}, there {other['right_there']} of {other['questions']} (McNemar "
+        said += f"p = {other['p']:.4f}): {told}."
+    return "\n".join([*_table(("", *tasks, "macro"), rows), "", said])
+
+
+def answers(file: Path) -> str:
+    """A row a measure."""
+    found = _read(file)[0]
+    rows = [
+        (
+            name.replace("_", " "),
+            f"{one['mean']:.3f} ({one['interval'][0]:.3f}–{one['interval'][1]:.3f})",
+            f"{one['questions']:,}",
+        )
+        for name, one in found["measures"].items()
+    ]
+    return "\n".join(_table(("measure", "mean", "questions"), rows))
+
+
+PARTS = (
+    ("The shipped models on the dev parts of their recipe", "trained_models.md", markdown),
+    ("The recipe without one of its data sets, on that set", "leave_one_out.md", markdown),
+    ("Retrieval against the built-in baselines", "retrieval_*.jsonl", retrieval),
+    ("Ablation", "ablation.jsonl", report),
+    ("Quality against time", "sweep.jsonl", report),
+    ("Negation", "negation.json", negation),
+    ("Full text or abstract", "full_text.jsonl", full_text),
+    ("Contamination", "contamination_*.jsonl", contamination),
+    ("MIRAGE", "mirage_*.jsonl", mirage),
+    ("Answers", "answers.json", answers),
+)  # fmt: skip
+
+
+def _read(file: Path) -> Lines:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _name_of(line: Mapping[str, Any]) -> str:
+    return str(next(line[kind] for kind in ("stage", "baseline", "run") if kind in line))
+
+
+def _interval(line: Mapping[str, Any], measure: str) -> str:
+    low, high = line["intervals"][measure]
+    return f"{line['metrics'][measure]:.3f} ({low:.3f}–{high:.3f})"
+
+
+def _share(line: Mapping[str, Any], model: str) -> str:
+    low, high = line[f"{model}_interval"]
+    return f"{line[model]:.3f} ({low:.3f}–{high:.3f})"
+
+
+def _difference(line: Mapping[str, Any]) -> str:
+    return (
+        f"{line['measure']} {line['difference']:+.3f} ({line['low']:+.3f} to {line['high']:+.3f}, p = {line['p']:.4f})"
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The study: its commands are ones that osler has, and its document holds what they printed."""
+
+import importlib.util
+import json
+import re
+import shlex
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from osler.cli import app
+
+RUNS = Path(__file__).parent.parent / "runs"
+COMMANDS = re.findall(r"^into (\S+) (.*)$", (RUNS / "reproduce.sh").read_text(), re.MULTILINE)
+
+
+def load_results():
+    spec = importlib.util.spec_from_file_location("results", RUNS / "results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+results = load_results()
+
+
+@pytest.mark.parametrize("command", [command for _, command in COMMANDS if command.startswith("osler")])
+def test_every_flag_of_the_study_is_one_of_its_command(command):
+    words = shlex.split(command)[1:]
+    group = words[: 2 if words[0] == "evaluate" else 1]
+    shown = CliRunner().invoke(app, [*group, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert shown.exit_code == 0
+    for flag in (word for word in words if word.startswith("-")):
+        assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", shown.output), f"{flag}: not in {shown.output}"
+
+
+def test_every_figure_of_the_study_has_a_place_in_the_document():
+    patterns = [pattern for _, pattern, _ in results.PARTS]
+    without = {"training.jsonl", "corpora.json"}  # how models and an index came about: no figures of their own
+    for name, _ in COMMANDS:
+        assert name in without or any(fnmatch(name, pattern) for pattern in patterns), name
+
+
+def lines(*objects):
+    return "".join(json.dumps(one) + "\n" for one in objects)
+
+
+def test_a_table_stands_under_the_command_that_made_it(tmp_path):
+    metrics = dict.fromkeys(results.MEASURES, 0.5)
+    found = {"queries": 7, "metrics": metrics, "intervals": {"nDCG@10": [0.4, 0.6]}}
+    compared = {"run": "bm25", "measure": "nDCG@10", "difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.01}
+    final = {"stage": "ranked", **found, "compared": [{**compared, "verdict": "better"}]}
+    (tmp_path / "retrieval_medquad.jsonl").write_text(lines({"stage": "candidates", **found}, final))
+    text = "\n".join(results.parts(tmp_path, tmp_path))
+    assert "osler evaluate retrieval --data medquad --split dev --index $WORK/medquad" in text
+    assert "| ranked | 0.500 (0.400–0.600) | 0.500 |" in text
+    assert "- ranked against bm25: nDCG@10 +0.100 (+0.050 to +0.150, p = 0.0100), **better**" in text
+    assert "MIRAGE" not in text
+
+
+def test_a_report_becomes_a_part_with_its_plots(tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep.jsonl").write_text("{}\n")
+    (tmp_path / "sweep" / "sweep.md").write_text("# Title\n\n![plot](sweep.png)\n\n## Part\n\nText.\n")
+    (tmp_path / "sweep" / "sweep.png").write_bytes(b"png")
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    text = "\n".join(results.parts(tmp_path, plots))
+    assert "![plot](results/sweep.png)" in text
+    assert "\n### Part" in text
+    assert "# Title" not in text
+    assert (plots / "sweep.png").read_bytes() == b"png"
+
+
+def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):
+    task = {"questions": 9, "accuracy": 0.5, "se": 0.1, "interval": [0.3, 0.7], "parse_failures": 0}
+    last = {"tasks": {"mmlu": task}, "macro": 0.5, "macro_se": 0.1, "parse_failure_rate": 0.0}
+    last["baselines"] = {"always A": {"mmlu": 0.25, "macro": 0.25}}
+    last["compared"] = {"run": "alone", "questions": 9, "right": 5, "right_there": 4, "p": 0.9}
+    (tmp_path / "mirage_passages.jsonl").write_text(lines(last))
+    text = "\n".join(results.parts(tmp_path, tmp_path))
+    assert "| accuracy ± standard error | 0.500 ± 0.100 | 0.500 ± 0.100 |" in text
+    assert "| always A | 0.250 | 0.250 |" in text
+    assert "(McNemar p = 0.9000): no difference that can be told from noise" in text
+
+
+def test_a_file_that_no_command_makes_is_refused(tmp_path):
+    (tmp_path / "mirage_other.jsonl").write_text("{}\n")
+    with pytest.raises(SystemExit, match="has no command that makes it"):
+        list(results.parts(tmp_path, tmp_path))
