@@ -1,6 +1,7 @@
 """The peers run as their model cards say: towers, pooling, similarity, segments. Small models of the same kinds."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from osler.errors import ModelError, UsageError
 from osler.evaluate.baselines import Baselines, check_baselines
 from osler.evaluate.dense import dense_run
 from osler.evaluate.peers import Peer, load_peer, peer_row
+from osler.models.catalog import resolve
 from osler.records import Document, Query, Section
 
 DOCUMENTS = [
@@ -161,10 +163,11 @@ def test_the_device_reaches_peers_and_bi_encoders(monkeypatch):
 
     def load(name, *, device):
         asked.append(device)
-        return FirstWords(name)
+        return SimpleNamespace(model=SimpleNamespace(spec=SimpleNamespace(max_tokens=8)))
 
     monkeypatch.setattr("osler.evaluate.baselines.load_encoder", load)
     monkeypatch.setattr("osler.evaluate.baselines.load_peer", load)
+    monkeypatch.setattr("osler.evaluate.baselines.WholeDocuments", lambda encoder, max_tokens: encoder)
     monkeypatch.setattr("osler.evaluate.baselines.dense_run", lambda *words, **options: {})
     for name in ("zero-shot", "dpr"):
         Baselines(dataset(), device="cuda").run(name)
@@ -186,6 +189,18 @@ def test_any_bi_encoder_is_a_baseline_by_its_folder(backbones, tmp_path, monkeyp
     texts = ["Pericardial effusion\nFluid around the heart.", "A brittle bone."]
     query, article = theirs.encode([QUESTIONS[0], texts[0]], normalize_embeddings=True)
     assert run["q0"]["a"] == pytest.approx(float(query @ article), abs=1e-4)
+
+
+def test_a_long_document_is_cut_where_the_model_as_it_was_published_cuts_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    text = " ".join(f"On day {day} the heart of mouse {day} was weighed." for day in range(60))
+    run = Baselines(numbered({"a": text, "b": "Short."})).run("zero-shot")
+    theirs = SentenceTransformer(str(resolve("minilm").folder), device="cpu")
+    assert theirs.max_seq_length == 256 < len(theirs.tokenizer(text)["input_ids"])
+    query, article = theirs.encode(["1 0", text], normalize_embeddings=True)
+    assert run["q"]["a"] == pytest.approx(float(query @ article), abs=2e-3)
+    theirs.max_seq_length = 512
+    assert abs(float(query @ theirs.encode(text, normalize_embeddings=True)) - run["q"]["a"]) > 4e-3
 
 
 def test_fusion_is_made_of_the_two_other_runs(tmp_path, monkeypatch):

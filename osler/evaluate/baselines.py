@@ -16,6 +16,7 @@ from osler.evaluate.peers import PEERS, load_peer, peer_row
 from osler.evaluate.runs import ranking
 from osler.models import load_encoder
 from osler.models.catalog import resolve
+from osler.models.digests import read_json
 from osler.search.candidates import reciprocal_rank_fusion
 from osler.text.bm25 import BM25
 
@@ -86,7 +87,10 @@ def _encoder(name: str, device: str) -> DocumentEncoder:
     if name.partition("=")[0] in PEERS:
         return load_peer(name, device=device)
     (model,) = _models(name)
-    return WholeDocuments(load_encoder(model, device=device))
+    encoder = load_encoder(model, device=device)
+    # Who uses the model as its folder says reads so much of a document, which may be less than its positions allow.
+    length = read_json(resolve(model).folder / "sentence_bert_config.json").get("max_seq_length")
+    return WholeDocuments(encoder, length or encoder.model.spec.max_tokens)
 
 
 def bm25_run(dataset: Dataset, *, k: int = 100) -> Scores:

@@ -43,19 +43,20 @@ class DocumentEncoder(Protocol):
 
 
 class WholeDocuments:
-    """A bi-encoder of osler's that reads a document as one passage, cut to what its positions allow."""
+    """A bi-encoder of osler's that reads a document as one passage, cut to `max_tokens`."""
 
-    def __init__(self, encoder: BiEncoder) -> None:
-        self.encoder = encoder
-        self.fingerprint = encoder.fingerprint
+    def __init__(self, encoder: BiEncoder, max_tokens: int) -> None:
+        self.queries = encoder
+        self.documents = BiEncoder(encoder.model.cut_to(max_tokens), name=encoder.name, fingerprint="")
+        self.fingerprint = f"{encoder.fingerprint}:{self.documents.model.spec.max_tokens}"
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """[Q, d], one row a query."""
-        return self.encoder.encode_queries(queries)
+        return self.queries.encode_queries(queries)
 
     def encode_documents(self, documents: Sequence[Document]) -> Vectors:
         """[D, d], one row a document: its title and text."""
-        return self.encoder.encode_passages([_passage(document) for document in documents])
+        return self.documents.encode_passages([_passage(document) for document in documents])
 
 
 def dense_run(

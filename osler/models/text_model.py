@@ -6,7 +6,7 @@ How a text becomes token ids is a `TextModelSpec`, so that a converted model nee
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -86,6 +86,13 @@ class TextModel:
         self._tokenizer: Tokenizer = Tokenizer.from_str(tokenizer)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._cutting: Tokenizer = Tokenizer.from_str(self._tokenizer.to_str())
+        self._cutting.enable_truncation(spec.max_tokens)
+
+    def cut_to(self, max_tokens: int) -> TextModel:
+        """The same network for texts that are cut to so many tokens, special tokens included."""
+        spec = replace(self.spec, max_tokens=min(max_tokens, self.spec.max_tokens))
+        return TextModel(spec, self._tokenizer.to_str(), self.run, batch_tokens=self.batch_tokens)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, special tokens left out."""
@@ -101,11 +108,9 @@ class TextModel:
         return [str(self._tokenizer.id_to_token(number)) for number in ids]
 
     def tokenize(self, texts: Sequence[str], role: Role) -> list[Encoding]:
-        """The tokens of prompt and text, special tokens included, cut to what the positions allow."""
+        """The tokens of prompt and text, cut to `max_tokens`; the special tokens at the end stay."""
         prompt = self.spec.prompt(role)
-        encodings: list[Encoding] = self._tokenizer.encode_batch([prompt + text for text in texts])
-        for encoding in encodings:
-            encoding.truncate(self.spec.max_tokens)
+        encodings: list[Encoding] = self._cutting.encode_batch([prompt + text for text in texts])
         return encodings
 
     def outputs(self, texts: Sequence[str], role: Role) -> Iterator[tuple[TokenBatch, Outputs]]:
