@@ -38,6 +38,16 @@ def test_where_maxsim_knows_best_the_smallest_weight_is_taken():
     assert choose_stage1_weight([MAXSIM_KNOWS])[0] == 0.0
 
 
+def test_where_queries_disagree_the_weight_lies_between_their_best_ones():
+    late = {f"late{number}": MAXSIM_KNOWS.candidates["q"] for number in range(30)}
+    early = {f"early{number}": STAGE_1_KNOWS.candidates["q"] for number in range(30)}
+    both = ScoredDataset("both", {**late, **early}, {query_id: {"yes": 1} for query_id in (*late, *early)})
+    weight, tried = choose_stage1_weight([both], grid=(0.0, 0.1, 0.8, 0.9))
+    assert tried[0.0] == tried[0.9]  # the argmax of this curve would be 0
+    assert 0.3 < weight < 0.6
+    assert choose_stage1_weight([both], grid=(0.9, 0.1, 0.8, 0.0))[0] == weight
+
+
 def test_every_weight_of_the_grid_is_reported():
     weight, tried = choose_stage1_weight([STAGE_1_KNOWS], grid=(0.0, 0.5))
     assert weight == 0.5

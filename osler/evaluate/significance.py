@@ -53,7 +53,7 @@ def interval(values: Values, *, samples: int = _SAMPLES, seed: int = 42) -> tupl
     >>> interval({"all": [1.0, 1.0, 1.0]})
     (1.0, 1.0)
     """
-    low, high = np.percentile(_macro_means(values, samples, seed), _INTERVAL)
+    low, high = np.percentile(resampled_means(values, samples, seed), _INTERVAL)
     return float(low), float(high)
 
 
@@ -71,7 +71,7 @@ def compare(ours: Values, theirs: Values, *, samples: int = _SAMPLES, seed: int 
     """
     differences = _differences(ours, theirs)
     observed = float(np.mean([difference.mean() for difference in differences.values()]))
-    means = _macro_means(differences, samples, seed)
+    means = resampled_means(differences, samples, seed)
     low, high = np.percentile(means, _INTERVAL)
     return Comparison(
         difference=observed,
@@ -137,16 +137,19 @@ def _share_as_far(means: Array, observed: float) -> float:
     return float((as_far.sum() + 1) / (len(means) + 1))
 
 
-def _macro_means(values: Mapping[str, Sequence[float] | Array], samples: int, seed: int) -> Array:
-    """[samples], each the macro mean of queries drawn with replacement within each data set."""
+def resampled_means(values: Mapping[str, Sequence[float] | Array], samples: int = _SAMPLES, seed: int = 42) -> Array:
+    """[samples], each the macro mean of queries drawn with replacement within each data set.
+
+    Two systems with values of the same queries get the same draws under one seed.
+    """
     _require_values(values)
     generator = np.random.default_rng(seed)
-    means = [_resampled_means(np.asarray(one, dtype=np.float64), samples, generator) for one in values.values()]
+    means = [_means_of(np.asarray(one, dtype=np.float64), samples, generator) for one in values.values()]
     mean: Array = np.mean(means, axis=0)
     return mean
 
 
-def _resampled_means(values: Array, samples: int, generator: np.random.Generator) -> Array:
+def _means_of(values: Array, samples: int, generator: np.random.Generator) -> Array:
     shapes = _blocks(len(values), samples)
     return np.concatenate([values[generator.integers(len(values), size=shape)].mean(axis=1) for shape in shapes])
 
