@@ -23,7 +23,7 @@ from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import passage_input
 from osler.models.catalog import CATALOG, resolve
 from osler.models.colbert import TOKEN_VECTORS, ColBERT
-from osler.models.digests import read_json
+from osler.models.digests import folder_content, read_json
 from osler.protocols import PassageIndex
 from osler.records import Passage, TokenVectors
 from osler.train.corpora import index_corpus
@@ -58,7 +58,9 @@ class FloatColBERT(ColBERT):
 
 def baselines(dataset: Dataset, backbone: str, folder: Path) -> Values:
     """BM25, the untrained backbone, their fusion, and both stages of the untrained backbone; computed once."""
-    kept = place(dataset, folder).with_suffix(f".{_digest(dataset.qrels)}.json")
+    index = place(dataset, folder)
+    made_of = [folder_content(resolve(backbone).folder).hex(), dataset.digest, str(NUM_CANDIDATES), *dataset.qrels]
+    kept = index.with_name(f"{index.name}.{_digest(made_of)}.json")
     if not kept.is_file():
         write_json(kept, _baselines(dataset, backbone, folder))
     return read_json(kept)

@@ -6,7 +6,8 @@
 # OSLER_DATA   the folder of the data sets
 # WORK         where models, indexes and figures go; runs/work unless set
 #
-# What is done is kept, and what was stopped goes on: run it again. To make a figure anew, delete its file in WORK.
+# What is done is kept, and a training, an ablation or a MIRAGE run that was stopped goes on: run it again. An index
+# whose build was stopped is refused: delete its folder. To make a figure anew, delete its file and its folder in WORK.
 # Speeds are measured by the sweep and by full-text: run nothing else meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,6 +33,7 @@ into retrieval_hpo-lay.jsonl osler evaluate retrieval --data builtin:hpo-lay --s
 into ablation.jsonl osler evaluate ablation --recipe recipes/mini.toml --out "$WORK/ablation" --json
 into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/medquad" --out "$WORK/sweep" --questions 5 -k 5 --json
 into negation.json osler evaluate negation --scifact scifact --json
+[ -s "$WORK/full_text.jsonl" ] || rm -rf "$WORK/full-text" # its builds are timed whole
 into full_text.jsonl osler evaluate full-text "$OSLER_DATA/formats/jats" --among scifact --out "$WORK/full-text" --json
 into contamination_medquad.jsonl osler evaluate contamination --train medquad --test medquad:dev --json
 into contamination_bioasq.jsonl osler evaluate contamination --train bioasq --test bioasq:dev --json

@@ -44,7 +44,7 @@ def parts(work: Path, plots: Path) -> Iterator[str]:
         if files:
             yield f"## {heading}"
         for file in files:
-            yield f"```bash\n{command_of(file)}\n```"
+            yield f"```console\n{command_of(file)}\n```"
             yield text_of(file)
             copy_plots(work / file.stem, plots)
 
@@ -159,7 +159,7 @@ def answers(file: Path) -> str:
 
 
 PARTS = (
-    ("The shipped models on the dev parts of their recipe", "trained_models.md", markdown),
+    ("What the recipe of the shipped models reaches on its dev parts", "trained_models.md", markdown),
     ("The recipe without one of its data sets, on that set", "leave_one_out.md", markdown),
     ("Retrieval against the built-in baselines", "retrieval_*.jsonl", retrieval),
     ("Ablation", "ablation.jsonl", report),

@@ -159,6 +159,7 @@ def test_what_would_hide_the_effect_of_a_cell_is_left_out():
     found = prepared(recipe, SIZES["cpu"])
     assert (found.retriever.siblings, found.retriever.token_weight, found.retriever.scale) == (False, 0.0, None)
     assert (found.reranker.start, found.reranker.tuning, found.reranker.distill_epochs) == ("backbone", None, 0.0)
+    assert (recipe.tuning.keep, found.tuning.keep) == (0.3, 1.0)
     assert {data.weight for data in found.data} == {1.0}
     assert found.mining.negatives == found.reranker.negatives == 3
 

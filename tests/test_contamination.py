@@ -111,11 +111,12 @@ def run(capsys, *words):
     return ended.value.code, printed.out, printed.err
 
 
-def test_the_evaluation_set_may_be_mirages_file(tmp_path, capsys):
+def test_the_evaluation_set_may_be_mirages_file(tmp_path, capsys, monkeypatch):
     save(tmp_path / "train", TRAIN, "train")
     question = {"question": "What is SCURVY?", "options": {"A": "a lack"}, "answer": "A"}
     (tmp_path / "b.json").write_text(json.dumps({"medqa": {"0001": question}}))
-    code, out, _ = run(capsys, "--train", tmp_path / "train", "--test", tmp_path / "b.json", "--json")
+    monkeypatch.setenv("OSLER_DATA", str(tmp_path))  # relative names lie below it
+    code, out, _ = run(capsys, "--train", "train", "--test", "b.json", "--json")
     first, last = map(json.loads, out.splitlines())
     assert (code, first["train_id"], first["test_id"]) == (0, "t1", "medqa/0001")
     assert (last["queries"], last["passages"]) == (1, 0)

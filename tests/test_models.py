@@ -77,6 +77,15 @@ def test_a_long_query_changes_no_other_of_its_batch(backbones, tmp_path):
     np.testing.assert_allclose(beside, alone, atol=1e-4)
 
 
+def test_a_text_that_is_cut_keeps_the_special_token_at_its_end():
+    model = load_models("minilm", "minilm").encoder.model
+    whole, short = (one.tokenize(["word " * 600], "passage")[0] for one in (model, model.cut_to(16)))
+    assert (len(whole), len(short)) == (512, 16)
+    assert whole.tokens[-1] == short.tokens[-1] == "[SEP]"
+    assert model.cut_to(9999).spec == model.spec
+    assert model.count_tokens(["word " * 600]) == [600]
+
+
 def test_torch_and_openvino_agree_for_the_default_model(backbones):
     source = resolve("minilm")
     graph = bi_encoder_graph(source, "cpu")

@@ -203,6 +203,19 @@ def test_a_long_document_is_cut_where_the_model_as_it_was_published_cuts_it(tmp_
     assert abs(float(query @ theirs.encode(text, normalize_embeddings=True)) - run["q"]["a"]) > 4e-3
 
 
+def test_a_folder_that_sentence_transformers_saves_today_says_its_length_too(backbones, tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    folder = tiny_models.bi_encoder(backbones["modernbert"], tmp_path / "bi-encoder")
+    short = SentenceTransformer(str(folder), device="cpu")
+    short.max_seq_length = 16
+    short.save_pretrained(str(tmp_path / "short"))
+    theirs = SentenceTransformer(str(tmp_path / "short"), device="cpu")
+    text = "The heart of a mouse was weighed on the last day. " * 4
+    query, article = theirs.encode(["1 0", text], normalize_embeddings=True)
+    run = Baselines(numbered({"a": text})).run(str(tmp_path / "short"))
+    assert run["q"]["a"] == pytest.approx(float(query @ article), abs=1e-4)
+
+
 def test_fusion_is_made_of_the_two_other_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
     made = Baselines(dataset())

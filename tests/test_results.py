@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import shlex
+from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from osler.cli import app
+from osler.evaluate.answers import AnswerReport
+from osler.evaluate.full_text import ABSTRACT, FULL_TEXT, FullTextReport, IndexCost, PartReport
+from osler.evaluate.negation import ProbeResult
+from osler.evaluate.report import RunReport
 
 RUNS = Path(__file__).parent.parent / "runs"
 COMMANDS = re.findall(r"^into (\S+) (.*)$", (RUNS / "reproduce.sh").read_text(), re.MULTILINE)
@@ -84,6 +89,32 @@ def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):
     assert "| accuracy ± standard error | 0.500 ± 0.100 | 0.500 ± 0.100 |" in text
     assert "| always A | 0.250 | 0.250 |" in text
     assert "(McNemar p = 0.9000): no difference that can be told from noise" in text
+
+
+def report(found):
+    """Of three known items, by an index that finds them or not."""
+    qrels = {f"q{number}": {"d": 1} for number in range(3)}
+    run = {query_id: {"d": 1.0} for query_id in qrels} if found else {}
+    return RunReport.of("", qrels, run)
+
+
+def test_what_other_commands_print_becomes_tables(tmp_path):
+    part = PartReport("body", {ABSTRACT: report(found=False), FULL_TEXT: report(found=True)})
+    costs = {ABSTRACT: IndexCost(2, 3, 1.0, 2_000_000, 4.0, 5.0), FULL_TEXT: IndexCost(2, 9, 3.0, 6_000_000, 6.0, 7.0)}
+    (tmp_path / "full_text.jsonl").write_text(lines(*FullTextReport(costs, [part]).json()))
+    probed = ProbeResult(4, 0.5, (0.4, 0.6), 0.75, (0.6, 0.9), 0.04)
+    (tmp_path / "negation.json").write_text(lines({"templates": asdict(probed)}))
+    answered = AnswerReport({"answer_rate": [1.0, 0.0], "citation_precision": [0.5]})
+    (tmp_path / "answers.json").write_text(lines(answered.json()))
+    (tmp_path / "contamination_bioasq.jsonl").write_text(lines({"queries": 1, "passages": 2, "touched": 2, "left": 7}))
+    text = "\n".join(results.parts(tmp_path, tmp_path))
+    assert "| full text | 2 | 9 | 3 | 6.0 | 6.0 / 7.0 |" in text
+    assert "| body | full text | 3 | 1.000 | 1.000 (1.000–1.000) |" in text
+    assert "too few queries to tell" in text
+    assert "| templates | 4 | 0.500 (0.400–0.600) | 0.750 (0.600–0.900) | 0.0400 |" in text
+    assert "| citation precision | 0.500 (0.500–0.500) | 1 |" in text
+    assert "1 training queries and 2 training positives occur there; 2 training queries are touched, 7 are left" in text
+    assert re.findall(r"^```(\w+)", text, re.MULTILINE) == ["console"] * 4  # the documents' tests run bash and python
 
 
 def test_a_file_that_no_command_makes_is_refused(tmp_path):

@@ -124,6 +124,7 @@ def test_flags_that_cannot_be_meant_are_one_line(capsys):
     for flags, said in (
         (["--num-candidates", "ten"], "--num-candidates 'ten'"),
         (["--candidates", "x"], "'x' is none"),
+        (["--generator", "local"], "add --questions 5"),
         (["--num-candidates", "5,9", "-k", "10,20"], "9 candidates are fewer than the 10 passages that come back"),
         (["--out", __file__], f"--out {__file__}: {__file__} is a file"),
     ):

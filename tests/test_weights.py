@@ -48,6 +48,14 @@ def test_where_queries_disagree_the_weight_lies_between_their_best_ones():
     assert choose_stage1_weight([both], grid=(0.9, 0.1, 0.8, 0.0))[0] == weight
 
 
+def test_between_two_tops_with_a_valley_the_best_of_the_grid_is_taken():
+    late = (ScoredCandidate("yes", stage1=0.0, maxsim=1.0), ScoredCandidate("no", 1.0, 0.75))  # right below 0.2
+    early = (ScoredCandidate("yes", stage1=1.0, maxsim=0.0), ScoredCandidate("no", 0.75, 1.0))  # right above 0.8
+    candidates = {f"q{number}": late if number % 2 else early for number in range(60)}
+    valley = ScoredDataset("valley", candidates, {query_id: {"yes": 1} for query_id in candidates})
+    assert choose_stage1_weight([valley])[0] in (0.0, 0.9)
+
+
 def test_every_weight_of_the_grid_is_reported():
     weight, tried = choose_stage1_weight([STAGE_1_KNOWS], grid=(0.0, 0.5))
     assert weight == 0.5

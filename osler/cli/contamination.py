@@ -58,11 +58,14 @@ def _texts(name: str) -> Texts:
     """What is compared of the evaluation set of this name."""
     from osler.datasets import load_dataset, parse_name
     from osler.datasets.mirage import holds_mirage, load_mirage
+    from osler.datasets.names import BUILTIN, find_source
     from osler.evaluate.contamination import Texts
 
     folder, split = parse_name(name)
-    if holds_mirage(Path(folder)):
-        return Texts.of_benchmark(load_mirage(Path(folder)))
+    if not folder.startswith(BUILTIN):
+        source = find_source(folder)
+        if holds_mirage(source):
+            return Texts.of_benchmark(load_mirage(source))
     return Texts.of(load_dataset(folder, split))
 
 

@@ -46,15 +46,18 @@ def full_text(
     osler evaluate full-text pmc/ --among scifact --out full-text
     """
     from osler.cli.evaluation_tables import print_full_text
-    from osler.cli.printing import print_json
+    from osler.cli.printing import print_json, print_notice
     from osler.corpus import read_documents
     from osler.errors import require
     from osler.evaluate.full_text import ABSTRACT, FULL_TEXT, PARTS, abstract_of, full_articles, known_items
-    from osler.records import Document
+    from osler.records import Damage, Document
 
     require("ir_measures", extra="evaluate")
     chosen = options.settings_from(settings, models={"device": device})
-    articles = full_articles(one for one in read_documents(source) if isinstance(one, Document))
+    entries = list(read_documents(source))
+    for damage in (one for one in entries if isinstance(one, Damage)):
+        print_notice(f"skipped {damage}")
+    articles = full_articles(one for one in entries if isinstance(one, Document))
     others = _others(among)
     variants = [
         Variant(ABSTRACT, out / "abstracts", [*others, *map(abstract_of, articles)]),

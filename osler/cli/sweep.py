@@ -50,12 +50,14 @@ def sweep(
     from osler.cli.printing import print_json, print_notice
     from osler.cli.progress import counting
     from osler.datasets import load_dataset, sample_queries
-    from osler.errors import require
+    from osler.errors import UsageError, require
     from osler.evaluate.sweep import Grid, with_replies
     from osler.evaluate.sweep import sweep as run_sweep
     from osler.evaluate.sweep_report import write_sweep
     from osler.load import load_searcher
 
+    if generator and not questions:
+        raise UsageError("--generator writes replies, and none is asked for: add --questions 5, or leave it out.")
     grid = Grid(_names(candidates), _numbers("--num-candidates", num_candidates), k=_numbers("-k", k))
     check_folder("--out", out)
     for module in ("ir_measures", "matplotlib"):  # a sweep may take hours, and its end is too late to say so
@@ -66,10 +68,11 @@ def sweep(
     for folder in folders:
         check_corpus(dataset, folder)
     searchers = {folder: load_searcher(folder, chosen) for folder in folders}
+    # A language model that cannot be reached is said before the sweep, not after it.
+    seconds = _replies(dataset, folders[0], grid.k, questions, chosen) if questions else {}
     with counting("sweep") as on_point:
         points = run_sweep(dataset, searchers, grid, on_point=on_point)
-    if questions:
-        points = with_replies(points, _replies(dataset, folders[0], grid.k, questions, chosen))
+    points = with_replies(points, seconds)
     write_sweep(points, out, title=f"{dataset.name} {split}: quality against time", about=_about(dataset, folders))
     if json:
         for point in points:

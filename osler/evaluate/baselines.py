@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -88,9 +89,15 @@ def _encoder(name: str, device: str) -> DocumentEncoder:
         return load_peer(name, device=device)
     (model,) = _models(name)
     encoder = load_encoder(model, device=device)
-    # Who uses the model as its folder says reads so much of a document, which may be less than its positions allow.
-    length = read_json(resolve(model).folder / "sentence_bert_config.json").get("max_seq_length")
-    return WholeDocuments(encoder, length or encoder.model.spec.max_tokens)
+    return WholeDocuments(encoder, _published_length(resolve(model).folder) or encoder.model.spec.max_tokens)
+
+
+def _published_length(folder: Path) -> int | None:
+    """The tokens that the model reads as it was published, which may be fewer than its positions allow."""
+    modules = read_json(folder / "modules.json") or [{"path": ""}]
+    transformer = folder / modules[0]["path"]
+    length = read_json(transformer / "sentence_bert_config.json").get("max_seq_length")
+    return int(length or read_json(transformer / "tokenizer_config.json").get("model_max_length") or 0) or None
 
 
 def bm25_run(dataset: Dataset, *, k: int = 100) -> Scores:

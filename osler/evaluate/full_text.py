@@ -30,12 +30,15 @@ FULL_TEXT: Final = "full text"
 PARTS: Final = ("abstract", "body")
 """Where the sentences are from."""
 
+_ABSTRACTS: Final = frozenset(("abstract", "summary", "synopsis", "author summary", "structured abstract"))
+"""How articles head their abstracts, lower case; without a title of its own one is headed Abstract by the reader."""
+
 _FEWEST_WORDS: Final = 8  # shorter sentences could be of many an article
 
 
 @dataclass(frozen=True, slots=True)
 class IndexCost:
-    """What an index took: seconds of its build, and bytes; and milliseconds of a query over all queries."""
+    """What an index took: seconds to split, encode and write its passages, and bytes; milliseconds of a query."""
 
     documents: int
     passages: int
@@ -60,7 +63,7 @@ class PartReport:
 
     @property
     def comparison(self) -> RunComparison:
-        """Full texts less abstracts."""
+        """Full texts less abstracts; its tests take the sentences of an article for independent."""
         return self.reports[FULL_TEXT].compared(self.reports[ABSTRACT], MEASURE)
 
     def json(self) -> dict[str, Any]:
@@ -86,16 +89,16 @@ class FullTextReport:
 
 
 def full_articles(documents: Iterable[Document]) -> list[Document]:
-    """Those with an abstract and a text beside it; CorpusError where none has both.
+    """Those with an abstract and a text beside it, the last of each doc_id; CorpusError where none has both.
 
     >>> sections = (Section("Abstract", "Mice grew."), Section("Methods", "We fed mice."))
     >>> [one.doc_id for one in full_articles([Document("a", "Mice", sections), Document("b", "", sections[:1])])]
     ['a']
     """
-    found = [one for one in documents if 0 < len(abstract_of(one).sections) < len(one.sections)]
+    found = {one.doc_id: one for one in documents if 0 < len(abstract_of(one).sections) < len(one.sections)}
     if not found:
         raise CorpusError("No article with an abstract and a text beside it: name JATS files of full texts.")
-    return found
+    return list(found.values())
 
 
 def abstract_of(article: Document) -> Document:
@@ -106,12 +109,15 @@ def abstract_of(article: Document) -> Document:
 def known_items(articles: Sequence[Document], part: str, *, count: int, seed: int) -> Dataset:
     """At most `count` sentences of this part of the articles as queries, each with its article as what is relevant.
 
-    Sentences take turns among the articles, so a long one gives no more than the others as long as these have some. A
-    sentence of fewer than 8 words, or that comes twice, is none: no one could say which article it is from.
+    Articles take turns, in an order by chance, so a long one gives no more than the others as long as these have some.
+    A sentence of fewer than 8 words, or that comes twice, is none: no one could say which article it is from.
+    CorpusError where no sentence is left.
     """
     seen = Counter(text for article in articles for text in _long_sentences(article.sections))
-    piles = {article.doc_id: _shuffled(article, part, seen, seed) for article in articles}
+    piles = {one.doc_id: _shuffled(one, part, seen, seed) for one in _by_chance(articles, seed)}
     chosen = {f"{doc_id}:{number}": (doc_id, text) for number, (doc_id, text) in enumerate(_in_turns(piles, count))}
+    if not chosen:
+        raise CorpusError(f"No sentence of 8 words that stands in one {part} alone: name more articles, each once.")
     queries = {query_id: Query(query_id, text) for query_id, (_, text) in chosen.items()}
     qrels = {query_id: {doc_id: 1} for query_id, (doc_id, _) in chosen.items()}
     return Dataset("known items", part, {one.doc_id: one for one in articles}, queries, qrels, digest="")
@@ -125,7 +131,11 @@ def part_report(dataset: Dataset, runs: Mapping[str, StageRuns]) -> PartReport:
 
 
 def _in_abstract(section: Section) -> bool:
-    return section.heading.split(" > ")[0].casefold().endswith("abstract")
+    return section.heading.split(" > ")[0].casefold() in _ABSTRACTS
+
+
+def _by_chance(articles: Sequence[Document], seed: int) -> list[Document]:
+    return random.Random(seed).sample(articles, len(articles))
 
 
 def _shuffled(article: Document, part: str, seen: Mapping[str, int], seed: int) -> list[str]:

@@ -31,7 +31,7 @@ def time_replies(
     generator: TimedGenerator,
     ks: Iterable[int],
 ) -> dict[int, list[float]]:
-    """The seconds of the replies to these questions, by the number of passages in the prompt.
+    """The seconds of the replies to these questions, by the number of passages found.
 
     answer: answers a question from k passages with this generator. A question that it abstains from has no reply, so
     there may be none at all. The first reply of a process loads the model, and is not counted.

@@ -15,13 +15,14 @@ import numpy as np
 from osler.answer.abstain import ThresholdFit, fit_threshold
 from osler.errors import ModelError
 from osler.evaluate.measures import Qrels, document_scores, per_query
-from osler.evaluate.significance import resampled_means
+from osler.evaluate.significance import compare, resampled_means
 from osler.models.adapter import read_adapter, write_adapter
 from osler.models.check import read_facts, write_facts
 from osler.search.rerank import interpolated
 
 GRID: Final = tuple(step / 10 for step in range(10))
 _MEASURE: Final = "nDCG@10"
+_SIGNIFICANT: Final = 0.05
 _ANSWERED: Final = 0.99
 """Share of the answerable that must be answered: users ask in other words than the queries that it is fitted on."""
 
@@ -55,22 +56,30 @@ class ScoredDataset:
 def choose_stage1_weight(
     valid: Sequence[ScoredDataset], grid: Sequence[float] = GRID
 ) -> tuple[float, dict[float, float]]:
-    """The weight of the highest nDCG@10, in the mean over data sets, and what each weight of the grid gives.
+    """The mean, over resampled queries, of the weight of the highest nDCG@10; and what that and each of the grid gives.
 
-    Near its top that curve is flat, and which of its points is highest is chance. So queries are drawn again and again,
-    with replacement within each data set, and the mean of the best weights is taken (bagging: Breiman, 1996), rounded
-    to two digits; of equal ones the smallest counts as best.
+    Near its top the curve is flat, and which of its points is highest is chance. So queries are drawn again and again,
+    with replacement within each data set, nDCG@10 is averaged over data sets, and the mean of the best weights is taken
+    (bagging: Breiman, 1996), rounded to two digits; of equal ones the smallest counts as best. Where the curve has two
+    tops, and their mean reaches less than the best of the grid beyond noise, that is taken.
 
     >>> candidates = {"q": [ScoredCandidate("a", 0.9, 0.5), ScoredCandidate("b", 0.1, 0.6)]}
     >>> choose_stage1_weight([ScoredDataset("tiny", candidates, {"q": {"a": 1}})], grid=(0.0, 0.5))[0]
     0.5
     """
-    ascending = sorted(grid)
-    values = {weight: {one.name: list(one.values(weight).values()) for one in valid} for weight in ascending}
-    tried = {weight: fmean(fmean(of) for of in values[weight].values()) for weight in grid}
+    values = {weight: _by_dataset(valid, weight) for weight in sorted(grid)}
     # Sums in another order differ in their last digits: no reason for a larger weight.
-    drawn = np.round([resampled_means(values[weight]) for weight in ascending], 9)  # [weights, samples]
-    return round(float(np.mean(np.asarray(ascending)[drawn.argmax(axis=0)])), 2), tried
+    drawn = np.round([resampled_means(one) for one in values.values()], 9)  # [weights, samples]
+    chosen = round(float(np.mean(np.array(list(values))[drawn.argmax(axis=0)])), 2)
+    values.setdefault(chosen, _by_dataset(valid, chosen))
+    tried = {weight: fmean(map(fmean, of.values())) for weight, of in sorted(values.items())}
+    best = max(tried, key=lambda weight: (round(tried[weight], 9), -weight))
+    worse = tried[chosen] < tried[best] and compare(values[best], values[chosen]).p < _SIGNIFICANT
+    return (best if worse else chosen), tried
+
+
+def _by_dataset(valid: Sequence[ScoredDataset], weight: float) -> dict[str, list[float]]:
+    return {one.name: list(one.values(weight).values()) for one in valid}
 
 
 def choose_threshold(valid: Sequence[ScoredDataset]) -> ThresholdFit:

@@ -39,8 +39,9 @@ _RERANKER: Final[Mapping[str, Any]] = {
 def prepared(recipe: RecipeSettings, size: Size) -> RecipeSettings:
     """The recipe with the settings of the size, and without what would hide the effect of a cell.
 
-    Both models start from the backbone and are tuned in the same way, every data set comes as often as its pairs, a
-    batch is drawn at random, and there is neither a warm-up, nor a second loss, nor distillation.
+    Both models start from the backbone and are tuned in the same way, all of what they learn is kept, every data set
+    comes as often as its pairs, a batch is drawn at random, and there is neither a warm-up, nor a second loss, nor
+    distillation.
     """
     choice = {"valid_queries": size.valid_queries, "dev_queries": size.queries}
     reranker = recipe.reranker.model_copy(update={**_RERANKER, **size.reranker})
@@ -52,6 +53,7 @@ def prepared(recipe: RecipeSettings, size: Size) -> RecipeSettings:
             "choice": recipe.choice.model_copy(update=choice),
             "retriever": recipe.retriever.model_copy(update={**_RETRIEVER, **size.retriever}),
             "mining": recipe.mining.model_copy(update=mining),
+            "tuning": recipe.tuning.model_copy(update={"keep": 1.0}),
             "reranker": reranker,
         }
     )
