@@ -311,6 +311,7 @@ def test_keep_leaves_a_share_of_what_was_learned(backbones, tmp_path):
     learned = head(1.0)
     assert not torch.equal(learned, start)
     torch.testing.assert_close(head(0.5), (start + learned) / 2)
+    assert set(report(tmp_path / "0.5")["phases"]) == {"start", "contrastive", "kept"}  # measured as it is saved
 
 
 @pytest.mark.parametrize("kind", ["bert", "modernbert"])

@@ -86,6 +86,8 @@ def train_reranker(
         fitted = fit(model, loss, phase, folder / _CHECKPOINTS / phase.stage, on_progress=on_progress)
         outcome[phase.stage] = {**asdict(fitted), "nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
     save_reranker(model, recipe, folder)
+    if recipe.reranker_tuning.keep < 1:  # what is saved is not what the last phase ended with
+        outcome["kept"] = {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
     write_json(folder / _REPORT, {**_report(course, recipe), "phases": outcome})
     shutil.rmtree(folder / _CHECKPOINTS)
     return folder / MODEL_FOLDER
