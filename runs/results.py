@@ -11,9 +11,11 @@ import argparse
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from osler.evaluate.markdown import table, with_interval
 
 SCRIPT = Path(__file__).with_name("reproduce.sh")
 MEASURES = ("nDCG@10", "RR@10", "Recall@1", "Recall@10", "Recall@100")
@@ -84,16 +86,21 @@ def retrieval(file: Path) -> str:
     compared = next(one["compared"] for one in lines if "compared" in one)
     said = [f"- ranked against {one['run']}: {_difference(one)}, **{one['verdict']}**" for one in compared]
     heading = f"{lines[0]['queries']:,} queries."
-    return "\n".join([heading, "", *_table(("run", *MEASURES), rows), "", *said])
+    return "\n".join([heading, "", *table(("run", *MEASURES), rows), "", *said])
 
 
 def negation(file: Path) -> str:
     """A row a source of pairs."""
     rows = [
-        (name, f"{one['pairs']:,}", *(_share(one, model) for model in ("bi_encoder", "maxsim")), f"{one['p']:.4f}")
+        (
+            name,
+            f"{one['pairs']:,}",
+            *(with_interval(one[model], one[f"{model}_interval"]) for model in ("bi_encoder", "maxsim")),
+            f"{one['p']:.4f}",
+        )
         for name, one in _read(file)[0].items()
     ]
-    return "\n".join(_table(("source", "pairs", "bi-encoder", "MaxSim", "p"), rows))
+    return "\n".join(table(("source", "pairs", "bi-encoder", "MaxSim", "p"), rows))
 
 
 def full_text(file: Path) -> str:
@@ -116,8 +123,8 @@ def full_text(file: Path) -> str:
         for one in parts
     ]
     columns = ("index", "documents", "passages", "seconds to build", "MB", "p50 / p95 ms a query")
-    found = _table(("sentences of", "index", "queries", "Recall@1", "RR@10"), rows)
-    return "\n".join([*_table(columns, costs), "", *found, "", *said])
+    found = table(("sentences of", "index", "queries", "Recall@1", "RR@10"), rows)
+    return "\n".join([*table(columns, costs), "", *found, "", *said])
 
 
 def contamination(file: Path) -> str:
@@ -138,24 +145,19 @@ def mirage(file: Path) -> str:
     rows += [(name, *(f"{of[task]:.3f}" for task in (*tasks, "macro"))) for name, of in last["baselines"].items()]
     said = f"Replies that did not parse: {last['parse_failure_rate']:.1%}."
     if other := last.get("compared"):
-        told = "a difference" if other["p"] < 0.05 else "no difference that can be told from noise"
         said += f" Right here {other['right']}, there {other['right_there']} of {other['questions']} (McNemar "
-        said += f"p = {other['p']:.4f}): {told}."
-    return "\n".join([*_table(("", *tasks, "macro"), rows), "", said])
+        said += f"p = {other['p']:.4f}): {other['verdict']}."
+    return "\n".join([*table(("", *tasks, "macro"), rows), "", said])
 
 
 def answers(file: Path) -> str:
     """A row a measure."""
     found = _read(file)[0]
     rows = [
-        (
-            name.replace("_", " "),
-            f"{one['mean']:.3f} ({one['interval'][0]:.3f}–{one['interval'][1]:.3f})",
-            f"{one['questions']:,}",
-        )
+        (name.replace("_", " "), with_interval(one["mean"], one["interval"]), f"{one['questions']:,}")
         for name, one in found["measures"].items()
     ]
-    return "\n".join(_table(("measure", "mean", "questions"), rows))
+    return "\n".join(table(("measure", "mean", "questions"), rows))
 
 
 PARTS = (
@@ -181,23 +183,13 @@ def _name_of(line: Mapping[str, Any]) -> str:
 
 
 def _interval(line: Mapping[str, Any], measure: str) -> str:
-    low, high = line["intervals"][measure]
-    return f"{line['metrics'][measure]:.3f} ({low:.3f}–{high:.3f})"
-
-
-def _share(line: Mapping[str, Any], model: str) -> str:
-    low, high = line[f"{model}_interval"]
-    return f"{line[model]:.3f} ({low:.3f}–{high:.3f})"
+    return with_interval(line["metrics"][measure], line["intervals"][measure])
 
 
 def _difference(line: Mapping[str, Any]) -> str:
     return (
         f"{line['measure']} {line['difference']:+.3f} ({line['low']:+.3f} to {line['high']:+.3f}, p = {line['p']:.4f})"
     )
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 if __name__ == "__main__":

@@ -320,6 +320,7 @@ def test_what_cannot_be_parsed_is_wrong_and_counted(tmp_path):
 def test_two_runs_are_compared_question_by_question(tmp_path):
     ours, theirs = ask(tmp_path / "a", Oracle()).done, ask(tmp_path / "b", Oracle("?")).done
     assert compare_runs(QUESTIONS, ours, theirs) == MirageComparison(8, 6, 0, 2 * 0.5**6)
+    assert compare_runs(QUESTIONS, ours, theirs).verdict == "a difference"
     assert compare_runs(QUESTIONS, ours, ours).p == 1
 
 
@@ -420,7 +421,9 @@ def test_a_run_is_reported_with_its_cost_and_against_another(tmp_path, benchmark
     code, out, _ = run(capsys, *words, "--out", tmp_path / "b", "--compare", tmp_path / "a", "--json")
     values = json.loads(out)
     assert (code, values["macro"], values["cost"]["search_seconds"]) == (0, 0.75, 0)
-    assert values["compared"] == {"run": str(tmp_path / "a"), "questions": 4, "right": 3, "right_there": 3, "p": 1.0}
+    counts = {"questions": 4, "right": 3, "right_there": 3, "p": 1.0}
+    verdict = "no difference that can be told from noise"
+    assert values["compared"] == {"run": str(tmp_path / "a"), **counts, "verdict": verdict}
     _, table, _ = run(capsys, *words, "--out", tmp_path / "b", "--compare", tmp_path / "a")
     assert "cost: prompts of" in table
     assert "no difference that can be told from noise" in " ".join(table.split())

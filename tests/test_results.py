@@ -83,12 +83,19 @@ def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):
     task = {"questions": 9, "accuracy": 0.5, "se": 0.1, "interval": [0.3, 0.7], "parse_failures": 0}
     last = {"tasks": {"mmlu": task}, "macro": 0.5, "macro_se": 0.1, "parse_failure_rate": 0.0}
     last["baselines"] = {"always A": {"mmlu": 0.25, "macro": 0.25}}
-    last["compared"] = {"run": "alone", "questions": 9, "right": 5, "right_there": 4, "p": 0.9}
+    last["compared"] = {
+        "run": "alone",
+        "questions": 9,
+        "right": 5,
+        "right_there": 4,
+        "p": 0.9,
+        "verdict": "no difference",
+    }
     (tmp_path / "mirage_passages.jsonl").write_text(lines(last))
     text = "\n".join(results.parts(tmp_path, tmp_path))
     assert "| accuracy ± standard error | 0.500 ± 0.100 | 0.500 ± 0.100 |" in text
     assert "| always A | 0.250 | 0.250 |" in text
-    assert "(McNemar p = 0.9000): no difference that can be told from noise" in text
+    assert "(McNemar p = 0.9000): no difference." in text
 
 
 def report(found):

@@ -8,7 +8,7 @@ from fakes import FakeEncoder, FakeReranker, fake_index
 
 from osler.config import SearchSettings
 from osler.datasets import Dataset
-from osler.evaluate.replies import TimedGenerator, time_replies
+from osler.evaluate.reply_times import TimedGenerator, time_replies
 from osler.evaluate.sweep import GENERATE, TOTAL, Grid, SweepPoint, pareto_front, sweep, with_replies
 from osler.evaluate.sweep_report import write_sweep
 from osler.records import Document, Query, Section

@@ -13,7 +13,7 @@ from osler.evaluate.answers import AnswerReport
 from osler.evaluate.full_text import FullTextReport, IndexCost
 from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
 from osler.evaluate.negation import ProbeResult
-from osler.evaluate.report import MAIN, SIGNIFICANT, RunComparison, RunReport
+from osler.evaluate.report import MAIN, RunComparison, RunReport
 from osler.evaluate.sweep import GENERATE, TOTAL, SweepPoint, pareto_front
 
 _SHOWN: Final = {
@@ -30,14 +30,11 @@ def print_retrieval(
     stages: Sequence[RunReport], others: Sequence[RunReport], comparisons: Sequence[RunComparison]
 ) -> None:
     """A row a run, nDCG@10 with its 95% interval; then what may be said of the last stage against each other run."""
-    table = Table(title=f"{stages[0].queries:,} queries", title_justify="left")
-    table.add_column("run")
-    for column in (MAIN, "95%", *list(_SHOWN.values())[1:]):
-        table.add_column(column, justify="right", no_wrap=True)
+    columns = [MAIN, "95%", *list(_SHOWN.values())[1:]]
+    table = _table(["run"], columns, title=f"{stages[0].queries:,} queries")
     for number, report in enumerate((*others, *stages), start=1):
         figures = [f"{report.metrics[measure]:.3f}" for measure in _SHOWN]
-        low, high = report.intervals[MAIN]
-        figures.insert(1, f"{low:.3f}–{high:.3f}")
+        figures.insert(1, _range(report.intervals[MAIN]))
         table.add_row(report.name, *figures, end_section=number == len(others))
     OUT.print(table)
     for comparison in comparisons:
@@ -57,10 +54,7 @@ def sentence(name: str, comparison: RunComparison) -> str:
 
 def print_mirage(report: MirageReport, other: str, compared: MirageComparison | None) -> None:
     """Accuracy by task with its 95% interval, what guessing reaches, the cost, and the difference from another run."""
-    table = Table(title=f"{report.questions:,} questions", title_justify="left")
-    table.add_column("")
-    for task in (*report.tasks, "macro"):
-        table.add_column(task, justify="right")
+    table = _table([""], [*report.tasks, "macro"], title=f"{report.questions:,} questions")
     table.add_row("accuracy", *(f"{one.accuracy:.3f}" for one in report.tasks.values()), f"{report.macro:.3f}")
     intervals = [*(one.interval for one in report.tasks.values()), report.macro_interval]
     table.add_row("95%", *map(_range, intervals))
@@ -88,22 +82,18 @@ def _cost(cost: Cost) -> str:
 
 
 def _mirage_sentence(other: str, compared: MirageComparison) -> str:
-    told = "no difference that can be told from noise" if compared.p >= SIGNIFICANT else "a difference"
     return (
         f"{compared.questions:,} questions that {other} answered too: right answers {compared.right:,}, there "
-        f"{compared.right_there:,} (McNemar p = {compared.p:.4f}): {told}"
+        f"{compared.right_there:,} (McNemar p = {compared.p:.4f}): {compared.verdict}"
     )
 
 
 def print_sweep(points: Sequence[SweepPoint]) -> None:
     """A row a combination, the ones of the Pareto front marked."""
     front = pareto_front(points)
-    table = Table()
-    table.add_column("settings")
-    for column in (MAIN, "95%", "p50 ms", "p95 ms", "front"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = _table(["settings"], [MAIN, "95%", "p50 ms", "p95 ms", "front"])
     for point in points:
-        figures = (f"{point.quality:.3f}", f"{point.low:.3f}–{point.high:.3f}")
+        figures = (f"{point.quality:.3f}", _range((point.low, point.high)))
         times = (f"{point.p50[TOTAL]:.1f}", f"{point.p95[TOTAL]:.1f}")
         table.add_row(point.label, *figures, *times, "yes" if point in front else "")
     OUT.print(table)
@@ -117,23 +107,16 @@ def _replies(points: Sequence[SweepPoint]) -> dict[int, tuple[float, float]]:
 
 def print_answers(report: AnswerReport) -> None:
     """A row a measure, with its 95% interval and the number of questions that it is over."""
-    table = Table(title=f"{report.questions:,} questions", title_justify="left")
-    table.add_column("")
-    for column in ("mean", "95%", "questions"):
-        table.add_column(column, justify="right")
+    table = _table([""], ["mean", "95%", "questions"], title=f"{report.questions:,} questions")
     for name, found in report.json()["measures"].items():
-        low, high = found["interval"]
-        figures = (f"{found['mean']:.3f}", f"{low:.3f}–{high:.3f}", f"{found['questions']:,}")
+        figures = (f"{found['mean']:.3f}", _range(found["interval"]), f"{found['questions']:,}")
         table.add_row(name.replace("_", " "), *figures)
     OUT.print(table)
 
 
 def print_negation(results: Mapping[str, ProbeResult]) -> None:
     """A row a source: the share of right choices of both models, with 95% intervals."""
-    table = Table()
-    table.add_column("source", no_wrap=True)
-    for column in ("pairs", "vectors", "95%", "MaxSim", "95%", "p"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = _table(["source"], ["pairs", "vectors", "95%", "MaxSim", "95%", "p"])
     for name, one in results.items():
         ours, theirs = _range(one.bi_encoder_interval), _range(one.maxsim_interval)
         shares = (f"{one.bi_encoder:.3f}", ours, f"{one.maxsim:.3f}", theirs)
@@ -145,11 +128,8 @@ def print_negation(results: Mapping[str, ProbeResult]) -> None:
 def print_full_text(report: FullTextReport) -> None:
     """What each index costs, what it finds by part of the articles, and what may be said of the difference."""
     OUT.print(_costs(report.costs))
-    table = Table(title="sentences, and whether their article is found", title_justify="left")
-    for column in ("sentences of", "index"):
-        table.add_column(column, no_wrap=True)
-    for column in ("queries", "R@1", "RR@10", "95%"):
-        table.add_column(column, justify="right", no_wrap=True)
+    title = "sentences, and whether their article is found"
+    table = _table(["sentences of", "index"], ["queries", "R@1", "RR@10", "95%"], title=title)
     for part in report.parts:
         for name, one in part.reports.items():
             figures = (f"{one.metrics['Recall@1']:.3f}", f"{one.metrics['RR@10']:.3f}", _range(one.intervals["RR@10"]))
@@ -160,10 +140,7 @@ def print_full_text(report: FullTextReport) -> None:
 
 
 def _costs(costs: Mapping[str, IndexCost]) -> Table:
-    table = Table()
-    table.add_column("index", no_wrap=True)
-    for column in ("documents", "passages", "build", "size", "p50 ms", "p95 ms"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = _table(["index"], ["documents", "passages", "build", "size", "p50 ms", "p95 ms"])
     for name, cost in costs.items():
         times = (f"{cost.p50:.1f}", f"{cost.p95:.1f}")
         counts = (f"{cost.documents:,}", f"{cost.passages:,}", f"{cost.seconds:,.1f} s", decimal(cost.bytes))
@@ -171,5 +148,16 @@ def _costs(costs: Mapping[str, IndexCost]) -> Table:
     return table
 
 
-def _range(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.3f}–{interval[1]:.3f}"
+def _table(names: Sequence[str], figures: Sequence[str], *, title: str | None = None) -> Table:
+    """An empty table whose columns hold names first, then figures."""
+    table = Table(title=title, title_justify="left")
+    for column in names:
+        table.add_column(column)
+    for column in figures:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _range(interval: Sequence[float]) -> str:
+    low, high = interval
+    return f"{low:.3f}–{high:.3f}"

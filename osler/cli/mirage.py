@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -158,6 +157,6 @@ def _print(benchmark: Benchmark, done: Done, other: str, theirs: Done | None, *,
             f"{other} answered {compared.questions:,} of these {report.questions:,} questions: compared on those"
         )
     if json:
-        print_json(report.json() | ({"compared": {"run": other, **asdict(compared)}} if compared else {}))
+        print_json(report.json() | ({"compared": {"run": other, **compared.json()}} if compared else {}))
     else:
         print_mirage(report, other, compared)

@@ -87,7 +87,7 @@ def _replies(
 ) -> dict[int, list[float]]:
     """The seconds of the language model's replies, by the number of passages."""
     from osler.cli.printing import print_notice
-    from osler.evaluate.replies import TimedGenerator, time_replies
+    from osler.evaluate.reply_times import TimedGenerator, time_replies
     from osler.load import load_answerer
 
     answerer = load_answerer(folder, settings)
@@ -111,11 +111,12 @@ def _about_index(folder: str) -> str:
 
     opened = open_index(folder)
     counts, manifest = opened.statistics(), opened.manifest
+    size = sum(counts.bytes.values())
     models = " and ".join(dict.fromkeys((manifest.encoder.name, manifest.reranker.name)))
     tokens = f"{counts.token_vector_bytes_per_passage:,.0f} bytes of them token vectors"
     return (
-        f"{folder}: {counts.passages:,} passages by {models} in {decimal(sum(counts.bytes.values()))}, "
-        f"{counts.passages and sum(counts.bytes.values()) // counts.passages:,} bytes a passage, {tokens}."
+        f"{folder}: {counts.passages:,} passages by {models} in {decimal(size)}, "
+        f"{size // max(counts.passages, 1):,} bytes a passage, {tokens}."
     )
 
 

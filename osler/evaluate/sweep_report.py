@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from osler.errors import require
+from osler.evaluate.markdown import table
 from osler.evaluate.report import MAIN
 from osler.evaluate.sweep import GENERATE, TOTAL, SweepPoint, pareto_front
 
@@ -53,10 +54,7 @@ def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
 
 def _markdown(rows: Sequence[tuple[str, ...]], title: str, about: str) -> str:
     lines = [f"# {title}", "", about, "", "![quality against time](sweep.png)", ""]
-    columns, *body = rows
-    lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    lines += [f"| {' | '.join(row)} |" for row in body]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *table(rows[0], rows[1:])]) + "\n"
 
 
 def _html(rows: Sequence[tuple[str, ...]], title: str, about: str) -> str:

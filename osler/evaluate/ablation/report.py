@@ -17,6 +17,7 @@ from osler.evaluate.ablation.outcomes import CellValues
 from osler.evaluate.ablation.plot import write_plot
 from osler.evaluate.ablation.ranking import MEASURES
 from osler.evaluate.ablation.seeds import interval, macro_mean
+from osler.evaluate.markdown import table, with_interval
 from osler.evaluate.report import MAIN, SIGNIFICANT
 
 _HEADINGS: Final = (
@@ -133,27 +134,23 @@ def _claims_table(judged: Sequence[Judged]) -> list[str]:
         )
         for one in judged
     ]
-    return _table(("claim", "verdict here", "difference, 95%", "p", "cells"), rows)
+    return table(("claim", "verdict here", "difference, 95%", "p", "cells"), rows)
 
 
 def _cells_table(cells: Sequence[CellReport]) -> list[str]:
     rows = [
-        (one.cell.name, one.cell.about, *(_figure(one, measure) for measure in MEASURES), f"{one.seconds / 60:.1f}")
+        (
+            one.cell.name,
+            one.cell.about,
+            *(with_interval(one.metrics[measure], one.intervals[measure]) for measure in MEASURES),
+            f"{one.seconds / 60:.1f}",
+        )
         for one in cells
     ]
-    return _table(("cell", "what it is", *MEASURES, "minutes a seed"), rows)
+    return table(("cell", "what it is", *MEASURES, "minutes a seed"), rows)
 
 
 def _datasets_table(cells: Sequence[CellReport]) -> list[str]:
     names = list(cells[0].datasets[MAIN])
     rows = [(one.cell.name, *(f"{one.datasets[MAIN][name]:.3f}" for name in names)) for one in cells]
-    return _table((f"{MAIN} by data set", *names), rows)
-
-
-def _figure(cell: CellReport, measure: str) -> str:
-    low, high = cell.intervals[measure]
-    return f"{cell.metrics[measure]:.3f} ({low:.3f}–{high:.3f})"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+    return table((f"{MAIN} by data set", *names), rows)

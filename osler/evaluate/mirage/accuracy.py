@@ -12,6 +12,7 @@ from typing import Any
 from osler.datasets.mirage import ChoiceQuestion
 from osler.errors import UsageError
 from osler.evaluate.mirage.predictions import Prediction
+from osler.evaluate.report import SIGNIFICANT
 from osler.evaluate.significance import Z, mcnemar, wilson
 
 Done = Mapping[tuple[str, str], Prediction]
@@ -121,6 +122,15 @@ class MirageComparison:
     right: int
     right_there: int
     p: float
+
+    @property
+    def verdict(self) -> str:
+        """What may be said of it: a difference, or none that can be told from noise."""
+        return "a difference" if self.p < SIGNIFICANT else "no difference that can be told from noise"
+
+    def json(self) -> dict[str, Any]:
+        """The comparison as `osler evaluate mirage --json` gives it."""
+        return {**asdict(self), "verdict": self.verdict}
 
 
 def mirage_report(questions: Sequence[ChoiceQuestion], done: Done) -> MirageReport:
