@@ -15,7 +15,7 @@ def check_corpus(dataset: Dataset, folder: str) -> None:
     """
     from osler.cli.printing import print_notice
     from osler.errors import StoreError
-    from osler.evaluate.retrieval import coverage, relevant_documents
+    from osler.evaluate.retrieval import coverage
     from osler.index import open_index
 
     index = open_index(folder)
@@ -34,7 +34,7 @@ def check_corpus(dataset: Dataset, folder: str) -> None:
             f"{folder}: its build was interrupted and {lacks} are not in it: finish it with the command that built it, "
             "or delete the folder, and `osler evaluate retrieval` builds it anew."
         )
-    relevant = len(relevant_documents(dataset).intersection(missing))
+    relevant = len(set(dataset.relevant_ids).intersection(missing))
     print_notice(
         f"{folder} lacks {lacks} ({missing[0]} …), {relevant:,} of them relevant: they count as not found; index the "
         "whole corpus, or name a folder that is not there yet, and `osler evaluate retrieval` builds it."

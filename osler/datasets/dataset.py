@@ -22,3 +22,8 @@ class Dataset:
     queries: Mapping[str, Query]
     qrels: Mapping[str, Mapping[str, int]]
     digest: str
+
+    @property
+    def relevant_ids(self) -> list[str]:
+        """The doc_ids that the qrels name, each once, in their order."""
+        return list(dict.fromkeys(doc_id for docs in self.qrels.values() for doc_id in docs))

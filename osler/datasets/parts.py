@@ -45,7 +45,7 @@ def disjoint_from(dataset: Dataset, other: Dataset) -> Dataset:
 
     Two splits of one data set may share articles or titles; what is learned from one could be looked up in the other.
     """
-    theirs = {node for docs in other.qrels.values() for doc_id in docs for node in _nodes(other.documents[doc_id])}
+    theirs = {node for doc_id in other.relevant_ids for node in _nodes(other.documents[doc_id])}
     kept = [
         query_id
         for query_id in dataset.queries

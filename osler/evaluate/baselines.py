@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from osler.datasets import Dataset
 from osler.errors import require
-from osler.evaluate.dense import DocumentEncoder, OnDocuments, WholeDocuments, dense_run
+from osler.evaluate.dense import DocumentEncoder, OnDocuments, WholeDocuments, best_rows, dense_run
 from osler.evaluate.measures import Run, Scores
 from osler.evaluate.peers import PEERS, load_peer, peer_row
 from osler.evaluate.runs import ranking
@@ -126,5 +126,4 @@ def _fused(runs: Sequence[Mapping[str, float]], k: int, constant: int) -> dict[s
 
 
 def _best(scores: NDArray[np.float32], doc_ids: Sequence[str], k: int) -> dict[str, float]:
-    rows = np.argsort(-scores, kind="stable")[:k]
-    return {doc_ids[row]: float(scores[row]) for row in rows if scores[row] > 0}
+    return {doc_ids[row]: float(scores[row]) for row in best_rows(scores, k) if scores[row] > 0}

@@ -56,8 +56,7 @@ class Texts:
     @classmethod
     def of(cls, dataset: Dataset) -> Texts:
         """Those of a data set."""
-        doc_ids = dict.fromkeys(doc_id for docs in dataset.qrels.values() for doc_id in docs)
-        documents = [dataset.documents[doc_id] for doc_id in doc_ids]
+        documents = [dataset.documents[doc_id] for doc_id in dataset.relevant_ids]
         return cls(
             {query_id: query.text for query_id, query in dataset.queries.items()},
             {document.doc_id: f"{document.title}\n{document.text}" for document in documents},

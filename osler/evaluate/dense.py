@@ -74,14 +74,23 @@ def dense_run(
     }
 
 
-def _best(scores: NDArray[np.float32], doc_ids: Sequence[str], k: int) -> dict[str, float]:
+def best_rows(scores: NDArray[np.float32], k: int) -> list[int]:
+    """The rows of the k highest scores, best first, equal ones in their order.
+
+    >>> best_rows(np.array([2, 1, 3, 2], dtype=np.float32), 2)
+    [2, 0]
+    """
     if len(scores) > k:
         lowest = scores[np.argpartition(scores, -k)[-k]]
         rows = np.flatnonzero(scores >= lowest)  # more than k where several have the lowest score
     else:
         rows = np.arange(len(scores))
-    best = rows[np.argsort(-scores[rows], kind="stable")][:k]
-    return {doc_ids[row]: float(scores[row]) for row in best}
+    best: list[int] = rows[np.argsort(-scores[rows], kind="stable")][:k].tolist()
+    return best
+
+
+def _best(scores: NDArray[np.float32], doc_ids: Sequence[str], k: int) -> dict[str, float]:
+    return {doc_ids[row]: float(scores[row]) for row in best_rows(scores, k)}
 
 
 def _corpus_vectors(documents: Sequence[Document], encoder: DocumentEncoder, on_documents: OnDocuments) -> Vectors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -40,9 +40,7 @@ class PeerRow:
 
     def at(self, query: str, passage: str) -> PeerRow:
         """The same peer with its models from elsewhere."""
-        return PeerRow(
-            query, passage, self.pooling, self.similarity, self.query_tokens, self.passage_tokens, self.pairs
-        )
+        return replace(self, query=query, passage=passage)
 
 
 PEERS: Final[Mapping[str, PeerRow]] = {

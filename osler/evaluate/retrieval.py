@@ -72,8 +72,8 @@ def coverage(dataset: Dataset, index: PassageIndex) -> Coverage:
     stored: dict[str, DocumentVersion] = {}
     for first in range(0, len(doc_ids), _SLICE):
         stored |= index.fingerprints(doc_ids[first : first + _SLICE])
-    relevant = relevant_documents(dataset)
-    if relevant.isdisjoint(stored):
+    relevant = dataset.relevant_ids
+    if not any(doc_id in stored for doc_id in relevant):
         raise UsageError(
             f"The index holds none of the documents that the qrels of {dataset.name} speak of ({min(relevant)} …): "
             "index the corpus of that data set."
@@ -82,11 +82,6 @@ def coverage(dataset: Dataset, index: PassageIndex) -> Coverage:
         missing=tuple(doc_id for doc_id in doc_ids if doc_id not in stored),
         changed=tuple(one for one in doc_ids if one in stored and stored[one].fingerprint != written[one].fingerprint),
     )
-
-
-def relevant_documents(dataset: Dataset) -> set[str]:
-    """The doc_ids that the qrels name."""
-    return {doc_id for docs in dataset.qrels.values() for doc_id in docs}
 
 
 def _scores(ranking: Ranking, *, candidates: bool) -> dict[str, float]:

@@ -21,7 +21,7 @@ from osler.records import Filter, RankedPassage, TokenVectors
 from osler.search.rerank import encode_by_id, maxsim_scores
 from osler.search.searcher import Searcher
 from osler.train.progress import OnProgress, Progress
-from osler.train.weights import ScoredCandidate, ScoredDataset
+from osler.train.weights import ScoredCandidate, ScoredDataset, values_by_dataset
 
 MEASURES: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
 
@@ -67,16 +67,16 @@ def dev_report(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, An
     """
     if not datasets:
         return {}
+    stages = {"candidates": 1.0, "ranked": weight}
+    measures = {one.name: {stage: _means(one, share) for stage, share in stages.items()} for one in datasets}
     return {
-        "measures": {one.name: {stage: _means(one, share) for stage, share in _stages(weight)} for one in datasets},
-        "macro": {stage: _macro(datasets, share) for stage, share in _stages(weight)},
+        "measures": measures,
+        "macro": {stage: _macro([means[stage] for means in measures.values()]) for stage in stages},
         "queries": {one.name: len(one.candidates) for one in datasets},
-        "ranked_against_candidates": asdict(compare(_by_query(datasets, weight), _by_query(datasets, 1.0))),
+        "ranked_against_candidates": asdict(
+            compare(values_by_dataset(datasets, weight), values_by_dataset(datasets, 1.0))
+        ),
     }
-
-
-def _stages(weight: float) -> tuple[tuple[str, float], ...]:
-    return ("candidates", 1.0), ("ranked", weight)
 
 
 def _means(dataset: ScoredDataset, weight: float) -> dict[str, float]:
@@ -84,13 +84,8 @@ def _means(dataset: ScoredDataset, weight: float) -> dict[str, float]:
     return {measure: round(fmean(values[measure].values()), 4) for measure in MEASURES}
 
 
-def _macro(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, float]:
-    means = [_means(one, weight) for one in datasets]
+def _macro(means: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {measure: round(fmean(one[measure] for one in means), 4) for measure in MEASURES}
-
-
-def _by_query(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, list[float]]:
-    return {one.name: list(one.values(weight).values()) for one in datasets}
 
 
 def _reporter(stage: str, on_progress: OnProgress) -> Callable[[int, int], None]:

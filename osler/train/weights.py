@@ -67,19 +67,20 @@ def choose_stage1_weight(
     >>> choose_stage1_weight([ScoredDataset("tiny", candidates, {"q": {"a": 1}})], grid=(0.0, 0.5))[0]
     0.5
     """
-    values = {weight: _by_dataset(valid, weight) for weight in sorted(grid)}
+    values = {weight: values_by_dataset(valid, weight) for weight in sorted(grid)}
     # Sums in another order differ in their last digits: no reason for a larger weight.
     drawn = np.round([resampled_means(one) for one in values.values()], 9)  # [weights, samples]
     chosen = round(float(np.mean(np.array(list(values))[drawn.argmax(axis=0)])), 2)
-    values.setdefault(chosen, _by_dataset(valid, chosen))
+    values.setdefault(chosen, values_by_dataset(valid, chosen))
     tried = {weight: fmean(map(fmean, of.values())) for weight, of in sorted(values.items())}
     best = max(tried, key=lambda weight: (round(tried[weight], 9), -weight))
     worse = tried[chosen] < tried[best] and compare(values[best], values[chosen]).p < _SIGNIFICANT
     return (best if worse else chosen), tried
 
 
-def _by_dataset(valid: Sequence[ScoredDataset], weight: float) -> dict[str, list[float]]:
-    return {one.name: list(one.values(weight).values()) for one in valid}
+def values_by_dataset(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, list[float]]:
+    """nDCG@10 of each query under this weight, by data set: what means and paired tests take."""
+    return {one.name: list(one.values(weight).values()) for one in datasets}
 
 
 def choose_threshold(valid: Sequence[ScoredDataset]) -> ThresholdFit:

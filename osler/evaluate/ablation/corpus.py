@@ -46,7 +46,7 @@ def cut_corpus(dataset: Dataset, distractors: int | None) -> CutCorpus:
     >>> len(cut.dataset.documents), cut.relevant, "b" in cut.dataset.documents
     (3, 1, True)
     """
-    relevant = {doc_id for docs in dataset.qrels.values() for doc_id in docs}
+    relevant = set(dataset.relevant_ids)
     others = [doc_id for doc_id in dataset.documents if doc_id not in relevant]
     sampled = others if distractors is None else sample_ids(others, distractors, SAMPLE_SEED)
     kept = relevant.union(sampled)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osler.datasets import Dataset
+from osler.evaluate.dense import best_rows
 from osler.evaluate.measures import Scores, document_scores, per_query
 from osler.evaluate.report import HIT, MAIN
 from osler.protocols import Encoder, Reranker
@@ -46,12 +47,12 @@ class ExactSearch:
     def best_passages(self, query: Vector, *, k: int) -> list[tuple[Passage, float]]:
         """The k passages of the highest dot product with the query, best first, equal ones in their order."""
         scores = self.vectors @ query
-        return [(self.passages[row], float(scores[row])) for row in _best(scores, k)]
+        return [(self.passages[row], float(scores[row])) for row in best_rows(scores, k)]
 
     def best_documents(self, query: Vector, *, k: int = _RANKED) -> dict[str, float]:
         """The scores of the k best documents, each that of its best passage."""
         scores, doc_ids = self._documents(query), list(self._places)
-        return {doc_ids[place]: float(scores[place]) for place in _best(scores, k)}
+        return {doc_ids[place]: float(scores[place]) for place in best_rows(scores, k)}
 
     def score(self, query: Vector, doc_id: str) -> float:
         """The score of this document."""
@@ -101,8 +102,3 @@ def maxsim_run(
 def measured(dataset: Dataset, run: Scores) -> dict[str, dict[str, float]]:
     """measure -> query_id -> value."""
     return per_query(dataset.qrels, run, MEASURES)
-
-
-def _best(scores: NDArray[np.float32], k: int) -> list[int]:
-    rows: list[int] = np.argsort(-scores, kind="stable")[:k].tolist()
-    return rows

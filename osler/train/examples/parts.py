@@ -104,7 +104,7 @@ def _kept_documents(parts: Iterable[Dataset], distractors: int | None, seed: int
         return None
     parts = list(parts)
     documents = parts[0].documents
-    relevant = {doc_id for part in parts for docs in part.qrels.values() for doc_id in docs}
+    relevant = {doc_id for part in parts for doc_id in part.relevant_ids}
     titles = {documents[doc_id].title for doc_id in relevant} - {""}
     kept = relevant | {doc_id for doc_id, document in documents.items() if document.title in titles}
     return kept | set(sample_ids((doc_id for doc_id in documents if doc_id not in kept), distractors, seed))
