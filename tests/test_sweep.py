@@ -134,6 +134,15 @@ def test_flags_that_cannot_be_meant_are_one_line(capsys):
         assert said in capsys.readouterr().err
 
 
+def test_the_variable_of_the_index_is_heeded(capsys, monkeypatch):
+    from osler.cli import main
+
+    monkeypatch.setenv("OSLER_INDEX", "nowhere/at-all")
+    with pytest.raises(SystemExit):
+        main(["evaluate", "sweep", "--data", "builtin:hpo-lay", "--out", "nowhere"])
+    assert "nowhere/at-all" in capsys.readouterr().err
+
+
 def test_a_plot_that_cannot_be_drawn_is_said_before_the_sweep(capsys, monkeypatch):
     from osler.cli import main
 

@@ -23,7 +23,11 @@ def sweep(
     index: Annotated[
         list[str] | None,
         typer.Option(
-            "--index", metavar="DIR", help="An index of that corpus; repeatable.", show_default=options.DEFAULT_INDEX
+            "--index",
+            metavar="DIR",
+            envvar="OSLER_INDEX",
+            help="An index of that corpus; repeatable.",
+            show_default=options.DEFAULT_INDEX,
         ),
     ] = None,
     num_candidates: Annotated[
