@@ -4,24 +4,28 @@
 #   make setup && OSLER_DATA=/path/to/data runs/reproduce.sh
 #
 # OSLER_DATA   the folder of the data sets
-# WORK         where models, indexes and figures go; runs/work unless set
+# WORK         where models, indexes and runs go; runs/work unless set
 #
-# What is done is kept, and a training, an ablation or a MIRAGE run that was stopped goes on: run it again. An index
-# whose build was stopped is refused: delete its folder. To make a figure anew, delete its file and its folder in WORK.
-# Speeds are measured by the sweep and by full-text: run nothing else meanwhile.
+# What a command prints is kept in docs/results, and a command whose file lies there is not run: to make a figure anew,
+# delete its file and its folder in WORK. A training, an ablation or a MIRAGE run that was stopped goes on: run it
+# again. An index whose build was stopped is refused: delete its folder. Speeds are measured by the sweep and by
+# full-text: run nothing else meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${OSLER_DATA:?name the folder of the data sets}"
 export WORK=${WORK:-runs/work} PATH="$PWD/.venv/bin:$PATH"
-mkdir -p "$WORK"
+mkdir -p "$WORK" docs/results
 
-# into FILE COMMAND...: run the command, and keep what it prints as FILE once it has ended well.
+# into FILE COMMAND...: run the command; keep what it prints, once it has ended well, and the report it wrote to WORK.
 into() {
-  local file=$WORK/$1
+  local file=docs/results/$1 name=${1%.*} kind
   shift
   [ -s "$file" ] && return
-  "$@" >"$file.unfinished"
-  mv "$file.unfinished" "$file"
+  "$@" >"$WORK/unfinished"
+  for kind in md png svg; do
+    [ ! -f "$WORK/$name/$name.$kind" ] || cp "$WORK/$name/$name.$kind" docs/results
+  done
+  mv "$WORK/unfinished" "$file"
 }
 
 into training.jsonl osler train --recipe recipes/mini.toml --out "$WORK/models" --json
@@ -33,7 +37,7 @@ into retrieval_hpo-lay.jsonl osler evaluate retrieval --data builtin:hpo-lay --s
 into ablation.jsonl osler evaluate ablation --recipe recipes/mini.toml --out "$WORK/ablation" --json
 into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/medquad" --out "$WORK/sweep" --questions 5 -k 5 --json
 into negation.json osler evaluate negation --scifact scifact --json
-[ -s "$WORK/full_text.jsonl" ] || rm -rf "$WORK/full-text" # its builds are timed whole
+[ -s docs/results/full_text.jsonl ] || rm -rf "$WORK/full-text" # its builds are timed whole
 into full_text.jsonl osler evaluate full-text "$OSLER_DATA/formats/jats" --among scifact --out "$WORK/full-text" --json
 into contamination_medquad.jsonl osler evaluate contamination --train medquad --test medquad:dev --json
 into contamination_bioasq.jsonl osler evaluate contamination --train bioasq --test bioasq:dev --json
@@ -43,4 +47,4 @@ into mirage_alone.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/be
 into mirage_passages.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --index "$WORK/corpora" --out "$WORK/mirage-passages" --compare "$WORK/mirage-alone" --json
 into mirage_without_gold.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --index "$WORK/corpora" --without-gold --out "$WORK/mirage-without-gold" --compare "$WORK/mirage-passages" --json
 into answers.json osler evaluate answers --data bioasq --split dev --index "$WORK/bioasq" --queries 50 --json
-python runs/results.py --work "$WORK" --out docs
+python runs/results.py

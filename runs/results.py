@@ -1,6 +1,6 @@
-"""What runs/reproduce.sh left behind, as docs/results.md and its plots. Knows files, computes nothing.
+"""What runs/reproduce.sh left in docs/results, as docs/results.md. Knows files, computes nothing.
 
-    python runs/results.py --work runs/work --out docs
+    python runs/results.py
 
 Each part stands under the command that made it, as reproduce.sh has it; a part whose file is not there is left out.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from osler.evaluate.markdown import table, with_interval
 
 SCRIPT = Path(__file__).with_name("reproduce.sh")
+RESULTS = SCRIPT.parent.parent / "docs" / "results"
 MEASURES = ("nDCG@10", "RR@10", "Recall@1", "Recall@10", "Recall@100")
 INTRODUCTION = """# Results
 
@@ -31,24 +31,21 @@ Lines = list[dict[str, Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="the folder of reproduce.sh")
-    parser.add_argument("--out", type=Path, required=True, help="the folder of results.md")
-    arguments = parser.parse_args()
-    (arguments.out / "results").mkdir(parents=True, exist_ok=True)
-    text = "\n\n".join([INTRODUCTION.strip(), *parts(arguments.work, arguments.out / "results")])
-    (arguments.out / "results.md").write_text(text + "\n", encoding="utf-8")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of what the commands printed")
+    folder = parser.parse_args().results
+    text = "\n\n".join([INTRODUCTION.strip(), *parts(folder)])
+    folder.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
 
 
-def parts(work: Path, plots: Path) -> Iterator[str]:
+def parts(folder: Path) -> Iterator[str]:
     """The parts of the document whose files are there, in order."""
     for heading, pattern, text_of in PARTS:
-        files = sorted(work.glob(pattern))
+        files = sorted(folder.glob(pattern))
         if files:
             yield f"## {heading}"
         for file in files:
             yield f"```console\n{command_of(file)}\n```"
             yield text_of(file)
-            copy_plots(work / file.stem, plots)
 
 
 def command_of(file: Path) -> str:
@@ -59,21 +56,15 @@ def command_of(file: Path) -> str:
     return found[1].replace('"', "")
 
 
-def copy_plots(folder: Path, plots: Path) -> None:
-    """The plots of the report in this folder, if there are any."""
-    for plot in [*folder.glob("*.png"), *folder.glob("*.svg")]:
-        shutil.copy(plot, plots / plot.name)
-
-
 def markdown(file: Path) -> str:
     """The file as it is."""
     return file.read_text(encoding="utf-8").strip()
 
 
 def report(file: Path) -> str:
-    """The Markdown report that lies in the folder of the same name, a part of this document."""
-    text = (file.parent / file.stem / f"{file.stem}.md").read_text(encoding="utf-8")
-    body = text.partition("\n")[2].strip().replace("](", "](results/")
+    """The Markdown report of the same name, a part of this document."""
+    text = file.with_suffix(".md").read_text(encoding="utf-8")
+    body = text.partition("\n")[2].strip().replace("](", f"]({file.parent.name}/")
     return re.sub(r"^#", "##", body, flags=re.MULTILINE)
 
 
