@@ -12,17 +12,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.baselines import bm25_run, fused_run
 from osler.evaluate.measures import Run, per_query
-from osler.late_interaction.codes import concatenate
+from osler.late_interaction.codes import concatenate, divide
 from osler.models import ModelPair, load_models
-from osler.models.bi_encoder import passage_input
 from osler.models.catalog import CATALOG, resolve
-from osler.models.colbert import TOKEN_VECTORS, ColBERT
+from osler.models.colbert import ColBERT
 from osler.models.digests import folder_content, read_json
 from osler.protocols import PassageIndex
 from osler.records import Passage, TokenVectors
@@ -38,21 +35,18 @@ Values = dict[str, list[float]]
 
 
 class FloatColBERT(ColBERT):
-    """A re-ranker whose passages keep float vectors in place of int8 codes; each is encoded once."""
+    """A re-ranker whose passages keep float vectors in place of codes; each is encoded once."""
 
     def __init__(self, reranker: ColBERT) -> None:
-        super().__init__(reranker.model, name=reranker.name, fingerprint=reranker.fingerprint)
+        super().__init__(reranker.model, name=reranker.name, fingerprint=reranker.fingerprint, bits=32)
         self._encoded: dict[str, TokenVectors] = {}
 
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
-        """The float vectors of each passage, as codes of scale 1."""
+        """The float vectors of each passage."""
         missing = [passage for passage in passages if passage.passage_id not in self._encoded]
-        for batch, outputs in self.model.outputs([passage_input(passage) for passage in missing], "passage"):
-            for row, place in enumerate(batch.rows):
-                vectors = outputs[TOKEN_VECTORS][row][batch.scored[row]]
-                lengths = np.array([len(vectors)], dtype=np.int64)
-                ones = np.ones(len(vectors), dtype=np.float32)
-                self._encoded[missing[place].passage_id] = TokenVectors(vectors, ones, lengths)
+        if missing:
+            made = divide(super().encode_passages(missing), [1] * len(missing))
+            self._encoded |= zip((passage.passage_id for passage in missing), made, strict=True)
         return concatenate([self._encoded[passage.passage_id] for passage in passages])
 
 

@@ -33,7 +33,6 @@ from osler.records import (
     RankedPassage,
     Ranking,
     Section,
-    StoredPassage,
     TokenVectors,
 )
 
@@ -62,7 +61,6 @@ __all__ = [
     "ReplyError",
     "Section",
     "StoreError",
-    "StoredPassage",
     "TokenVectors",
     "UsageError",
     "build_index",

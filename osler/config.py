@@ -39,6 +39,7 @@ class IndexSettings(_Stage):
     """How an index is written."""
 
     token_vectors: bool = Field(default=True, description="Keep token vectors, so that re-ranking need not encode.")
+    token_bits: Literal[32, 8, 4, 1] = Field(default=8, description="Bits of a component of a token vector.")
     commit_passages: int = Field(default=2048, ge=1, description="Passages written in one commit.")
 
 
@@ -53,6 +54,7 @@ class SearchSettings(_Stage):
     fusion: Literal["linear", "rank"] = Field(default="linear", description="How hybrid joins its two lists.")
     lexical_weight: float = Field(default=0.2, ge=0, description="Weight of BM25 beside the cosine in linear fusion.")
     fusion_constant: int = Field(default=60, ge=1, description="Constant of reciprocal rank fusion.")
+    memory: int = Field(default=512, ge=0, description="MB of vectors and token vectors held between searches.")
     stage1_weight: float | None = Field(
         default=None, ge=0, le=1, description="Share of stage 1 in the final score; empty: the re-ranker's own."
     )

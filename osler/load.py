@@ -92,7 +92,7 @@ def add_documents(
         documents,
         index,
         split=_splitter(models, index.manifest.split),
-        encode=_passage_encoder(models, token_vectors=index.manifest.token_vectors),
+        encode=_passage_encoder(models, index.manifest),
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
     )
@@ -151,10 +151,11 @@ def _fitted(reranker: ColBERT) -> RerankerFacts | CatalogRow:
 
 
 def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Searcher, ModelPair]:
-    index = open_index(folder)
+    index = open_index(folder, memory=settings.search.memory * 1_000_000)
     models = _models_of(index.manifest, settings.models)
     search = _with_stage1_weight(settings.search, models.reranker)
-    return Searcher(index, models.encoder, models.reranker, search), models
+    reranker = models.reranker.with_bits(index.manifest.token_bits)  # a candidate encoded late scores as one stored
+    return Searcher(index, models.encoder, reranker, search, encode_queries=models.encode_queries), models
 
 
 def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex, ModelPair]:
@@ -170,6 +171,7 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
         reranker=_identity(models.reranker),
         split=settings.split,
         token_vectors=settings.index.token_vectors,
+        token_bits=settings.index.token_bits,
     )
     return create_index(folder, manifest), models
 
@@ -191,7 +193,11 @@ def _load_models(encoder: str, reranker: str, settings: ModelSettings) -> ModelP
 
 def _check_settings(manifest: Manifest, settings: Settings) -> None:
     """Refuse settings that were given and cannot hold, because the index was made with others."""
-    made_with = {"split.max_tokens": manifest.split.max_tokens, "index.token_vectors": manifest.token_vectors}
+    made_with = {
+        "split.max_tokens": manifest.split.max_tokens,
+        "index.token_vectors": manifest.token_vectors,
+        "index.token_bits": manifest.token_bits,
+    }
     for name, made in made_with.items():
         stage, _, field = name.partition(".")
         given = getattr(settings, stage)
@@ -214,8 +220,8 @@ def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document]
 
 
 def _passage_encoder(
-    models: ModelPair, *, token_vectors: bool
+    models: ModelPair, manifest: Manifest
 ) -> Callable[[Sequence[Passage]], tuple[Vectors, TokenVectors | None]]:
-    if token_vectors:
-        return models.encode_passages
+    if manifest.token_vectors:
+        return models.with_bits(manifest.token_bits).encode_passages
     return lambda passages: (models.encoder.encode_passages(passages), None)

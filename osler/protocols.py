@@ -15,7 +15,6 @@ from osler.records import (
     EncodedDocument,
     Filter,
     Passage,
-    StoredPassage,
     TokenVectors,
     Vector,
     Vectors,
@@ -89,8 +88,12 @@ class PassageIndex(Protocol):
         """The k passages of the highest BM25 score, best first, equal scores by passage_id."""
         ...
 
-    def read(self, passage_ids: Sequence[str], *, token_vectors: bool) -> list[StoredPassage]:
-        """The passages in the order asked for, with their token vectors where wanted and stored."""
+    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
+        """The passages in the order asked for, unknown ids left out."""
+        ...
+
+    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+        """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
         ...
 
     def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:

@@ -161,17 +161,24 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class TokenVectors:
-    """The int8 token vectors of P passages, one after another.
+    """The quantised token vectors of P passages, one after another.
 
-    codes [T, d] int8, scales [T] float32 (vector = code * scale), lengths [P] int64 with sum T.
+    codes [T, d * bits / 8] uint8, scales [T] float32, lengths [P] int64 with sum T; `late_interaction.codes` knows what
+    they stand for.
     """
 
-    codes: NDArray[np.int8]
+    codes: NDArray[np.uint8]
     scales: NDArray[np.float32]
     lengths: NDArray[np.int64]
+    bits: int = 8
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        return int(self.codes.shape[1]) * 8 // self.bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +218,6 @@ class Candidate:
     passage_id: str
     rank: int
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A passage as the index gives it back, with the token vectors stored for it, if any."""
-
-    passage: Passage
-    token_vectors: TokenVectors | None
 
 
 @dataclass(frozen=True, slots=True)

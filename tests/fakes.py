@@ -17,7 +17,6 @@ from osler.records import (
     Filter,
     Passage,
     Section,
-    StoredPassage,
     TokenVectors,
     Vector,
     Vectors,
@@ -87,14 +86,15 @@ class FakeReranker:
 class FakeIndex:
     """A `PassageIndex` in memory that looks at every passage; `asked` lists the k of each search.
 
-    `reads` lists the (number of passages, with token vectors or not) of each read, `vector_reads` the number of
-    passages whose vectors were read.
+    `reads`, `token_reads` and `vector_reads` list how many passages each read of passages, of token vectors and of
+    vectors was asked for.
     """
 
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.vector_reads: list[int] = []
-        self.reads: list[tuple[int, bool]] = []
+        self.reads: list[int] = []
+        self.token_reads: list[int] = []
         self._documents: dict[str, EncodedDocument] = {}
 
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
@@ -139,11 +139,15 @@ class FakeIndex:
         }
         return self._best({passage_id: score for passage_id, score in scores.items() if score}, k)
 
-    def read(self, passage_ids: Sequence[str], *, token_vectors: bool) -> list[StoredPassage]:
-        self.reads.append((len(passage_ids), token_vectors))
-        rows = {row.passage.passage_id: row for encoded in self._documents.values() for row in _rows(encoded)}
-        found = [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
-        return found if token_vectors else [StoredPassage(row.passage, None) for row in found]
+    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
+        self.reads.append(len(passage_ids))
+        rows = {one.passage_id: one for encoded in self._documents.values() for one in encoded.passages}
+        return [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
+
+    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+        self.token_reads.append(len(passage_ids))
+        stored = {key: part for encoded in self._documents.values() for key, part in _tokens(encoded).items()}
+        return {passage_id: stored[passage_id] for passage_id in passage_ids if passage_id in stored}
 
     def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
         self.vector_reads.append(len(passage_ids))
@@ -226,9 +230,9 @@ def _is_whole(encoded: EncodedDocument) -> bool:
     return not "".join(between).strip() and all(one.text == text[one.start : one.end] for one in passages)
 
 
-def _rows(encoded: EncodedDocument) -> list[StoredPassage]:
+def _tokens(encoded: EncodedDocument) -> dict[str, TokenVectors]:
     stored = encoded.token_vectors
     if stored is None:
-        return [StoredPassage(passage, None) for passage in encoded.passages]
+        return {}
     parts = divide(stored, [1] * len(stored))
-    return [StoredPassage(passage, part) for passage, part in zip(encoded.passages, parts, strict=True)]
+    return {passage.passage_id: part for passage, part in zip(encoded.passages, parts, strict=True)}

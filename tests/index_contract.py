@@ -59,7 +59,8 @@ def test_writing_nothing_changes_nothing(index):
     index.upsert([])
     assert index.delete([]) == 0
     assert index.fingerprints([]) == {}
-    assert index.read([], token_vectors=True) == []
+    assert index.read([]) == []
+    assert index.token_vectors([]) == {}
 
 
 def test_a_deleted_document_is_gone_and_the_others_stay(index):
@@ -89,15 +90,15 @@ def test_fingerprint_and_version_are_those_of_the_document(index):
 def test_passages_come_back_in_the_order_asked_and_as_they_went_in(index):
     whole = encoded(document("a", "one two three four five six seven", title="Title", year=2001))
     index.upsert([whole])
-    stored = index.read(["a#2", "missing#0", "a#0"], token_vectors=False)
-    assert [one.passage for one in stored] == [whole.passages[2], whole.passages[0]]
-    assert [one.token_vectors for one in stored] == [None, None]
+    assert index.read(["a#2", "missing#0", "a#0"]) == [whole.passages[2], whole.passages[0]]
 
 
 def test_token_vectors_come_back_to_the_bit(index):
     whole = encoded(document("a", "one two three four"))
     index.upsert([whole])
-    last, first = (one.token_vectors for one in index.read(["a#1", "a#0"], token_vectors=True))
+    stored = index.token_vectors(["a#1", "missing#0", "a#0"])
+    assert sorted(stored) == ["a#0", "a#1"]
+    last, first = stored["a#1"], stored["a#0"]
     assert np.array_equal(np.concatenate([first.codes, last.codes]), whole.token_vectors.codes)
     assert np.array_equal(np.concatenate([first.scales, last.scales]), whole.token_vectors.scales)
     assert (first.lengths.tolist(), last.lengths.tolist()) == ([3], [1])
@@ -128,9 +129,9 @@ def test_the_cosine_of_a_stored_vector_is_the_score_of_the_dense_search(index):
 
 def test_a_passage_without_scored_tokens_has_no_rows(index):
     index.upsert([encoded(document("a", "", title="Only a title"))])
-    (stored,) = index.read(["a#0"], token_vectors=True)
-    assert stored.token_vectors.codes.shape == (0, TOKEN_DIM)
-    assert stored.token_vectors.lengths.tolist() == [0]
+    stored = index.token_vectors(["a#0"])["a#0"]
+    assert stored.codes.shape == (0, TOKEN_DIM)
+    assert stored.lengths.tolist() == [0]
 
 
 def test_a_document_comes_back_with_sections_identifiers_and_metadata(index):
@@ -148,7 +149,7 @@ def test_any_text_under_any_id_is_rebuilt_to_the_character(index, ids, texts):
     index.upsert([encoded(Document(doc_id, "title", sections)) for doc_id in ids])
     for doc_id in ids:
         assert index.document(doc_id) == Document(doc_id, "title", sections)
-        assert [one.passage.doc_id for one in index.read([f"{doc_id}#0"], token_vectors=False)] == [doc_id]
+        assert [one.doc_id for one in index.read([f"{doc_id}#0"])] == [doc_id]
     assert index.delete(ids) == len(ids)
 
 

@@ -70,6 +70,40 @@ def test_search_prints_a_line_of_json_a_passage_with_both_stages(index, capsys):
     assert set(first["evidence"]) == {"start", "end", "text", "score", "words"}
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "ids"),
+    [
+        ("q.txt", "does aspirin prevent strokes?\n\nmetformin in mice\n", ["1", "3"]),
+        ("q.jsonl", '{"_id": "a", "text": "aspirin"}\n{"_id": "b", "text": "metformin"}\n', ["a", "b"]),
+    ],
+)
+def test_the_queries_of_a_file_are_searched_in_its_order(index, capsys, tmp_path, name, content, ids):
+    (tmp_path / name).write_text(content)
+    main_exits(["search", "--queries", str(tmp_path / name), "--index", index, "-k", "1", "--json"])
+    found = objects(capsys)
+    assert [(one["query_id"], one["doc_id"], one["rank"]) for one in found] == [
+        (ids[0], "PMID:1", 1),
+        (ids[1], "PMID:2", 1),
+    ]
+    main_exits(["search", "--queries", str(tmp_path / name), "--index", index, "-k", "1"])
+    shown = capsys.readouterr().out
+    assert shown.index(f"{ids[0]}: ") < shown.index("Aspirin after stroke") < shown.index(f"{ids[1]}: ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["aspirin", "--queries", "q.txt"]])
+def test_one_query_or_a_file_of_them_is_asked_for(index, capsys, arguments):
+    main_exits(["search", *arguments, "--index", index], code=2)
+    assert "osler search QUERY, or osler search --queries FILE" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_file_without_a_query_is_one_sentence(index, capsys, tmp_path):
+    (tmp_path / "q.txt").write_text("\n \n")
+    main_exits(["search", "--queries", str(tmp_path / "q.txt"), "--index", index], code=1)
+    assert "holds no query; write one a line" in " ".join(capsys.readouterr().err.split())
+    main_exits(["search", "--queries", str(tmp_path / "none.txt"), "--index", index], code=1)
+    assert "cannot be read" in " ".join(capsys.readouterr().err.split())
+
+
 def test_the_evidence_is_a_slice_of_the_document_that_show_prints(index, capsys):
     main_exits(["search", "aspirin lowers risk", "--index", index, "-k", "1", "--json"])
     found = objects(capsys)[0]
@@ -277,3 +311,16 @@ def test_nobody_knows_the_time_left_of_standard_input():
     progress.read(500)
     progress.report(IndexingReport(passages=30))
     assert progress.phrase == "30 passages"
+
+
+def test_a_search_does_not_wait_for_pandas(index):
+    """Where pandas is installed, LanceDB's own libraries import it on sight; it can be imported afterwards."""
+    script = (
+        "import sys; from osler.cli import main\n"
+        f"try: main(['search', 'aspirin', '--index', {index!r}, '-k', '1', '--json'])\n"
+        "except SystemExit: pass\n"
+        "assert 'lancedb' in sys.modules and 'pandas' not in sys.modules\n"
+        "import pyarrow, importlib.util\n"
+        "if importlib.util.find_spec('pandas'): assert len(pyarrow.table({'a': [1]}).to_pandas()) == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from osler.late_interaction.codes import concatenate, dequantise, divide, quantise, reorder, take
+from osler.late_interaction.codes import SCALES, concatenate, dequantise, divide, quantise, reorder, take
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 
@@ -21,7 +23,7 @@ def test_no_component_is_off_by_more_than_half_a_scale(vectors):
 
 def test_the_largest_component_has_the_largest_code():
     stored = quantise(np.array([[0.6, -0.8]], dtype=np.float32), [1])
-    assert stored.codes.tolist() == [[95, -127]]
+    assert stored.codes.tolist() == [[222, 0]]
     assert stored.scales[0] == pytest.approx(0.8 / 127)
 
 
@@ -30,14 +32,20 @@ def test_a_vector_of_zeros_stays_one():
     assert dequantise(stored).tolist() == [[0, 0, 0]]
 
 
-def test_the_smallest_float_does_not_leave_the_range_of_int8():
+def test_the_smallest_float_does_not_leave_the_range_of_the_codes():
     tiny = np.array([[np.finfo(np.float32).smallest_subnormal * 200]], dtype=np.float32)
-    assert quantise(tiny, [1]).codes.min() > 0
+    assert quantise(tiny, [1]).codes.min() > 127
+
+
+@pytest.mark.parametrize("bits", [32, 8, 4, 1])
+def test_a_scale_is_not_rounded_when_it_is_stored(bits):
+    scales = quantise(unit_vectors(20), [20], bits=bits).scales
+    assert (scales.astype(SCALES[bits]).astype(np.float32) == scales).all()
 
 
 def test_codes_are_stored_in_the_types_of_the_record():
     stored = quantise(np.eye(2, dtype=np.float32), (1, 1))
-    assert (stored.codes.dtype, stored.scales.dtype, stored.lengths.dtype) == (np.int8, np.float32, np.int64)
+    assert (stored.codes.dtype, stored.scales.dtype, stored.lengths.dtype) == (np.uint8, np.float32, np.int64)
 
 
 def test_lengths_that_do_not_add_up_are_refused():
@@ -86,3 +94,48 @@ def test_reordering_is_taking_one_by_one(lengths, random):
     for part, number in zip(found, order, strict=True):
         assert part.codes.tolist() == take(whole, number).codes.tolist()
         assert part.scales.tolist() == take(whole, number).scales.tolist()
+
+
+def unit_vectors(count: int, dim: int = 64) -> np.ndarray:
+    vectors = np.random.default_rng(0).standard_normal((count, dim)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("bits", "size", "cosine"), [(32, 256, 0.999999), (8, 64, 0.9999), (4, 32, 0.993), (1, 8, 0.79)]
+)
+def test_fewer_bits_take_less_room_and_keep_the_direction(bits, size, cosine):
+    vectors = unit_vectors(500)
+    stored = quantise(vectors, [500], bits=bits)
+    read = dequantise(stored)
+    assert stored.codes.shape == (500, size)
+    assert (stored.dim, stored.bits) == (64, bits)
+    cosines = (read * vectors).sum(axis=1) / np.linalg.norm(read, axis=1)
+    assert cosines.mean() > cosine
+
+
+@pytest.mark.parametrize("bits", [4, 1])
+def test_no_other_scale_brings_a_vector_nearer(bits):
+    vectors = unit_vectors(50)
+    stored = quantise(vectors, [50], bits=bits)
+    error = ((dequantise(stored) - vectors) ** 2).sum(axis=1)
+    for factor in (0.97, 1.03):
+        other = ((dequantise(replace(stored, scales=stored.scales * np.float32(factor))) - vectors) ** 2).sum(axis=1)
+        assert (error < other).all()
+
+
+@pytest.mark.parametrize("bits", [32, 8, 4, 1])
+def test_a_vector_and_its_opposite_are_kept_equally_well(bits):
+    vectors = unit_vectors(50)
+    there, back = (dequantise(quantise(sign * vectors, [50], bits=bits)) for sign in (1, -1))
+    np.testing.assert_allclose(there, -back, atol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [32, 8, 4, 1])
+def test_zeros_stay_zeros_whatever_the_bits(bits):
+    assert not dequantise(quantise(np.zeros((2, 8), dtype=np.float32), [2], bits=bits)).any()
+
+
+def test_components_that_do_not_fill_bytes_are_refused():
+    with pytest.raises(ValueError, match="12 components of 1 bits do not fill bytes: choose a multiple of 8"):
+        quantise(np.ones((1, 12), dtype=np.float32), [1], bits=1)

@@ -198,9 +198,9 @@ def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index
     lengths = [length for part in seen for length in part]
     assert lengths == sorted(lengths, reverse=True)
     for one in documents:
-        (stored,) = index.read([f"{one.doc_id}#0"], token_vectors=True)
+        (stored,) = index.token_vectors([f"{one.doc_id}#0"]).values()
         vectors, token_vectors = encode(split(one))
-        assert np.array_equal(stored.token_vectors.codes, token_vectors.codes)
+        assert np.array_equal(stored.codes, token_vectors.codes)
         assert index.search_dense(vectors[0], k=1, where=NOT_RETRACTED)[0].score == pytest.approx(1.0)
 
 
@@ -209,7 +209,7 @@ def test_an_encoder_without_token_vectors_is_enough(index):
         corpus(3), index, split=split, encode=lambda passages: (encode(passages)[0], None), commit_passages=4
     )
     assert report.documents == 3
-    assert index.read(["d0#0"], token_vectors=True)[0].token_vectors is None
+    assert index.token_vectors(["d0#0"]) == {}
 
 
 def test_progress_moves_within_a_commit_and_ends_at_the_total(index):

@@ -9,7 +9,7 @@ from index_contract import found, stored_ids
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index, upkeep
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index, resident, upkeep
 from osler.records import NOT_RETRACTED, EncodedDocument
 
 MANIFEST = Manifest(
@@ -18,8 +18,10 @@ MANIFEST = Manifest(
 )
 
 
-@pytest.fixture
-def index(tmp_path) -> LanceIndex:
+@pytest.fixture(params=["table", "memory"])
+def index(tmp_path, request, monkeypatch) -> LanceIndex:
+    """An index whose searches read the table, or hold its rows in memory from the first one on."""
+    monkeypatch.setattr(resident, "_WORTH_IT", 0 if request.param == "memory" else 10**9)
     return create_index(tmp_path / "index", MANIFEST)
 
 
@@ -119,7 +121,7 @@ def test_an_open_reader_keeps_answering_during_writes_and_upkeep_and_sees_them(i
     def keep_asking():
         while not done.is_set():
             answers.append(found(reader, "failure"))
-            answers.append([one.passage.passage_id for one in reader.read(["a#0"], token_vectors=True)])
+            answers.append([one.passage_id for one in reader.read(["a#0"])])
 
     asking = threading.Thread(target=keep_asking)
     asking.start()
@@ -145,7 +147,7 @@ def test_an_index_without_token_vectors_gives_none(tmp_path):
     index = create_index(tmp_path / "index", MANIFEST.model_copy(update={"token_vectors": False}))
     whole = encoded(document("a", "heart"))
     index.upsert([EncodedDocument(whole.document, whole.passages, whole.vectors, None)])
-    assert index.read(["a#0"], token_vectors=True)[0].token_vectors is None
+    assert index.token_vectors(["a#0"]) == {}
     assert index.statistics().token_vector_bytes_per_passage == 0
 
 

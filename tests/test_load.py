@@ -9,6 +9,7 @@ from osler.config import Settings
 from osler.errors import CorpusError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
+from osler.index import open_index
 from osler.late_interaction.maxsim import maxsim
 from osler.load import Source, build_index, load_answerer, load_generator, load_searcher
 from osler.models import load_models
@@ -80,12 +81,29 @@ def test_a_re_ranker_without_training_ranks_by_maxsim_alone(corpus, tmp_path, ba
     assert load_answerer(tmp_path / "index").settings.abstain_below == 0
 
 
-def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path):
-    build_index([corpus], tmp_path / "index")
+@pytest.mark.parametrize("kept", [{}, {"token_bits": 4}, {"token_bits": 1}])
+def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path, kept):
+    build_index([corpus], tmp_path / "index", Settings(index=kept))
     stored = load_searcher(tmp_path / "index").search("soft bones").ranked
     fresh = load_searcher(tmp_path / "index", Settings(search={"stored": False})).search("soft bones").ranked
     assert [one.passage.doc_id for one in stored] == [one.passage.doc_id for one in fresh] == ["2", "1"]
     assert [one.score for one in stored] == pytest.approx([one.score for one in fresh], abs=1e-3)
+    assert stored[0].evidence.text == fresh[0].evidence.text == "Rickets softens the bones of children."
+
+
+def test_fewer_bits_take_less_room(corpus, tmp_path):
+    sizes = []
+    for number, kept in enumerate(({}, {"token_bits": 4}, {"token_bits": 1})):
+        build_index([corpus], tmp_path / str(number), Settings(index=kept))
+        sizes.append(open_index(tmp_path / str(number)).statistics().token_vector_bytes_per_passage)
+    assert sizes[1:] == pytest.approx([sizes[0] * (64 + 2) / (128 + 4), sizes[0] * (16 + 2) / (128 + 4)])
+
+
+def test_an_index_is_not_added_to_with_other_bits(corpus, tmp_path):
+    build_index([corpus], tmp_path / "index")
+    assert build_index([corpus], tmp_path / "index").unchanged == 2
+    with pytest.raises(StoreError, match="index.token_bits = 8, not 4"):
+        build_index([corpus], tmp_path / "index", Settings(index={"token_bits": 4}))
 
 
 def test_an_index_without_token_vectors_is_ranked_all_the_same(corpus, tmp_path):

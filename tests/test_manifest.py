@@ -53,7 +53,13 @@ def test_the_manifest_of_a_newer_osler_asks_for_an_upgrade():
         Manifest.from_json(newer)
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'{"format": 1}', b"\xff"])
+def test_the_manifest_of_an_older_osler_asks_to_index_again():
+    older = Manifest.from_json(MANIFEST.to_json()).model_copy(update={"format": 1}).to_json()
+    with pytest.raises(StoreError, match="format 1 and this osler reads 2: index the corpus again"):
+        Manifest.from_json(older)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'{"format": 2}', b"\xff"])
 def test_a_manifest_that_cannot_be_read_is_one_sentence(text):
     with pytest.raises(StoreError, match="cannot be read: index the corpus again"):
         Manifest.from_json(text)

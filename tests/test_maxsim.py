@@ -28,10 +28,12 @@ def naive_maxsim(query_vectors, passages) -> list[float]:
     lengths=st.lists(st.integers(0, 5), max_size=12),
     block=st.integers(1, 10),
     tokens=st.integers(1, 4),
+    bits=st.sampled_from([32, 8, 4, 1]),
     seed=st.integers(0, 99),
 )
-def test_scores_equal_a_naive_loop_over_tokens(lengths, block, tokens, seed):
-    query, passages = unit_vectors(tokens, seed=seed), quantise(unit_vectors(sum(lengths), seed=seed + 100), lengths)
+def test_scores_equal_a_naive_loop_over_tokens(lengths, block, tokens, bits, seed):
+    vectors = unit_vectors(sum(lengths), seed=seed + 100)
+    query, passages = unit_vectors(tokens, seed=seed), quantise(vectors, lengths, bits=bits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK_TOKENS", block)
         scores = maxsim(query, passages)

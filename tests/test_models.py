@@ -104,6 +104,17 @@ def test_one_pass_for_both_heads_gives_what_two_passes_give():
     np.testing.assert_allclose(dequantise(token_vectors), dequantise(alone), atol=1e-4)
 
 
+@pytest.mark.parametrize("reranker", ["minilm", "osler-mini"])
+def test_the_vectors_of_queries_are_those_of_each_model_in_one_pass_or_in_two(reranker):
+    pair = load_models("minilm", reranker)
+    assert pair.shared == (reranker == "minilm")
+    queries = ["a heart attack", "fluid around the heart and the lung"]
+    vectors, token_vectors = pair.encode_queries(queries)
+    np.testing.assert_allclose(vectors, pair.encoder.encode_queries(queries), atol=1e-5)
+    for ours, alone in zip(token_vectors, pair.reranker.encode_queries(queries), strict=True):
+        np.testing.assert_allclose(ours, alone, atol=1e-5)
+
+
 def test_the_shipped_models_are_small_and_read_a_passage_once():
     source = resolve("osler-mini")
     files = (source.encoder_adapter, source.reranker_adapter)

@@ -8,7 +8,7 @@ from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_i
 
 from osler.config import SearchSettings
 from osler.errors import UsageError
-from osler.records import Document, Filter, Ranking, Section, StoredPassage, Vector
+from osler.records import Document, Filter, Passage, Ranking, Section, TokenVectors, Vector
 from osler.search.searcher import STAGES, Searcher
 
 TEXTS = {"a": "The lung and its fluid.", "b": "Here the cardiac effusion.", "c": "The heart has fluid.", "d": "A gene."}
@@ -95,13 +95,19 @@ def test_an_index_without_token_vectors_is_re_ranked_all_the_same():
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
-    [({}, (4, True)), ({"stored": False}, (4, False)), ({"rerank": False}, (2, True))],
+    ("settings", "passages", "token_vectors"),
+    [({}, [2], [4]), ({"stored": False}, [4, 2], []), ({"rerank": False}, [2], [2])],
 )
-def test_no_more_is_read_than_ranking_and_evidence_need(settings, expected):
+def test_no_more_is_read_than_ranking_and_evidence_need(settings, passages, token_vectors):
     index = fake_index(TEXTS)
     searcher(index, **settings).search("heart fluid", k=2)
-    assert index.reads == [expected]
+    assert (index.reads, index.token_reads) == (passages, token_vectors)
+
+
+def test_where_nothing_is_encoded_late_no_token_vectors_are_read():
+    index = fake_index(TEXTS)
+    searcher(index, rerank=False).search("heart fluid", k=2, evidence=False)
+    assert (index.reads, index.token_reads) == ([2], [])
 
 
 def test_evidence_has_offsets_in_the_document():
@@ -135,17 +141,35 @@ def test_nothing_found_is_an_empty_ranking():
     assert searcher(candidates="lexical").search("absent").ranked == ()
 
 
-def test_a_passage_that_an_update_removed_meanwhile_is_left_out():
-    class Updated(FakeIndex):
-        def read(self, passage_ids: Sequence[str], *, token_vectors: bool) -> list[StoredPassage]:
-            self.delete(["c"])
-            return super().read(passage_ids, token_vectors=token_vectors)
+class Updated(FakeIndex):
+    """Loses a document at the moment when this method is first called."""
 
-    index = Updated()
-    index.__dict__.update(fake_index(TEXTS).__dict__)
-    ranking = searcher(index).search("heart fluid", k=2)
-    assert ids(ranking) == ["b#0", "a#0"]
-    assert [one.rank for one in ranking.ranked] == [1, 2]
+    def __init__(self, texts: dict[str, str], doc_id: str, *, before: str) -> None:
+        self.__dict__.update(fake_index(texts).__dict__)
+        self._loses = {before: doc_id}
+
+    def _lose(self, method: str) -> None:
+        if doc_id := self._loses.pop(method, None):
+            self.delete([doc_id])
+
+    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
+        self._lose("read")
+        return super().read(passage_ids)
+
+    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+        self._lose("token_vectors")
+        return super().token_vectors(passage_ids)
+
+    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
+        self._lose("vectors")
+        return super().vectors(passage_ids)
+
+
+@pytest.mark.parametrize(("before", "expected"), [("token_vectors", ["b#0", "a#0"]), ("read", ["b#0"])])
+def test_a_passage_that_an_update_removed_meanwhile_is_left_out(before, expected):
+    ranking = searcher(Updated(TEXTS, "c", before=before)).search("heart fluid", k=2)
+    assert ids(ranking) == expected
+    assert [one.rank for one in ranking.ranked] == list(range(1, len(expected) + 1))
 
 
 def test_the_seconds_of_every_stage_are_kept():
@@ -251,11 +275,37 @@ def test_neither_re_ranking_nor_evidence_needs_the_re_ranker():
 
 
 def test_a_lexical_passage_that_an_update_removed_meanwhile_is_left_out_of_the_fusion():
-    class Updated(FakeIndex):
-        def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
-            self.delete(["words"])
-            return super().vectors(passage_ids)
-
-    index = Updated()
-    index.__dict__.update(fake_index({"near": "cardiac effusion", "words": "heart lung lung lung"}).__dict__)
+    index = Updated({"near": "cardiac effusion", "words": "heart lung lung lung"}, "words", before="vectors")
     assert ids(searcher(index, num_candidates=1).search("heart", k=1)) == ["near#0"]
+
+
+# Several queries
+
+
+QUERIES = ["heart fluid", " lung ", "effusion", "gene"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"candidates": "lexical"}, {"rerank": False}])
+def test_many_queries_are_ranked_as_one_by_one_in_their_order(settings):
+    one = searcher(**settings)
+    found = one.search_many(QUERIES, k=2)
+    assert [ranking.query for ranking in found] == [query.strip() for query in QUERIES]
+    assert [ranking.ranked for ranking in found] == [one.search(query, k=2).ranked for query in QUERIES]
+
+
+def test_many_queries_are_encoded_in_one_call():
+    calls = []
+
+    def encode_queries(queries: Sequence[str]):
+        calls.append(list(queries))
+        return FakeEncoder().encode_queries(queries), FakeReranker().encode_queries(queries)
+
+    both = Searcher(fake_index(TEXTS), FakeEncoder(), FakeReranker(), encode_queries=encode_queries)
+    assert [one.ranked for one in both.search_many(QUERIES)] == [one.ranked for one in searcher().search_many(QUERIES)]
+    assert calls == [["heart fluid", "lung", "effusion", "gene"]]
+
+
+def test_a_blank_query_among_many_is_refused_and_none_is_none():
+    with pytest.raises(UsageError, match="is empty"):
+        searcher().search_many(["heart", ""])
+    assert searcher().search_many([]) == []

@@ -32,6 +32,9 @@ def answer(
 
         osler answer "Does metformin delay ageing?" --generator http://localhost:11434/v1
     """
+    from osler.cli.imports import import_lancedb
+
+    import_lancedb()
     from osler.cli.printing import answer_json, print_answer, print_json, print_ranking, working
     from osler.errors import GeneratorError
     from osler.load import load_answerer

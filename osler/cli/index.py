@@ -29,6 +29,9 @@ def index(
         bool | None,
         typer.Option("--token-vectors/--no-token-vectors", help="Keep token vectors.", show_default="token-vectors"),
     ] = None,
+    token_bits: Annotated[
+        int | None, typer.Option(metavar="32|8|4|1", help="Bits of a component of a token vector.", show_default="8")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first damaged record.")] = False,
     settings: options.SettingsFile = None,
     json: options.AsJson = False,
@@ -46,7 +49,7 @@ def index(
     chosen = options.settings_from(
         settings,
         models={"encoder": encoder, "reranker": reranker, "device": device},
-        index={"token_vectors": token_vectors},
+        index={"token_vectors": token_vectors, "token_bits": token_bits},
     )
     report = build_with_progress(source, index, chosen, format=format, strict=strict)
     if json:

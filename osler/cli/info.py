@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from osler.cli import options
+
+if TYPE_CHECKING:
+    from osler.index import Manifest
+    from osler.index.statistics import IndexStatistics
 
 
 def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = False) -> None:
@@ -15,6 +20,9 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     from rich.filesize import decimal
     from rich.table import Table
 
+    from osler.cli.imports import import_lancedb
+
+    import_lancedb()
     from osler.cli.printing import OUT, print_json
     from osler.index import open_index
 
@@ -32,10 +40,17 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     table.add_row("split", f"at most {manifest.split.max_tokens} tokens a passage")
     table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions")
     table.add_row("reranker", f"{manifest.reranker.name}, {manifest.reranker.dim} dimensions")
-    stored = f"{decimal(round(counts.token_vector_bytes_per_passage))} a passage before compression"
-    table.add_row("token vectors", stored if manifest.token_vectors else "made at query time")
+    table.add_row("token vectors", _kept(manifest, counts) if manifest.token_vectors else "made at query time")
     for part, size in counts.bytes.items():
         table.add_row(part.replace("_", " "), decimal(size))
     table.add_row("changed", f"{counts.changed:%Y-%m-%d %H:%M} UTC, {counts.versions} versions")
     table.add_row("built by", f"osler {manifest.osler}, {manifest.created:%Y-%m-%d %H:%M} UTC")
     OUT.print(table)
+
+
+def _kept(manifest: Manifest, counts: IndexStatistics) -> str:
+    """How token vectors are kept, and what they take."""
+    from rich.filesize import decimal
+
+    size = decimal(round(counts.token_vector_bytes_per_passage))
+    return f"{manifest.token_bits} bits a component, {size} a passage before compression"

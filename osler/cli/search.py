@@ -1,16 +1,25 @@
-"""`osler search`: a query to ranked passages."""
+"""`osler search`: a query, or a file of them, to ranked passages."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from osler.cli import options
 
+if TYPE_CHECKING:
+    from osler.records import Query, Ranking
+
 
 def search(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to search for.")],
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to search for.")] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Search for each query of a file: a query a line, or JSON lines as in BEIR."),
+    ] = None,
     index: options.Index = options.DEFAULT_INDEX,
     k: options.K = None,
     num_candidates: options.NumCandidates = None,
@@ -26,8 +35,13 @@ def search(
     """Search an index: candidates first, then re-ranked, each with the sentence that supports it.
 
     osler search "aspirin after stroke" --index pubmed --where "year>=2015" --where type=Review
+
+    osler search --queries questions.txt --index pubmed -k 10 --json
     """
-    from osler.cli.printing import print_json, print_notice, print_ranking, ranked_json
+    from osler.cli.imports import import_lancedb
+
+    asked = _asked(query, queries)
+    import_lancedb()
     from osler.load import load_searcher
     from osler.search.where import parse_where
 
@@ -37,7 +51,28 @@ def search(
         search={"k": k, "num_candidates": num_candidates, "candidates": candidates, "rerank": rerank},
     )
     where_filter = parse_where(where or [])
-    ranking = load_searcher(index, chosen).search(query, where=where_filter)
+    searcher = load_searcher(index, chosen)
+    if query is not None:
+        _show(searcher.search(query, where=where_filter), json=json)
+        return
+    rankings = searcher.search_many([one.text for one in asked.values()], where=where_filter)
+    for query_id, ranking in zip(asked, rankings, strict=True):
+        _show_one_of_many(query_id, ranking, json=json)
+
+
+def _asked(query: str | None, queries: Path | None) -> Mapping[str, Query]:
+    """The queries of the file; none where a query was given by itself. UsageError for both, and for neither."""
+    from osler.datasets.queries import read_queries
+    from osler.errors import UsageError
+
+    if (query is None) == (queries is None):
+        raise UsageError("Give one query, or a file of them: osler search QUERY, or osler search --queries FILE.")
+    return read_queries(queries) if queries else {}
+
+
+def _show(ranking: Ranking, *, json: bool) -> None:
+    from osler.cli.printing import print_json, print_notice, print_ranking, ranked_json
+
     if json:
         for ranked in ranking.ranked:
             print_json(ranked_json(ranked))
@@ -45,3 +80,14 @@ def search(
         print_ranking(ranking)
     if not ranking.ranked:
         print_notice("No passage matches; loosen the conditions or use other words.")
+
+
+def _show_one_of_many(query_id: str, ranking: Ranking, *, json: bool) -> None:
+    from osler.cli.printing import OUT, print_json, ranked_json
+
+    if json:
+        for ranked in ranking.ranked:
+            print_json({"query_id": query_id, **ranked_json(ranked)})
+        return
+    OUT.rule(f"{query_id}: {ranking.query}", align="left")
+    _show(ranking, json=False)

@@ -18,6 +18,9 @@ def show(
 
     osler show HP:0001698 --index ontology
     """
+    from osler.cli.imports import import_lancedb
+
+    import_lancedb()
     from osler.cli.printing import document_json, print_document, print_json
     from osler.errors import StoreError
     from osler.index import open_index

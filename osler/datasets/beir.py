@@ -11,8 +11,8 @@ from osler.datasets.dataset import Dataset
 from osler.datasets.files import digest, read_by_id, require_ids
 from osler.datasets.names import source_name
 from osler.datasets.qrels import read_qrels
+from osler.datasets.queries import read_queries
 from osler.errors import CorpusError
-from osler.records import Query
 
 _FLAT, _NESTED = "qrels_*.tsv", "qrels/*.tsv"
 
@@ -27,7 +27,7 @@ def load(folder: Path, split: str) -> Dataset:
     qrels = read_qrels(qrels_file)
     if not qrels:
         raise CorpusError(f"{qrels_file}: an empty split, no line has a relevance above 0; {_others(folder, split)}.")
-    queries = _read_queries(queries_file)
+    queries = read_queries(queries_file)
     require_ids(qrels_file, qrels, queries, where=queries_file)
     documents = read_by_id(corpus_file, format="jsonl")
     require_ids(
@@ -46,15 +46,6 @@ def load(folder: Path, split: str) -> Dataset:
 def split_names(folder: Path) -> tuple[str, ...]:
     """The splits that there are qrels of."""
     return tuple(sorted(_qrels_files(folder)))
-
-
-def _read_queries(file: Path) -> dict[str, Query]:
-    """The queries by id: their lines have the fields of a document's, so they are read as one."""
-    queries = {query_id: Query(query_id, line.text) for query_id, line in read_by_id(file, format="jsonl").items()}
-    blank = [query_id for query_id, query in queries.items() if not query.text.strip()]
-    if blank:
-        raise CorpusError(f"{file}: the `text` of {blank[0]!r} is blank ({len(blank)} in all); write or delete it.")
-    return queries
 
 
 def _json_lines(folder: Path, name: str) -> Path:

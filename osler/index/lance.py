@@ -10,19 +10,32 @@ from lancedb.table import LanceTable
 
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
+from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
+from osler.index.resident import MEMORY, Residence
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
     TOKEN_COLUMNS,
     to_document,
-    to_stored_passage,
+    to_passage,
     to_table,
+    to_token_vectors,
     to_vectors,
 )
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.upkeep import keep_lookups_fast, optimise
-from osler.records import Candidate, Document, DocumentVersion, EncodedDocument, Filter, StoredPassage, Vector
+from osler.late_interaction.codes import divide
+from osler.records import (
+    Candidate,
+    Document,
+    DocumentVersion,
+    EncodedDocument,
+    Filter,
+    Passage,
+    TokenVectors,
+    Vector,
+)
 
 _PMID = "PMID:"
 
@@ -34,9 +47,12 @@ class LanceIndex:
     Readers that have the table open see new commits within a second. One process writes at a time.
     """
 
-    def __init__(self, table: LanceTable, manifest: Manifest) -> None:
+    def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int = MEMORY) -> None:
+        """memory: bytes of vectors and token vectors that may be held, so that a search need not read them."""
         self._table = table
         self.manifest = manifest
+        self._lookup = RowLookup(table)
+        self._residence = Residence(table, manifest, memory=memory)
 
     @reading()
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
@@ -82,13 +98,18 @@ class LanceIndex:
     @reading()
     def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id. Exact."""
+        condition = to_sql(where)
+        self._residence.note_search()
+        if rows := self._residence.rows():
+            allowed = self._residence.allowed(rows, condition) if condition else None
+            return rows.nearest(vector, k=k, allowed=allowed)
 
-        def nearest(count: int) -> list[tuple[str, float]]:
+        def nearest(count: int) -> pa.Table:
             query = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
-            rows = query.where(to_sql(where) or "true", prefilter=True).select(["passage_id", "_distance"])
-            return [(row["passage_id"], 1.0 - row["_distance"]) for row in rows.limit(count).to_list()]
+            found = query.where(condition or "true", prefilter=True).select(["passage_id", "_distance"])
+            return found.with_row_id(True).limit(count).to_arrow()
 
-        return _best(nearest, k)
+        return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
     @reading()
     def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
@@ -99,32 +120,41 @@ class LanceIndex:
         """
         words = MatchQuery(query, "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
 
-        def matching(count: int) -> list[tuple[str, float]]:
-            rows = self._table.search(words, query_type="fts")
-            rows = rows.where(to_sql(where) or "true", prefilter=True).select(["passage_id", "_score"])
-            return [(row["passage_id"], row["_score"]) for row in rows.limit(count).to_list()]
+        def matching(count: int) -> pa.Table:
+            found = self._table.search(words, query_type="fts").where(to_sql(where) or "true", prefilter=True)
+            return found.select(["passage_id", "_score"]).with_row_id(True).limit(count).to_arrow()
 
-        return _best(matching, k)
+        return self._best(matching, k, lambda found: found["_score"].to_pylist())
 
     @reading()
-    def read(self, passage_ids: Sequence[str], *, token_vectors: bool) -> list[StoredPassage]:
-        """The passages in the order asked for, unknown ids left out; with token vectors where wanted and stored."""
+    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
+        """The passages in the order asked for, unknown ids left out."""
+        found = self._rows(passage_ids, PASSAGE_COLUMNS).to_pylist() if passage_ids else []
+        passages = {row["passage_id"]: to_passage(row) for row in found}
+        return [passages[passage_id] for passage_id in passage_ids if passage_id in passages]
+
+    @reading()
+    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+        """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
         if not passage_ids:
-            return []
-        columns = [*PASSAGE_COLUMNS, *(TOKEN_COLUMNS if token_vectors else ())]
-        rows = self._table.search().where(one_of("passage_id", dict.fromkeys(passage_ids))).select(columns).to_list()
-        dim = self.manifest.reranker.dim if token_vectors else None
-        stored = {row["passage_id"]: to_stored_passage(row, dim=dim) for row in rows}
-        return [stored[passage_id] for passage_id in passage_ids if passage_id in stored]
+            return {}
+        rows = self._residence.rows()
+        if rows and rows.token_vectors:
+            return rows.token_vectors_of(passage_ids)
+        found = self._rows(passage_ids, ("passage_id", *TOKEN_COLUMNS))
+        found = found.filter(found["codes"].is_valid())
+        parts = divide(to_token_vectors(found, self.manifest), [1] * len(found))
+        return dict(zip(found["passage_id"].to_pylist(), parts, strict=True))
 
     @reading()
     def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         if not passage_ids:
             return {}
-        query = self._table.search().where(one_of("passage_id", dict.fromkeys(passage_ids)))
-        rows = query.select(["passage_id", "vector"]).to_arrow()
-        return dict(zip(rows["passage_id"].to_pylist(), to_vectors(rows["vector"]), strict=True))
+        if rows := self._residence.rows():
+            return rows.vectors_of(passage_ids)
+        found = self._rows(passage_ids, ("passage_id", "vector"))
+        return dict(zip(found["passage_id"].to_pylist(), to_vectors(found["vector"]), strict=True))
 
     @reading()
     def document(self, doc_id: str) -> Document | None:
@@ -142,17 +172,27 @@ class LanceIndex:
         """Counts and sizes as they are now."""
         return index_statistics(self._table, self.manifest)
 
+    def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        rows = self._residence.rows()
+        return self._lookup.rows(passage_ids, columns, rows.row_ids_of(passage_ids) if rows else {})
+
     def _replace(self, rows: pa.Table, doc_ids: Sequence[str]) -> None:
         merge = self._table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
         merge.when_not_matched_by_source_delete(one_of("doc_id", doc_ids)).execute(rows)
 
-
-def _best(search: Callable[[int], list[tuple[str, float]]], k: int) -> list[Candidate]:
-    """The k best of what `search(count)` yields, ties by id: asks for more while a tie runs over the edge."""
-    count = k + 1
-    found = search(count) if k > 0 else []
-    while len(found) == count and found[k - 1][1] == found[-1][1]:
-        count *= 4
-        found = search(count)
-    ordered = sorted(found, key=lambda candidate: (-candidate[1], candidate[0]))[: max(k, 0)]
-    return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
+    def _best(
+        self, search: Callable[[int], pa.Table], k: int, scores_of: Callable[[pa.Table], Sequence[float]]
+    ) -> list[Candidate]:
+        """The k best of what `search(count)` yields, ties by id: asks for more while a tie runs over the edge."""
+        if k < 1:
+            return []
+        count = k + 1
+        while True:
+            found = search(count)
+            scores, passage_ids = scores_of(found), found["passage_id"].to_pylist()
+            if len(scores) < count or scores[k - 1] != scores[-1]:
+                break
+            count *= 4
+        self._lookup.remember(found)
+        ordered = sorted(zip(passage_ids, scores, strict=True), key=lambda one: (-one[1], one[0]))[:k]
+        return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]

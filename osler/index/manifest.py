@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from osler.config import SplitSettings
 from osler.errors import StoreError
+from osler.late_interaction.codes import Bits
 
-FORMAT = 1
+FORMAT = 2
 """The layout of the table. Raised when an older osler could not read what this one writes."""
 
 
@@ -53,6 +54,7 @@ class Manifest(BaseModel):
     reranker: ModelIdentity
     split: SplitSettings = SplitSettings()
     token_vectors: bool = True
+    token_bits: Bits = 8
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     def to_json(self) -> bytes:
@@ -63,9 +65,12 @@ class Manifest(BaseModel):
     def from_json(cls, text: bytes) -> Manifest:
         """The manifest that `to_json` wrote; StoreError where a newer osler wrote it, or something else."""
         try:
-            return cls.model_validate_json(text)
+            manifest = cls.model_validate_json(text)
         except ValidationError as error:
             raise StoreError(_why_unreadable(text)) from error
+        if manifest.format != FORMAT:
+            raise StoreError(_why_unreadable(text))
+        return manifest
 
     def check(self, *, encoder_fingerprint: str, reranker_fingerprint: str) -> None:
         """Return if these models built the index; else StoreError with both fingerprints and the remedy.
@@ -95,5 +100,7 @@ def _why_unreadable(text: bytes) -> str:
     except ValidationError:
         number = FORMAT
     if number > FORMAT:
-        return f"The index has format {number} and this osler reads up to {FORMAT}: run `pip install -U osler`."
+        return f"The index has format {number} and this osler reads {FORMAT}: run `pip install -U osler`."
+    if number < FORMAT:
+        return f"The index has format {number} and this osler reads {FORMAT}: index the corpus again into a new folder."
     return "The index has a manifest that cannot be read: index the corpus again into a new folder."

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
-from osler.late_interaction.codes import divide
-from osler.records import Document, EncodedDocument, Passage, Section, StoredPassage, TokenVectors, Vectors
+from osler.late_interaction.codes import SCALES, divide
+from osler.records import Document, EncodedDocument, Passage, Section, TokenVectors, Vectors
 
 MANIFEST_KEY = b"osler.manifest"
 
@@ -57,8 +58,8 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         # What the full-text index reads: one column ranks better than one index each for title and text.
         "lexical": text,
         "vector": pa.list_(pa.float32(), manifest.encoder.dim),
-        "codes": pa.large_binary(),  # int8 [tokens, d], row-major
-        "scales": pa.binary(),  # float32 [tokens], little-endian
+        "codes": pa.large_binary(),  # uint8 [tokens, d * bits / 8], row-major
+        "scales": pa.binary(),  # [tokens], in the type that `late_interaction.codes` names
         "tokens": pa.int32(),
     }
     return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
@@ -84,20 +85,39 @@ def to_document(rows: Sequence[Row]) -> Document:
     )
 
 
-def to_stored_passage(row: Row, *, dim: int | None) -> StoredPassage:
-    """The passage of this row, with token vectors of this length if a length is given and the row has any."""
-    passage = Passage(**{**{name: row[name] for name in PASSAGE_COLUMNS}, "metadata": json.loads(row["metadata"])})
-    if dim is None or row["codes"] is None:
-        return StoredPassage(passage, None)
-    codes = np.frombuffer(row["codes"], dtype=np.int8).reshape(-1, dim)
-    scales = np.frombuffer(row["scales"], dtype="<f4").astype(np.float32, copy=False)
-    return StoredPassage(passage, TokenVectors(codes, scales, np.array([row["tokens"]], dtype=np.int64)))
+def to_passage(row: Row) -> Passage:
+    """The passage of this row; `PASSAGE_COLUMNS` suffice."""
+    return Passage(**{**{name: row[name] for name in PASSAGE_COLUMNS}, "metadata": json.loads(row["metadata"])})
+
+
+def to_token_vectors(table: pa.Table, manifest: Manifest) -> TokenVectors:
+    """The token vectors of all rows, in their order; `TOKEN_COLUMNS` suffice, and none may be null."""
+    bits = manifest.token_bits
+    codes, scales = (_bytes(table[name]) for name in ("codes", "scales"))
+    return TokenVectors(
+        codes=codes.reshape(-1, manifest.reranker.dim * bits // 8),
+        scales=scales.view(SCALES[bits]).astype(np.float32),
+        lengths=table["tokens"].to_numpy().astype(np.int64),
+        bits=bits,
+    )
+
+
+def token_bytes(manifest: Manifest) -> int:
+    """What one token vector takes: its codes and its scale."""
+    bits = manifest.token_bits
+    return manifest.reranker.dim * bits // 8 + np.dtype(SCALES[bits]).itemsize
 
 
 def to_vectors(column: pa.ChunkedArray) -> Vectors:
     """[rows, d], the values of the column `vector`."""
     values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), column.type.list_size)
+
+
+def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:
+    """The bytes of all values, one after another."""
+    parts = [np.frombuffer(value.as_buffer(), dtype=np.uint8) for value in column]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint8)
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
@@ -157,5 +177,8 @@ def _token_columns(encoded: EncodedDocument) -> list[dict[str, Any]]:
 
 
 def _tokens_of(vectors: TokenVectors) -> dict[str, Any]:
-    codes, scales = vectors.codes.astype(np.int8), vectors.scales.astype("<f4")
-    return {"codes": codes.tobytes(), "scales": scales.tobytes(), "tokens": len(codes)}
+    return {
+        "codes": vectors.codes.tobytes(),
+        "scales": vectors.scales.astype(SCALES[vectors.bits]).tobytes(),
+        "tokens": len(vectors.codes),
+    }

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from lancedb.table import LanceTable
 
 from osler.index.manifest import Manifest
+from osler.index.rows import token_bytes
 from osler.index.upkeep import unindexed_rows
 
 
@@ -43,7 +44,7 @@ def index_statistics(table: LanceTable, manifest: Manifest) -> IndexStatistics:
         versions=len(versions),
         unindexed=unindexed_rows(table),
         changed=last["timestamp"].astimezone(UTC),  # Lance gives local time without a zone
-        token_vector_bytes_per_passage=_stored_tokens(table) * (manifest.reranker.dim + 4) / max(passages, 1),
+        token_vector_bytes_per_passage=_stored_tokens(table) * token_bytes(manifest) / max(passages, 1),
         bytes=_sizes(table, data_files=int(last["metadata"]["total_files_size"])),
     )
 

@@ -13,6 +13,7 @@ from osler.errors import StoreError
 from osler.index.failures import reading, writing
 from osler.index.lance import LanceIndex
 from osler.index.manifest import Manifest
+from osler.index.resident import MEMORY
 from osler.index.rows import MANIFEST_KEY, table_schema
 from osler.index.upkeep import create_search_indexes
 
@@ -36,8 +37,11 @@ def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
     return LanceIndex(table, manifest)
 
 
-def open_index(path: str | Path) -> LanceIndex:
-    """The index at this folder or object-store URL; StoreError where there is none, or one that cannot be read."""
+def open_index(path: str | Path, *, memory: int = MEMORY) -> LanceIndex:
+    """The index at this folder or object-store URL; StoreError where there is none, or one that cannot be read.
+
+    memory: bytes of vectors and token vectors that it may hold between searches.
+    """
     table = _table_at(path)
     if table is None:
         found = "holds other files and no index" if _holds_something(path) else "holds no index"
@@ -45,7 +49,7 @@ def open_index(path: str | Path) -> LanceIndex:
     written = (table.schema.metadata or {}).get(MANIFEST_KEY)
     if written is None:
         raise StoreError(f"{path} holds a table that osler did not write: name another folder.")
-    return LanceIndex(table, Manifest.from_json(written))
+    return LanceIndex(table, Manifest.from_json(written), memory=memory)
 
 
 def index_exists(path: str | Path) -> bool:

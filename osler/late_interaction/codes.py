@@ -1,42 +1,75 @@
-"""Token vectors as int8 codes: made, read back, joined, divided, reordered. Knows arrays, not what a token is.
+"""Token vectors as floats or codes of 8, 4 or 1 bits: made, read back, joined, divided, reordered. Knows arrays only.
 
-A token's vector is its codes times its scale. With the scale max|x| / 127 no component is off by more than half a
-scale: for a unit vector at most 0.004, in a quarter of the bytes.
+A component is scale * (code - offset), with one scale a vector and the offset in the middle of the codes, so that x and
+-x are kept equally well. At 8 bits 0 has a code of its own and the scale is max|x| / 127: no component is off by more
+than half a scale, for a unit vector at most 0.004. At 4 bits and 1 bit there is no code for 0, which no component is,
+and the largest component is a poor measure of the others: the scale is the one that brings the vector nearest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from osler.records import TokenVectors, Vectors
 
-LARGEST_CODE = 127
-"""The largest magnitude of a code; -128 is left out, so that x and -x have codes of one size."""
+Bits = Literal[32, 8, 4, 1]
+"""32 are floats as they are, for comparison."""
+
+OFFSETS: Final = {32: 0.0, 8: 127.0, 4: 7.5, 1: 0.5}
+"""By bits: the code of 0, were there one. Codes go from 0 to twice the offset."""
+
+SCALES: Final = {32: "<f4", 8: "<f4", 4: "<f2", 1: "<f2"}
+"""By bits: the type that a scale is stored in, and rounded to from the beginning."""
+
+_CLIPS: Final = (1.0, 0.85, 0.7, 0.55)
+"""Shares of the largest component that the outermost 4-bit codes may stand for; the best is taken vector by vector."""
 
 
-def quantise(vectors: Vectors, lengths: ArrayLike) -> TokenVectors:
-    """The int8 codes of the vectors [T, d] of passages that have `lengths` [P] tokens, one passage after another.
+def quantise(vectors: Vectors, lengths: ArrayLike, *, bits: Bits = 8) -> TokenVectors:
+    """The codes of the vectors [T, d] of passages that have `lengths` [P] tokens, one passage after another.
 
-    ValueError when the lengths do not add up to T, or when a component is not finite.
+    ValueError when the lengths do not add up to T, when a component is not finite, or when the components of a vector
+    do not fill whole bytes.
 
     >>> vectors = np.array([[0.5, -1.0], [0.0, 0.0]], dtype=np.float32)
     >>> quantise(vectors, [2]).codes.tolist()
-    [[64, -127], [0, 0]]
+    [[191, 0], [127, 127]]
+    >>> quantise(np.array([[0.3, -0.1] * 4], dtype=np.float32), [1], bits=1).codes.tolist()
+    [[170]]
     """
     lengths = np.asarray(lengths, dtype=np.int64)
     if lengths.sum() != len(vectors):
         raise ValueError(f"{len(vectors)} token vectors for passages of {lengths.sum()} tokens: give a vector a token.")
-    scales = (np.abs(vectors).max(axis=1, initial=0.0) / LARGEST_CODE).astype(np.float32)
-    if not np.isfinite(scales).all():
+    if not np.isfinite(vectors).all():
         raise ValueError("A token vector is not finite: check the model's precision before storing what it returns.")
-    # A vector of zeros has scale 0; the smallest floats divided by their rounded scale would leave the range of int8.
-    divisors = np.where(scales > 0, scales, np.float32(1))[:, None]
-    codes = np.clip(np.rint(vectors / divisors), -LARGEST_CODE, LARGEST_CODE)
-    return TokenVectors(codes=codes.astype(np.int8), scales=scales, lengths=lengths)
+    if vectors.shape[1] * bits % 8:
+        raise ValueError(f"{vectors.shape[1]} components of {bits} bits do not fill bytes: choose a multiple of 8.")
+    codes, scales = _coded(np.ascontiguousarray(vectors, dtype=np.float32), bits)
+    scales = scales.astype(SCALES[bits]).astype(np.float32)
+    return TokenVectors(codes, scales, lengths, bits)
+
+
+def unpack(token_vectors: TokenVectors, rows: slice = slice(None)) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """The codes [T, d] of these vectors, one a component, as yet without offset and scale.
+
+    >>> unpack(quantise(np.array([[0.3, -0.1] * 4], dtype=np.float32), [1], bits=1)).tolist()
+    [[1, 0, 1, 0, 1, 0, 1, 0]]
+    """
+    codes = token_vectors.codes[rows]
+    match token_vectors.bits:
+        case 4:
+            return np.concatenate([codes & 15, codes >> 4], axis=1)
+        case 1:
+            return np.unpackbits(codes, axis=1)
+        case 32:
+            return codes.view(np.float32)
+    return codes
 
 
 def dequantise(token_vectors: TokenVectors) -> Vectors:
@@ -46,7 +79,8 @@ def dequantise(token_vectors: TokenVectors) -> Vectors:
     >>> bool(np.allclose(dequantise(quantise(vectors, [1])), vectors, atol=0.004))
     True
     """
-    return token_vectors.codes.astype(np.float32) * token_vectors.scales[:, None]
+    codes = unpack(token_vectors).astype(np.float32)
+    return (codes - np.float32(OFFSETS[token_vectors.bits])) * token_vectors.scales[:, None]
 
 
 def concatenate(parts: Sequence[TokenVectors]) -> TokenVectors:
@@ -60,6 +94,7 @@ def concatenate(parts: Sequence[TokenVectors]) -> TokenVectors:
         codes=np.concatenate([part.codes for part in parts]),
         scales=np.concatenate([part.scales for part in parts]),
         lengths=np.concatenate([part.lengths for part in parts]),
+        bits=parts[0].bits,
     )
 
 
@@ -67,13 +102,13 @@ def take(token_vectors: TokenVectors, number: int) -> TokenVectors:
     """The one passage of this number, from 0. A view, no copy; for many passages `divide` is faster.
 
     >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
-    >>> take(three, 2).codes.tolist()
-    [[0, 127, 0], [0, 0, 127]]
+    >>> dequantise(take(three, 2)).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     if not 0 <= number < len(token_vectors):
         raise ValueError(f"No passage {number}: there are {len(token_vectors)}, numbered from 0.")
     start, lengths = int(token_vectors.lengths[:number].sum()), token_vectors.lengths[number : number + 1]
-    return _view(token_vectors, slice(start, start + int(lengths[0])), lengths)
+    return _rows(token_vectors, slice(start, start + int(lengths[0])), lengths)
 
 
 def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVectors]:
@@ -90,7 +125,7 @@ def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVect
     bounds = [0, *accumulate(counts)]
     rows = [0, *np.cumsum(token_vectors.lengths).tolist()]  # where each passage begins, and the end
     return [
-        _view(token_vectors, slice(rows[first], rows[last]), token_vectors.lengths[first:last])
+        _rows(token_vectors, slice(rows[first], rows[last]), token_vectors.lengths[first:last])
         for first, last in pairwise(bounds)
     ]
 
@@ -99,16 +134,69 @@ def reorder(token_vectors: TokenVectors, order: ArrayLike) -> TokenVectors:
     """The passages in the order of these numbers [P], from 0. A copy.
 
     >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
-    >>> reorder(three, [2, 1, 0]).codes.tolist()
-    [[0, 127, 0], [0, 0, 127], [127, 0, 0]]
+    >>> dequantise(reorder(three, [2, 1, 0])).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     numbers = np.asarray(order, dtype=np.int64)
     lengths = token_vectors.lengths[numbers]
     starts_before = (np.cumsum(token_vectors.lengths) - token_vectors.lengths)[numbers]
     starts_after = np.cumsum(lengths) - lengths
     rows = np.repeat(starts_before - starts_after, lengths) + np.arange(lengths.sum())
-    return TokenVectors(codes=token_vectors.codes[rows], scales=token_vectors.scales[rows], lengths=lengths)
+    return _rows(token_vectors, rows, lengths)
 
 
-def _view(token_vectors: TokenVectors, rows: slice, lengths: NDArray[np.int64]) -> TokenVectors:
-    return TokenVectors(codes=token_vectors.codes[rows], scales=token_vectors.scales[rows], lengths=lengths)
+def _rows(token_vectors: TokenVectors, rows: slice | NDArray[np.int64], lengths: NDArray[np.int64]) -> TokenVectors:
+    return replace(token_vectors, codes=token_vectors.codes[rows], scales=token_vectors.scales[rows], lengths=lengths)
+
+
+def _coded(vectors: Vectors, bits: Bits) -> _Codes:
+    """The codes of the vectors as they are kept, a byte holding 8 / bits of them."""
+    if bits == 32:
+        return _Codes(
+            vectors.view(np.uint8).reshape(len(vectors), 4 * vectors.shape[1]), np.ones(len(vectors), dtype=np.float32)
+        )
+    if bits == 8:
+        return _by_largest(vectors)
+    codes, scales = _nearest(vectors, bits)
+    return _Codes(_pack(codes, bits), scales)
+
+
+class _Codes(NamedTuple):
+    """Codes [T, d], one a component, or packed into bytes; and scales [T]."""
+
+    codes: NDArray[np.uint8]
+    scales: NDArray[np.float32]
+
+
+def _by_largest(vectors: Vectors) -> _Codes:
+    scales = (np.abs(vectors).max(axis=1, initial=0.0) / OFFSETS[8]).astype(np.float32)
+    # A vector of zeros has scale 0; the smallest floats divided by their rounded scale would leave the range.
+    divisors = np.where(scales > 0, scales, np.float32(1))[:, None]
+    return _Codes((np.clip(np.rint(vectors / divisors), -OFFSETS[8], OFFSETS[8]) + OFFSETS[8]).astype(np.uint8), scales)
+
+
+def _nearest(vectors: Vectors, bits: Bits) -> _Codes:
+    """Of the codes under each clip, vector by vector, those that come nearest with their best scale."""
+    offset = OFFSETS[bits]
+    largest = np.abs(vectors).max(axis=1, initial=0.0, keepdims=True)
+    best = _Codes(np.zeros(vectors.shape, dtype=np.uint8), np.zeros(len(vectors), dtype=np.float32))
+    gains = np.full(len(vectors), -np.inf)
+    for clip in _CLIPS if bits > 1 else _CLIPS[:1]:
+        steps = np.maximum(largest * np.float32(clip / (offset + 0.5)), np.finfo(np.float32).tiny)
+        codes = np.clip(np.floor(vectors / steps) + np.float32(offset + 0.5), 0, 2 * offset).astype(np.uint8)
+        centred = codes - np.float32(offset)
+        products, norms = (vectors * centred).sum(axis=1), (centred * centred).sum(axis=1)
+        # The least squared distance over all scales is |x|^2 - (x.c)^2 / |c|^2.
+        nearer = products * np.abs(products) / norms > gains
+        gains[nearer] = (products * np.abs(products) / norms)[nearer]
+        best.codes[nearer], best.scales[nearer] = codes[nearer], (products / norms)[nearer]
+    return best
+
+
+def _pack(codes: NDArray[np.uint8], bits: Bits) -> NDArray[np.uint8]:
+    """Of two codes of 4 bits in a byte, the lower one is from the first half of the vector."""
+    if bits == 1:
+        return np.packbits(codes, axis=1)
+    half = codes.shape[1] // 2
+    packed: NDArray[np.uint8] = codes[:, :half] | (codes[:, half:] << np.uint8(4))
+    return packed

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from osler.late_interaction.codes import OFFSETS, unpack
 from osler.records import TokenVectors, Vectors
 
 LOWEST = -1.0
@@ -30,8 +31,8 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
     >>> maxsim(np.eye(2, dtype=np.float32), passages).tolist()
     [1.0, -1.0, -0.5]
     """
-    if query_vectors.shape[1] != token_vectors.codes.shape[1]:
-        sizes = f"{query_vectors.shape[1]} and {token_vectors.codes.shape[1]}"
+    if query_vectors.shape[1] != token_vectors.dim:
+        sizes = f"{query_vectors.shape[1]} and {token_vectors.dim}"
         raise ValueError(f"Query and passages have {sizes} dimensions: encode both with the same model.")
     scores = np.full(len(token_vectors), LOWEST, dtype=np.float32)
     if not len(query_vectors):
@@ -50,9 +51,10 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
 
 
 def _similarities(query_vectors: Vectors, token_vectors: TokenVectors, rows: slice) -> NDArray[np.float32]:
-    codes = token_vectors.codes[rows].astype(np.float32)
-    # Scaling the products [q, T] takes d / q times less work than scaling the codes [T, d].
-    similarities: NDArray[np.float32] = query_vectors.astype(np.float32, copy=False) @ codes.T
+    """[q, vectors of these rows]: offset and scale are applied to the products, d / q times fewer than the codes."""
+    queries = query_vectors.astype(np.float32, copy=False)
+    similarities: NDArray[np.float32] = queries @ unpack(token_vectors, rows).astype(np.float32, copy=False).T
+    similarities -= np.float32(OFFSETS[token_vectors.bits]) * queries.sum(axis=1, keepdims=True)
     similarities *= token_vectors.scales[rows]
     return similarities
 

@@ -1,14 +1,14 @@
-"""The ColBERT: one vector of unit length per token, quantised to int8 for passages. Knows nothing of ranking."""
+"""The ColBERT: one vector of unit length per token, quantised for passages. Knows nothing of ranking."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.late_interaction.codes import concatenate, quantise
+from osler.late_interaction.codes import Bits, concatenate, divide, quantise
 from osler.models.bi_encoder import passage_input
 from osler.models.check import RerankerFacts
 from osler.models.text_model import Outputs, TextModel, TokenBatch
@@ -19,33 +19,46 @@ _OUTSIDE: Final = (-1, -1)
 
 
 class ColBERT:
-    """Stage 2's model: queries keep float vectors, passages int8 codes with one scale a token.
+    """Stage 2's model: queries keep float vectors, passages codes of so many bits.
 
     facts: what osler trained it with; None for a model from elsewhere, or without a trained head.
     """
 
-    def __init__(self, model: TextModel, *, name: str, fingerprint: str, facts: RerankerFacts | None = None) -> None:
+    def __init__(
+        self,
+        model: TextModel,
+        *,
+        name: str,
+        fingerprint: str,
+        facts: RerankerFacts | None = None,
+        bits: Bits = 8,
+    ) -> None:
         self.model = model
         self.name = name
         self.fingerprint = fingerprint
         self.facts = facts
+        self.bits = bits
 
     @property
     def dim(self) -> int:
         """The length of a token vector."""
         return self.model.spec.token_dim
 
+    def with_bits(self, bits: Bits) -> ColBERT:
+        """The same model, its passages in codes of so many bits a component."""
+        return ColBERT(self.model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, bits=bits)
+
     def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
         """One [q, d] array a query: its scored tokens, prefix tokens and expansion included."""
         vectors: list[Vectors] = [np.empty((0, self.dim), dtype=np.float32)] * len(queries)
         for batch, outputs in self.model.outputs(queries, "query"):
-            for row, place in enumerate(batch.rows):
-                vectors[place] = outputs[TOKEN_VECTORS][row][batch.scored[row]]
+            for place, rows in scored_tokens(batch, outputs):
+                vectors[place] = rows
         return vectors
 
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
         """The codes of the scored tokens of each passage."""
-        gathered = GatheredTokens(len(passages), self.dim)
+        gathered = GatheredTokens(len(passages), self.dim, self.bits)
         for batch, outputs in self.model.outputs([passage_input(passage) for passage in passages], "passage"):
             gathered.add(batch, outputs)
         return gathered.token_vectors()
@@ -65,28 +78,30 @@ class ColBERT:
         return spans
 
 
+def scored_tokens(batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, Vectors]]:
+    """The place of each text of the batch in the caller's list, and a copy of the vectors of its scored tokens."""
+    for row, place in enumerate(batch.rows.tolist()):
+        yield place, outputs[TOKEN_VECTORS][row][batch.scored[row]]
+
+
 class GatheredTokens:
     """Collects the codes of passages that come in batches, out of order."""
 
-    def __init__(self, count: int, dim: int) -> None:
-        self._parts = [_no_tokens(dim)] * count
-        self._dim = dim
+    def __init__(self, count: int, dim: int, bits: Bits) -> None:
+        self._nothing = quantise(np.empty((0, dim), dtype=np.float32), [0], bits=bits)
+        self._parts = [self._nothing] * count
+        self._bits = bits
 
     def add(self, batch: TokenBatch, outputs: Outputs) -> None:
         """Keep the scored tokens of this batch."""
-        for row, place in enumerate(batch.rows):
-            vectors = outputs[TOKEN_VECTORS][row][batch.scored[row]]
-            self._parts[place] = quantise(vectors, [len(vectors)])
+        places, vectors = zip(*scored_tokens(batch, outputs), strict=True)
+        codes = quantise(np.concatenate(vectors), [len(rows) for rows in vectors], bits=self._bits)
+        for place, part in zip(places, divide(codes, [1] * len(places)), strict=True):
+            self._parts[place] = part
 
     def token_vectors(self) -> TokenVectors:
         """All passages, in the caller's order."""
-        return concatenate(self._parts) if self._parts else _no_tokens(self._dim, passages=0)
-
-
-def _no_tokens(dim: int, *, passages: int = 1) -> TokenVectors:
-    return TokenVectors(
-        np.empty((0, dim), dtype=np.int8), np.empty(0, dtype=np.float32), np.zeros(passages, dtype=np.int64)
-    )
+        return concatenate(self._parts) if self._parts else divide(self._nothing, [0, 1])[0]
 
 
 def _text_spans(offsets: Sequence[tuple[int, int]], before: int) -> NDArray[np.int64]:

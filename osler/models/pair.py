@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from osler.late_interaction.codes import Bits
 from osler.models.bi_encoder import VECTORS, BiEncoder, passage_input
-from osler.models.colbert import ColBERT, GatheredTokens
+from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
 from osler.records import Passage, TokenVectors, Vectors
 
 
@@ -25,6 +26,10 @@ class ModelPair:
         self.encoder = encoder
         self.reranker = reranker
 
+    def with_bits(self, bits: Bits) -> ModelPair:
+        """The same models, token vectors of passages in codes of so many bits a component."""
+        return ModelPair(self.encoder, self.reranker.with_bits(bits))
+
     @property
     def shared(self) -> bool:
         """Whether one pass through the network gives the vectors of both."""
@@ -35,12 +40,24 @@ class ModelPair:
         """The longest passage that both models read whole, special tokens included."""
         return min(self.encoder.model.spec.max_tokens, self.reranker.model.spec.max_tokens)
 
+    def encode_queries(self, queries: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """What `encoder.encode_queries` and `reranker.encode_queries` give, in one pass where they share it."""
+        if not self.shared:
+            return self.encoder.encode_queries(queries), self.reranker.encode_queries(queries)
+        vectors = np.zeros((len(queries), self.encoder.dim), dtype=np.float32)
+        tokens: list[Vectors] = [np.empty((0, self.reranker.dim), dtype=np.float32)] * len(queries)
+        for batch, outputs in self.encoder.model.outputs(queries, "query"):
+            vectors[batch.rows] = outputs[VECTORS]
+            for place, rows in scored_tokens(batch, outputs):
+                tokens[place] = rows
+        return vectors, tokens
+
     def encode_passages(self, passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors]:
         """What `encoder.encode_passages` and `reranker.encode_passages` give, in one pass where they share it."""
         if not self.shared:
             return self.encoder.encode_passages(passages), self.reranker.encode_passages(passages)
         vectors = np.zeros((len(passages), self.encoder.dim), dtype=np.float32)
-        tokens = GatheredTokens(len(passages), self.reranker.dim)
+        tokens = GatheredTokens(len(passages), self.reranker.dim, self.reranker.bits)
         for batch, outputs in self.encoder.model.outputs([passage_input(p) for p in passages], "passage"):
             vectors[batch.rows] = outputs[VECTORS]
             tokens.add(batch, outputs)

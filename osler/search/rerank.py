@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from osler.late_interaction.codes import concatenate, divide
 from osler.late_interaction.maxsim import maxsim
 from osler.protocols import Reranker
-from osler.records import Candidate, Passage, RankedPassage, StoredPassage, TokenVectors, Vectors
+from osler.records import Candidate, Passage, TokenVectors, Vectors
 
 _SLICE = 256
 """Passages encoded between two reports."""
@@ -19,21 +19,8 @@ BLOCK_PASSAGES = 512
 """Passages whose token vectors are laid side by side at once: 10,000 candidates are never copied as a whole."""
 
 
-def token_vectors_of(
-    passages: Sequence[StoredPassage], reranker: Reranker, *, stored: bool = True
-) -> list[TokenVectors]:
-    """The token vectors of each passage: those stored with it, and encoded now where none are (or `stored` is off)."""
-    known = [passage.token_vectors if stored else None for passage in passages]
-    missing = [number for number, vectors in enumerate(known) if vectors is None]
-    if not missing:
-        return [vectors for vectors in known if vectors is not None]
-    encoded = reranker.encode_passages([passages[number].passage for number in missing])
-    made = dict(zip(missing, divide(encoded, [1] * len(missing)), strict=True))
-    return [made[number] if vectors is None else vectors for number, vectors in enumerate(known)]
-
-
 def encode_by_id(
-    passages: Iterable[Passage], reranker: Reranker, *, on_passages: Callable[[int, int], None]
+    passages: Iterable[Passage], reranker: Reranker, *, on_passages: Callable[[int, int], None] | None = None
 ) -> dict[str, TokenVectors]:
     """The token vectors of each passage by its id; one that is given twice is encoded once.
 
@@ -47,7 +34,8 @@ def encode_by_id(
         block = ordered[first : first + _SLICE]
         vectors = divide(reranker.encode_passages(block), [1] * len(block))
         encoded.update(zip((passage.passage_id for passage in block), vectors, strict=True))
-        on_passages(len(encoded), len(ordered))
+        if on_passages:
+            on_passages(len(encoded), len(ordered))
     return encoded
 
 
@@ -69,27 +57,11 @@ def interpolated(maxsim: Sequence[float], stage1: Sequence[float], *, weight: fl
     return [(1 - weight) * late + weight * early for late, early in zip(maxsim, stage1, strict=True)]
 
 
-def rerank(
-    candidates: Sequence[Candidate],
-    passages: Sequence[StoredPassage],
-    scores: Sequence[float],
-    *,
-    k: int,
-    maxsim: Sequence[float] | None = None,
-) -> list[RankedPassage]:
-    """The k candidates of the highest scores, best first; equal ones in the order that stage 1 gave them.
+def best_first(candidates: Sequence[Candidate], scores: Sequence[float], *, k: int) -> list[int]:
+    """The places of the k candidates of the highest scores, best first; equal ones in the order of stage 1.
 
-    Candidates, passages, scores and maxsim, where it was computed, speak of the same passages, in the same order.
+    >>> candidates = [Candidate("a", 1, 0.9), Candidate("b", 2, 0.8), Candidate("c", 3, 0.7)]
+    >>> best_first(candidates, [0.5, 1.0, 0.5], k=2)
+    [1, 0]
     """
-    best = sorted(range(len(candidates)), key=lambda number: (-scores[number], candidates[number].rank))[:k]
-    return [
-        RankedPassage(
-            passage=passages[number].passage,
-            rank=rank,
-            score=scores[number],
-            candidate_rank=candidates[number].rank,
-            candidate_score=candidates[number].score,
-            maxsim=None if maxsim is None else maxsim[number],
-        )
-        for rank, number in enumerate(best, start=1)
-    ]
+    return sorted(range(len(candidates)), key=lambda place: (-scores[place], candidates[place].rank))[:k]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 
 from osler.config import SearchSettings
@@ -16,14 +19,13 @@ from osler.records import (
     Filter,
     RankedPassage,
     Ranking,
-    StoredPassage,
     TokenVectors,
     Vector,
     Vectors,
 )
 from osler.search.candidates import fuse_ranks, fuse_scores, stage1_scores
 from osler.search.evidence import best_evidence
-from osler.search.rerank import interpolated, maxsim_scores, rerank, token_vectors_of
+from osler.search.rerank import best_first, encode_by_id, interpolated, maxsim_scores
 
 DEFAULTS = SearchSettings()
 
@@ -31,20 +33,31 @@ STAGES = ("encode", "candidates", "read", "maxsim", "evidence")
 """What `Ranking.seconds` is split into: encode is the query and the passages without stored token vectors; maxsim is 0
 with re-ranking off."""
 
+EncodeQueries = Callable[[Sequence[str]], tuple[Vectors, Sequence[Vectors]]]
+"""The vectors [Q, d] and the token vectors of queries, in one pass where both models share a network."""
+
 
 class Searcher:
     """Searches an index. It keeps nothing between searches, so one object serves many threads.
 
     A `stage1_weight` of None in the settings is 0 here: only who loads a re-ranker knows the weight it was given.
+    Without `encode_queries` each of the two models is asked by itself.
     """
 
     def __init__(
-        self, index: PassageIndex, encoder: Encoder, reranker: Reranker, settings: SearchSettings = DEFAULTS
+        self,
+        index: PassageIndex,
+        encoder: Encoder,
+        reranker: Reranker,
+        settings: SearchSettings = DEFAULTS,
+        *,
+        encode_queries: EncodeQueries | None = None,
     ) -> None:
         self.index = index
         self.encoder = encoder
         self.reranker = reranker
         self.settings = settings
+        self._encode_queries = encode_queries
 
     def search(
         self, query: str, *, k: int | None = None, where: Filter = NOT_RETRACTED, evidence: bool = True
@@ -55,93 +68,139 @@ class Searcher:
         re-ranking off, its order and its scores are final. Each passage carries its evidence either way, unless told
         not to. UsageError for a blank query and for a k below 1.
         """
-        request = _request(query, self.settings.k if k is None else k, where, evidence=evidence)
+        return self._ranking(self._requests([query], k, where, evidence=evidence)[0])
+
+    def search_many(
+        self, queries: Sequence[str], *, k: int | None = None, where: Filter = NOT_RETRACTED, evidence: bool = True
+    ) -> list[Ranking]:
+        """What `search` gives for each of these queries, in their order: encoded together, then one query a core."""
+        requests = self._requests(queries, k, where, evidence=evidence) if queries else []
+        with ThreadPoolExecutor(os.cpu_count()) as cores:
+            return list(cores.map(self._ranking, requests))
+
+    def _requests(self, queries: Sequence[str], k: int | None, where: Filter, *, evidence: bool) -> list[_Request]:
+        """The queries that can be searched, with what the stages need of their vectors."""
+        make = partial(_Request, k=_checked_k(self.settings.k if k is None else k), where=where, evidence=evidence)
+        texts = [_checked_query(query) for query in queries]
+        began = perf_counter()
+        vectors, token_vectors = self._query_vectors(texts, evidence=evidence)
+        seconds = dict.fromkeys(STAGES, 0.0) | {"encode": (perf_counter() - began) / len(texts)}
+        return [
+            make(text, vector=vector, token_vectors=tokens, seconds=dict(seconds))
+            for text, vector, tokens in zip(texts, vectors, token_vectors, strict=True)
+        ]
+
+    def _query_vectors(
+        self, queries: Sequence[str], *, evidence: bool
+    ) -> tuple[Sequence[Vector | None], Sequence[Vectors | None]]:
+        dense, late = self.settings.candidates != "lexical", self.settings.rerank or evidence
+        if dense and late and self._encode_queries:
+            vectors, token_vectors = self._encode_queries(queries)
+            return list(vectors), token_vectors
+        return (
+            list(self.encoder.encode_queries(queries)) if dense else [None] * len(queries),
+            self.reranker.encode_queries(queries) if late else [None] * len(queries),
+        )
+
+    def _ranking(self, request: _Request) -> Ranking:
         candidates = self._candidates(request)
-        candidates, passages = self._read(request, candidates if self.settings.rerank else candidates[: request.k])
-        ranked = self._rank(request, candidates, passages)
+        if not self.settings.rerank:
+            candidates = candidates[: request.k]
+        token_vectors: Mapping[str, TokenVectors] = {}
+        if request.token_vectors is not None:
+            token_vectors = self._token_vectors(request, [candidate.passage_id for candidate in candidates])
+            # An update may have come in between: what is no longer there is left out.
+            candidates = [candidate for candidate in candidates if candidate.passage_id in token_vectors]
+        maxsim = self._maxsim(request, candidates, token_vectors)
+        ranked = self._read(request, candidates, maxsim)
+        if request.evidence and request.token_vectors is not None:
+            with request.timed("evidence"):
+                ranked = _with_evidence(request.token_vectors, ranked, token_vectors, self.reranker)
         return Ranking(request.query, tuple(ranked), request.seconds)
 
     def _candidates(self, request: _Request) -> list[Candidate]:
         num_candidates = max(self.settings.num_candidates, request.k)
-        if self.settings.candidates == "lexical":
-            return self._lexical(request, num_candidates)
-        vector = self._query_vector(request)
-        dense = self._dense(request, vector, num_candidates)
-        if self.settings.candidates == "dense":
-            return dense
-        lexical = self._lexical(request, num_candidates)
-        if self.settings.fusion == "rank":
-            return fuse_ranks([dense, lexical], num_candidates=num_candidates, constant=self.settings.fusion_constant)
-        cosines = self._cosines(request, vector, dense, lexical)
-        return fuse_scores(cosines, lexical, num_candidates=num_candidates, lexical_weight=self.settings.lexical_weight)
-
-    def _query_vector(self, request: _Request) -> Vector:
-        with request.timed("encode"):
-            vector: Vector = self.encoder.encode_queries([request.query])[0]
-            return vector
-
-    def _dense(self, request: _Request, vector: Vector, num_candidates: int) -> list[Candidate]:
         with request.timed("candidates"):
-            return self.index.search_dense(vector, k=num_candidates, where=request.where)
+            if request.vector is None:
+                return self._lexical(request, num_candidates)
+            dense = self.index.search_dense(request.vector, k=num_candidates, where=request.where)
+            if self.settings.candidates == "dense":
+                return dense
+            lexical = self._lexical(request, num_candidates)
+            if self.settings.fusion == "rank":
+                constant = self.settings.fusion_constant
+                return fuse_ranks([dense, lexical], num_candidates=num_candidates, constant=constant)
+            cosines, weight = self._cosines(request.vector, dense, lexical), self.settings.lexical_weight
+            return fuse_scores(cosines, lexical, num_candidates=num_candidates, lexical_weight=weight)
 
     def _lexical(self, request: _Request, num_candidates: int) -> list[Candidate]:
-        with request.timed("candidates"):
-            return self.index.search_lexical(request.query, k=num_candidates, where=request.where)
+        return self.index.search_lexical(request.query, k=num_candidates, where=request.where)
 
-    def _cosines(
-        self, request: _Request, vector: Vector, dense: Sequence[Candidate], lexical: Sequence[Candidate]
-    ) -> dict[str, float]:
+    def _cosines(self, vector: Vector, dense: Sequence[Candidate], lexical: Sequence[Candidate]) -> dict[str, float]:
         """The cosine of every passage that either search found: of those that only words found, from their vectors."""
         cosines = {candidate.passage_id: candidate.score for candidate in dense}
         missing = [candidate.passage_id for candidate in lexical if candidate.passage_id not in cosines]
-        with request.timed("candidates"):
-            vectors = self.index.vectors(missing) if missing else {}
+        vectors = self.index.vectors(missing) if missing else {}
         return cosines | {passage_id: float(row @ vector) for passage_id, row in vectors.items()}
 
-    def _read(self, request: _Request, candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[StoredPassage]]:
-        """The candidates that are still in the index, with their passages: an update may have come in between."""
-        if not candidates:
-            return [], []
-        passage_ids = [candidate.passage_id for candidate in candidates]
+    def _token_vectors(self, request: _Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+        """Those stored with each passage; where none are, or `stored` is off, those that the re-ranker makes now."""
         with request.timed("read"):
-            read = self.index.read(passage_ids, token_vectors=self.settings.stored)
-        passages = {stored.passage.passage_id: stored for stored in read}
-        present = [candidate for candidate in candidates if candidate.passage_id in passages]
-        return present, [passages[candidate.passage_id] for candidate in present]
-
-    def _rank(
-        self, request: _Request, candidates: Sequence[Candidate], passages: Sequence[StoredPassage]
-    ) -> list[RankedPassage]:
-        scores, maxsim = [candidate.score for candidate in candidates], None
-        if not self.settings.rerank and not request.evidence:
-            return rerank(candidates, passages, scores, k=request.k)
+            known = self.index.token_vectors(passage_ids) if self.settings.stored else {}
+            missing = [passage_id for passage_id in passage_ids if passage_id not in known]
+            passages = self.index.read(missing) if missing else []
         with request.timed("encode"):
-            query_vectors = self.reranker.encode_queries([request.query])[0]
-            token_vectors = token_vectors_of(passages, self.reranker, stored=self.settings.stored)
-        if self.settings.rerank:
-            with request.timed("maxsim"):
-                maxsim = maxsim_scores(query_vectors, token_vectors)
-            scores = self._final_scores(maxsim, candidates)
-        ranked = rerank(candidates, passages, scores, k=request.k, maxsim=maxsim)
-        if not request.evidence:
-            return ranked
-        with request.timed("evidence"):
-            ids = [stored.passage.passage_id for stored in passages]
-            return _with_evidence(query_vectors, ranked, dict(zip(ids, token_vectors, strict=True)), self.reranker)
+            return known | encode_by_id(passages, self.reranker)
 
-    def _final_scores(self, maxsim: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
+    def _maxsim(
+        self, request: _Request, candidates: Sequence[Candidate], token_vectors: Mapping[str, TokenVectors]
+    ) -> list[float] | None:
+        if not self.settings.rerank or request.token_vectors is None:
+            return None
+        with request.timed("maxsim"):
+            of_passage = [token_vectors[candidate.passage_id] for candidate in candidates]
+            return maxsim_scores(request.token_vectors, of_passage)
+
+    def _read(
+        self, request: _Request, candidates: Sequence[Candidate], maxsim: Sequence[float] | None
+    ) -> list[RankedPassage]:
+        """The k candidates of the highest scores with their passages."""
+        scores = [candidate.score for candidate in candidates] if maxsim is None else self._final(maxsim, candidates)
+        best = best_first(candidates, scores, k=request.k)
+        with request.timed("read"):
+            read = self.index.read([candidates[place].passage_id for place in best]) if best else []
+        passages = {passage.passage_id: passage for passage in read}
+        there = [place for place in best if candidates[place].passage_id in passages]
+        return [
+            RankedPassage(
+                passage=passages[candidates[place].passage_id],
+                rank=rank,
+                score=scores[place],
+                candidate_rank=candidates[place].rank,
+                candidate_score=candidates[place].score,
+                maxsim=None if maxsim is None else maxsim[place],
+            )
+            for rank, place in enumerate(there, start=1)
+        ]
+
+    def _final(self, maxsim: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
         stage1 = stage1_scores(candidates, self.settings)
         return interpolated(maxsim, stage1, weight=self.settings.stage1_weight or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A query that can be searched, and the time that its stages take."""
+    """A query that can be searched, what its stages need of it, and the time that they take.
+
+    vector is None where no stage compares it; so are the token vectors.
+    """
 
     query: str
     k: int
     where: Filter
-    evidence: bool = True
+    evidence: bool
+    vector: Vector | None
+    token_vectors: Vectors | None
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @contextmanager
@@ -151,16 +210,23 @@ class _Request:
         self.seconds[stage] += perf_counter() - began
 
 
-def _request(query: str, k: int, where: Filter, *, evidence: bool) -> _Request:
+def _checked_query(query: str) -> str:
     if not query.strip():
         raise UsageError(f"The query {query!r} is empty: write what to search for.")
+    return query.strip()
+
+
+def _checked_k(k: int) -> int:
     if k < 1:
         raise UsageError(f"k = {k} is not possible: ask for at least one passage.")
-    return _Request(query.strip(), k, where, evidence)
+    return k
 
 
 def _with_evidence(
-    query_vectors: Vectors, ranked: Sequence[RankedPassage], token_vectors: dict[str, TokenVectors], reranker: Reranker
+    query_vectors: Vectors,
+    ranked: Sequence[RankedPassage],
+    token_vectors: Mapping[str, TokenVectors],
+    reranker: Reranker,
 ) -> list[RankedPassage]:
     if not ranked:
         return []

@@ -50,9 +50,8 @@ def read_rows(folder: Path, searcher: Searcher) -> Rows:
     vectors = np.array(table["vector"].to_pylist(), dtype=np.float64)
     tokens = {}
     for first in range(0, len(ids), 500):
-        for stored in searcher.index.read(ids[first : first + 500], token_vectors=True):
-            codes, scales = stored.token_vectors.codes, stored.token_vectors.scales
-            tokens[stored.passage.passage_id] = codes.astype(np.float64) * scales[:, None]
+        for passage_id, stored in searcher.index.token_vectors(ids[first : first + 500]).items():
+            tokens[passage_id] = stored.codes.astype(np.float64) * stored.scales[:, None]
     return Rows(ids, vectors, tokens)
 
 

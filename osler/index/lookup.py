@@ -1,0 +1,45 @@
+"""Rows of a table by passage_id. Knows Lance's row ids, no records.
+
+Without the row id, Lance reads every passage_id to find a hundred of them. A search sees the row ids of what it finds,
+so they are remembered for the reads that follow it. A row id may be out of date, never wrong: Lance gives it to no
+other row, and what is no longer there under it is looked up by its passage_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+from lancedb.table import LanceTable
+
+from osler.index.filters import one_of
+
+ROW_ID = "_rowid"
+
+_MOST = 100_000
+"""Row ids that are remembered; then it begins anew."""
+
+
+class RowLookup:
+    """Finds rows by passage_id, fast where a search has seen them."""
+
+    def __init__(self, table: LanceTable) -> None:
+        self._table = table
+        self._seen: dict[str, int] = {}
+
+    def remember(self, found: pa.Table) -> None:
+        """Keep the row ids of these rows, which have the columns passage_id and _rowid."""
+        seen = {} if len(self._seen) > _MOST else self._seen
+        self._seen = seen | dict(zip(found["passage_id"].to_pylist(), found[ROW_ID].to_pylist(), strict=True))
+
+    def rows(self, passage_ids: Sequence[str], columns: Sequence[str], known: Mapping[str, int]) -> pa.Table:
+        """The rows of these passages, in any order, passage_id among their columns; known: row ids from elsewhere."""
+        seen = self._seen
+        row_ids = {one: known.get(one, seen.get(one)) for one in passage_ids}
+        taken = self._table.take_row_ids([row_id for row_id in row_ids.values() if row_id is not None])
+        found = taken.select(list(columns)).to_arrow()
+        missing = row_ids.keys() - set(found["passage_id"].to_pylist())
+        if not missing:
+            return found
+        rest = self._table.search().where(one_of("passage_id", sorted(missing))).select(list(columns)).to_arrow()
+        return pa.concat_tables([found, rest])

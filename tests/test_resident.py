@@ -1,0 +1,117 @@
+"""What a search holds in memory: when, how much of it, and what it reads again after a commit."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
+
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, resident
+from osler.index.resident import _ID_BYTES
+from osler.records import NOT_RETRACTED, Filter
+
+MANIFEST = Manifest(
+    encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
+    reranker=ModelIdentity(name="hash", fingerprint="r1", dim=TOKEN_DIM),
+)
+QUERY = hashed("query", DIM)
+VECTOR_BYTES = 4 * DIM + _ID_BYTES
+
+
+@pytest.fixture
+def index(tmp_path) -> LanceIndex:
+    index = create_index(tmp_path / "index", MANIFEST)
+    index.upsert([encoded(document(f"d{number}", f"text {number}", year=2000 + number)) for number in range(10)])
+    return index
+
+
+def nearest(index: LanceIndex, where: Filter = NOT_RETRACTED) -> list[str]:
+    return [one.passage_id for one in index.search_dense(QUERY, k=100, where=where)]
+
+
+def test_rows_are_held_from_the_second_search_on(index):
+    first = nearest(index)
+    assert index._residence.rows() is None
+    assert nearest(index) == first
+    assert sorted(index._residence.rows().passage_ids) == sorted(first)
+
+
+@pytest.mark.parametrize(
+    ("memory", "vectors", "tokens"),
+    [(10 * VECTOR_BYTES - 1, False, False), (10 * VECTOR_BYTES, True, False), (20 * VECTOR_BYTES, True, True)],
+)
+def test_no_more_is_held_than_fits(index, tmp_path, memory, vectors, tokens):
+    small = LanceIndex(index._table, MANIFEST, memory=memory)
+    assert nearest(small) == nearest(small) == nearest(index)
+    rows = small._residence.rows()
+    assert (rows is not None) == vectors
+    assert bool(rows and rows.token_vectors) == tokens
+    stored, expected = (one.token_vectors(["d3#0"])["d3#0"] for one in (small, index))
+    assert np.array_equal(stored.codes, expected.codes)
+
+
+def test_after_a_commit_only_its_rows_are_read(index, monkeypatch):
+    nearest(index), nearest(index)
+    taken = []
+    read = index._residence._take
+    monkeypatch.setattr(
+        index._residence, "_take", lambda row_ids, columns: taken.append(len(row_ids)) or read(row_ids, columns)
+    )
+    index.upsert([encoded(document("d1", "changed")), encoded(document("new", "text"))])
+    index.delete(["d2"])
+    found = nearest(index)
+    assert sorted(found) == sorted({*(f"d{number}#0" for number in range(10)), "new#0"} - {"d2#0"})
+    assert taken == [2]
+    assert np.array_equal(index.vectors(["d1#0"])["d1#0"], encoded(document("d1", "changed")).vectors[0])
+    assert index.token_vectors(["d2#0"]) == {}
+
+
+def test_what_is_held_outlives_files_that_are_joined(index):
+    nearest(index), nearest(index)
+    for number in range(3):
+        index.upsert([encoded(document(f"more{number}", "text"))])
+    before = nearest(index)
+    index._table.optimize()
+    assert nearest(index) == before
+    assert len(index.read(before)) == 13
+
+
+@pytest.mark.parametrize("copy", [0, 1000])
+def test_a_filter_holds_in_memory_and_follows_commits(index, monkeypatch, copy):
+    monkeypatch.setattr(resident, "_COPY", copy)  # rows that pass are copied, or all are compared
+    recent = Filter(year_from=2008)
+    assert sorted(nearest(index, recent)) == sorted(nearest(index, recent)) == ["d8#0", "d9#0"]
+    index.upsert([encoded(document("d1", "text 1", year=2020)), encoded(document("d9", "text 9", year=1990))])
+    assert sorted(nearest(index, recent)) == ["d1#0", "d8#0"]
+
+
+def test_an_index_that_lost_its_last_document_finds_nothing(index):
+    nearest(index), nearest(index)
+    index.delete([f"d{number}" for number in range(10)])
+    assert nearest(index) == []
+
+
+def test_many_threads_find_the_same(index):
+    expected = nearest(index)
+    with ThreadPoolExecutor(8) as threads:
+        assert all(found == expected for found in threads.map(lambda _: nearest(index), range(40)))
+
+
+def test_a_passage_that_a_search_found_is_read_by_its_row(index, monkeypatch):
+    ids = [one.passage_id for one in index.search_lexical("text", k=3, where=NOT_RETRACTED)]
+
+    def scan(*arguments):
+        raise AssertionError("the table is searched for ids that are known")
+
+    monkeypatch.setattr("osler.index.lookup.one_of", scan)
+    assert [one.passage_id for one in index.read(ids)] == ids
+    assert sorted(index.token_vectors(ids)) == sorted(ids)
+
+
+def test_a_row_that_moved_is_found_all_the_same(index):
+    ids = [one.passage_id for one in index.search_lexical("text", k=3, where=NOT_RETRACTED)]
+    index.upsert([encoded(document("more", "text"))])
+    index._table.optimize()
+    assert [one.passage_id for one in index.read(ids)] == ids
