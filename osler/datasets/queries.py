@@ -38,6 +38,7 @@ def _text_lines(file: Path) -> dict[str, Query]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{file}: cannot be read ({error}); name a file of queries, UTF-8, one a line.") from error
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise CorpusError(f"{file}: cannot be read ({reason}); name a text file of queries, one a line.") from error
     numbered = ((str(number), line.strip()) for number, line in enumerate(lines, start=1))
     return {number: Query(number, text) for number, text in numbered if text}

@@ -51,7 +51,7 @@ def read_rows(folder: Path, searcher: Searcher) -> Rows:
     tokens = {}
     for first in range(0, len(ids), 500):
         for passage_id, stored in searcher.index.token_vectors(ids[first : first + 500]).items():
-            tokens[passage_id] = stored.codes.astype(np.float64) * stored.scales[:, None]
+            tokens[passage_id] = (stored.codes.astype(np.float64) - 127) * stored.scales[:, None]
     return Rows(ids, vectors, tokens)
 
 
