@@ -17,14 +17,12 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 from time import perf_counter
 
-import numpy as np
-
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset
 from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores, per_query
 from osler.evaluate.significance import compare
-from osler.late_interaction.codes import OFFSETS, SCALES, Bits, dequantise, quantise
+from osler.late_interaction.codes import OFFSETS, Bits, dequantise, quantise, vector_bytes
 from osler.load import load_searcher
 from osler.records import Filter, RankedPassage, TokenVectors, Vectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores
@@ -110,18 +108,13 @@ def report(
                 "float" if bits == FLOAT else f"{bits}",
                 f"{fmean(values[bits]):.4f}",
                 "" if bits == FLOAT else difference,
-                f"{fmean(map(size, vectors.values())):,.0f}",
+                f"{fmean(len(one.codes) * vector_bytes(one.dim, bits) for one in vectors.values()):,.0f}",
                 f"{1000 * median(seconds[bits]):.2f}",
             )
         )
     columns = ("bits", MEASURE, "against float, 95%", "bytes a passage", "ms a query")
     heading = f"{dataset.name} {dataset.split}: {len(dataset.queries):,} queries, {len(by_size[FLOAT]):,} passages."
     return "\n".join([heading, "", *table(columns, rows)])
-
-
-def size(vectors: TokenVectors) -> int:
-    """Bytes of these token vectors in an index: codes and scales."""
-    return vectors.codes.nbytes + len(vectors.codes) * np.dtype(SCALES[vectors.bits]).itemsize
 
 
 def parser() -> argparse.ArgumentParser:

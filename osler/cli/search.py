@@ -42,6 +42,7 @@ def search(
 
     asked = _asked(query, queries)
     import_lancedb()
+    from osler.cli.printing import OUT
     from osler.load import load_searcher
     from osler.search.where import parse_where
 
@@ -57,7 +58,9 @@ def search(
         return
     rankings = searcher.search_many([one.text for one in asked.values()], where=where_filter)
     for query_id, ranking in zip(asked, rankings, strict=True):
-        _show_one_of_many(query_id, ranking, json=json)
+        if not json:
+            OUT.rule(f"{query_id}: {ranking.query}", align="left")
+        _show(ranking, json=json, query_id=query_id)
 
 
 def _asked(query: str | None, queries: Path | None) -> Mapping[str, Query]:
@@ -70,24 +73,15 @@ def _asked(query: str | None, queries: Path | None) -> Mapping[str, Query]:
     return read_queries(queries) if queries else {}
 
 
-def _show(ranking: Ranking, *, json: bool) -> None:
+def _show(ranking: Ranking, *, json: bool, query_id: str | None = None) -> None:
+    """What was found; as JSON with the id of the query, where it is one of many."""
     from osler.cli.printing import print_json, print_notice, print_ranking, ranked_json
 
     if json:
+        of_query = {} if query_id is None else {"query_id": query_id}
         for ranked in ranking.ranked:
-            print_json(ranked_json(ranked))
+            print_json(of_query | ranked_json(ranked))
     else:
         print_ranking(ranking)
     if not ranking.ranked:
         print_notice("No passage matches; loosen the conditions or use other words.")
-
-
-def _show_one_of_many(query_id: str, ranking: Ranking, *, json: bool) -> None:
-    from osler.cli.printing import OUT, print_json, ranked_json
-
-    if json:
-        for ranked in ranking.ranked:
-            print_json({"query_id": query_id, **ranked_json(ranked)})
-        return
-    OUT.rule(f"{query_id}: {ranking.query}", align="left")
-    _show(ranking, json=False)

@@ -102,12 +102,6 @@ def to_token_vectors(table: pa.Table, manifest: Manifest) -> TokenVectors:
     )
 
 
-def token_bytes(manifest: Manifest) -> int:
-    """What one token vector takes: its codes and its scale."""
-    bits = manifest.token_bits
-    return manifest.reranker.dim * bits // 8 + np.dtype(SCALES[bits]).itemsize
-
-
 def to_vectors(column: pa.ChunkedArray) -> Vectors:
     """[rows, d], the values of the column `vector`."""
     values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -116,8 +110,7 @@ def to_vectors(column: pa.ChunkedArray) -> Vectors:
 
 def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:
     """The bytes of all values, one after another."""
-    parts = [np.frombuffer(value.as_buffer(), dtype=np.uint8) for value in column]
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint8)
+    return np.frombuffer(b"".join(column.to_pylist()), dtype=np.uint8)
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from lancedb.table import LanceTable
 
 from osler.index.manifest import Manifest
-from osler.index.rows import token_bytes
 from osler.index.upkeep import unindexed_rows
+from osler.late_interaction.codes import vector_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class IndexStatistics:
 def index_statistics(table: LanceTable, manifest: Manifest) -> IndexStatistics:
     """The counts and sizes of this table as they are now; it reads no text and no vector."""
     versions = table.list_versions()
+    size = vector_bytes(manifest.reranker.dim, manifest.token_bits)
     last, passages = versions[-1], table.count_rows()
     return IndexStatistics(
         documents=table.count_rows("position = 0"),
@@ -44,7 +45,7 @@ def index_statistics(table: LanceTable, manifest: Manifest) -> IndexStatistics:
         versions=len(versions),
         unindexed=unindexed_rows(table),
         changed=last["timestamp"].astimezone(UTC),  # Lance gives local time without a zone
-        token_vector_bytes_per_passage=_stored_tokens(table) * token_bytes(manifest) / max(passages, 1),
+        token_vector_bytes_per_passage=_stored_tokens(table) * size / max(passages, 1),
         bytes=_sizes(table, data_files=int(last["metadata"]["total_files_size"])),
     )
 

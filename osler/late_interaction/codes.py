@@ -31,6 +31,15 @@ _CLIPS: Final = (1.0, 0.85, 0.7, 0.55)
 """Shares of the largest component that the outermost 4-bit codes may stand for; the best is taken vector by vector."""
 
 
+def vector_bytes(dim: int, bits: int) -> int:
+    """What a token vector of this length takes where it is stored: its codes and its scale.
+
+    >>> vector_bytes(128, 4)
+    66
+    """
+    return dim * bits // 8 + np.dtype(SCALES[bits]).itemsize
+
+
 def quantise(vectors: Vectors, lengths: ArrayLike, *, bits: Bits = 8) -> TokenVectors:
     """The codes of the vectors [T, d] of passages that have `lengths` [P] tokens, one passage after another.
 
@@ -187,9 +196,10 @@ def _nearest(vectors: Vectors, bits: Bits) -> _Codes:
         centred = codes - np.float32(offset)
         products, norms = (vectors * centred).sum(axis=1), (centred * centred).sum(axis=1)
         # The least squared distance over all scales is |x|^2 - (x.c)^2 / |c|^2.
-        nearer = products * np.abs(products) / norms > gains
-        gains[nearer] = (products * np.abs(products) / norms)[nearer]
-        best.codes[nearer], best.scales[nearer] = codes[nearer], (products / norms)[nearer]
+        scales = products / norms
+        nearer = products * scales > gains
+        gains[nearer] = (products * scales)[nearer]
+        best.codes[nearer], best.scales[nearer] = codes[nearer], scales[nearer]
     return best
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
@@ -201,7 +201,7 @@ class _Request:
     evidence: bool
     vector: Vector | None
     token_vectors: Vectors | None
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    seconds: dict[str, float]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
