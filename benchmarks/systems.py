@@ -16,7 +16,8 @@ from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.baselines import bm25_run, fused_run
 from osler.evaluate.measures import Run, per_query
-from osler.late_interaction.codes import concatenate, divide
+from osler.late_interaction.compression import Compression
+from osler.late_interaction.ragged import concatenate, divide
 from osler.models import ModelPair, load_models
 from osler.models.catalog import CATALOG, resolve
 from osler.models.colbert import ColBERT
@@ -38,7 +39,9 @@ class FloatColBERT(ColBERT):
     """A re-ranker whose passages keep float vectors in place of codes; each is encoded once."""
 
     def __init__(self, reranker: ColBERT) -> None:
-        super().__init__(reranker.model, name=reranker.name, fingerprint=reranker.fingerprint, bits=32)
+        super().__init__(
+            reranker.model, name=reranker.name, fingerprint=reranker.fingerprint, compression=Compression(bits=32)
+        )
         self._encoded: dict[str, TokenVectors] = {}
 
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:

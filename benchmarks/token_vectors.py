@@ -1,12 +1,13 @@
-"""What token vectors lose and save by fewer bits: quality, bytes a passage, milliseconds a query.
+"""What smaller token vectors lose and save: quality, bytes a passage, milliseconds a query.
 
     osler index corpus.jsonl --index scifact-index
     python benchmarks/token_vectors.py --data scifact --split train --index scifact-index
 
-Candidates are those of the index for each query, the same whatever the bits. Their passages are encoded once, in float;
-codes of every size are made from these vectors, and every query is scored by the library's own MaxSim. nDCG@10 is that
-of the final score, with stage 1's share as the re-ranker was trained for it; its difference from float is tested in
-pairs. Milliseconds are medians over queries, for all candidates of a query together, the sizes taking turns.
+Fewer bits a component, fewer vectors of a long passage, fewer components (the principal ones of these passages). The
+candidates of a query are the same whatever the form of its vectors. Passages are encoded once, in float; every form is
+made from these vectors, and every query is scored by the library's own MaxSim. nDCG@10 is that of the final score, with
+stage 1's share as the re-ranker was trained for it; its difference from float is tested in pairs. Milliseconds are
+medians over queries, for all candidates of a query together, the forms taking turns.
 """
 
 from __future__ import annotations
@@ -14,28 +15,72 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, median
 from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset
 from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores, per_query
 from osler.evaluate.significance import compare
-from osler.late_interaction.codes import OFFSETS, Bits, dequantise, quantise, vector_bytes
+from osler.late_interaction.codes import dequantise, vector_bytes
+from osler.late_interaction.compression import Compression, compress
+from osler.late_interaction.projection import principal_projection
 from osler.load import load_searcher
 from osler.records import Filter, RankedPassage, TokenVectors, Vectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores
 from osler.search.searcher import Searcher
 
 MEASURE = "nDCG@10"
-FLOAT = 32
+FLOAT = Compression(bits=32)
+SAMPLE = 50_000
+"""Token vectors that principal components are found from."""
 
 Candidates = Mapping[str, Sequence[RankedPassage]]
 """By query_id."""
 
-BySize = Mapping[Bits, Mapping[str, TokenVectors]]
-"""The token vectors of every candidate by passage_id, for each number of bits."""
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How token vectors are kept; width None: all of their components."""
+
+    compression: Compression
+    width: int | None = None
+
+    @property
+    def name(self) -> str:
+        bits = {32: "float", 1: "1 bit"}.get(self.compression.bits, f"{self.compression.bits} bits")
+        pooling = f", a vector for {self.compression.pooling} tokens" if self.compression.pooling > 1 else ""
+        return bits + pooling + (f", {self.width} components" if self.width else "")
+
+
+FORMS = (
+    Form(FLOAT),
+    *(Form(Compression(bits)) for bits in (8, 4, 2, 1)),
+    *(Form(Compression(32, pooling)) for pooling in (2, 3, 4)),
+    *(Form(Compression(bits, pooling)) for pooling in (2, 3) for bits in (4, 2, 1)),
+    *(Form(Compression(8), width) for width in (96, 64, 48)),
+)
+
+
+@dataclass(frozen=True)
+class Vectorised:
+    """Passages and queries in one form: token vectors by passage_id, and by query_id."""
+
+    passages: Mapping[str, TokenVectors]
+    queries: Mapping[str, Vectors]
+
+    @property
+    def bytes(self) -> float:
+        """The mean of a passage."""
+        return fmean(
+            len(one.codes) * vector_bytes(one.dim, one.bits) + (len(one.pooled.places) if one.pooled else 0)
+            for one in self.passages.values()
+        )
 
 
 def main() -> None:
@@ -43,11 +88,9 @@ def main() -> None:
     dataset = load_dataset(arguments.data, arguments.split)
     searcher = load_searcher(arguments.index, Settings(search={"rerank": False}))
     candidates = found(dataset, searcher, arguments.candidates)
-    by_size = quantised(candidates, searcher)
-    texts = [dataset.queries[query_id].text for query_id in candidates]
-    queries = dict(zip(candidates, searcher.reranker.encode_queries(texts), strict=True))
-    runs, seconds = scored(candidates, queries, by_size, weight=searcher.settings.stage1_weight or 0.0)
-    print(report(dataset, runs, seconds, by_size))
+    forms = in_all_forms(dataset, candidates, searcher)
+    runs, seconds = scored(candidates, forms, weight=searcher.settings.stage1_weight or 0.0)
+    print(report(dataset, runs, seconds, forms))
 
 
 def found(dataset: Dataset, searcher: Searcher, count: int) -> Candidates:
@@ -58,14 +101,36 @@ def found(dataset: Dataset, searcher: Searcher, count: int) -> Candidates:
     return {one.query_id: ranking.ranked for one, ranking in zip(asked, rankings, strict=True)}
 
 
-def quantised(candidates: Candidates, searcher: Searcher) -> BySize:
-    """Every candidate encoded once, in float, then brought into codes of each size."""
+def in_all_forms(dataset: Dataset, candidates: Candidates, searcher: Searcher) -> dict[Form, Vectorised]:
+    """Every query and candidate encoded once, in float, then brought into each form."""
     passages = (one.passage for ranked in candidates.values() for one in ranked)
-    floats = encode_by_id(passages, searcher.reranker.with_bits(FLOAT), on_passages=show)
-    return {
-        bits: {one: quantise(dequantise(vectors), vectors.lengths, bits=bits) for one, vectors in floats.items()}
-        for bits in OFFSETS
-    }
+    encoded = encode_by_id(passages, searcher.reranker.with_compression(FLOAT), on_passages=show)
+    floats = {passage_id: dequantise(vectors) for passage_id, vectors in encoded.items()}
+    texts = [dataset.queries[query_id].text for query_id in candidates]
+    queries = dict(zip(candidates, searcher.reranker.encode_queries(texts), strict=True))
+    return {form: in_form(form, floats, queries) for form in FORMS}
+
+
+def in_form(form: Form, floats: Mapping[str, Vectors], queries: Mapping[str, Vectors]) -> Vectorised:
+    """These vectors in this form; queries are only projected."""
+    if form.width is None:
+        narrow = floats
+    else:
+        matrix = principal_projection(sampled(list(floats.values())), form.width)
+        narrow, queries = ({name: projected(one, matrix) for name, one in of.items()} for of in (floats, queries))
+    kept = {name: compress(vectors, [len(vectors)], form.compression) for name, vectors in narrow.items()}
+    return Vectorised(kept, queries)
+
+
+def sampled(vectors: Sequence[Vectors]) -> Vectors:
+    every = max(1, sum(map(len, vectors)) // SAMPLE)
+    return np.concatenate([one[::every] for one in vectors])
+
+
+def projected(vectors: Vectors, matrix: NDArray[np.float32]) -> Vectors:
+    narrow = vectors @ matrix
+    unit: Vectors = narrow / np.maximum(np.linalg.norm(narrow, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return unit
 
 
 def show(done: int, of: int) -> None:
@@ -74,46 +139,42 @@ def show(done: int, of: int) -> None:
 
 
 def scored(
-    candidates: Candidates, queries: Mapping[str, Vectors], by_size: BySize, *, weight: float
-) -> tuple[dict[Bits, Scores], dict[Bits, list[float]]]:
-    """The final run with each number of bits, and the seconds that MaxSim took for each query."""
-    runs: dict[Bits, Scores] = {bits: {} for bits in by_size}
-    seconds: dict[Bits, list[float]] = {bits: [] for bits in by_size}
+    candidates: Candidates, forms: Mapping[Form, Vectorised], *, weight: float
+) -> tuple[dict[Form, Scores], dict[Form, list[float]]]:
+    """The final run in each form, and the seconds that MaxSim took for each query."""
+    runs: dict[Form, Scores] = {form: {} for form in forms}
+    seconds: dict[Form, list[float]] = {form: [] for form in forms}
     for query_id, ranked in candidates.items():
         stage1, doc_ids = [one.score for one in ranked], [one.passage.doc_id for one in ranked]
-        for bits, vectors in by_size.items():
-            of_passage = [vectors[one.passage.passage_id] for one in ranked]
+        for form, vectors in forms.items():
+            of_passage = [vectors.passages[one.passage.passage_id] for one in ranked]
             began = perf_counter()
-            maxsim = maxsim_scores(queries[query_id], of_passage)
-            seconds[bits].append(perf_counter() - began)
+            maxsim = maxsim_scores(vectors.queries[query_id], of_passage)
+            seconds[form].append(perf_counter() - began)
             scores = interpolated(maxsim, stage1, weight=weight)
-            runs[bits][query_id] = document_scores(zip(doc_ids, scores, strict=True))
+            runs[form][query_id] = document_scores(zip(doc_ids, scores, strict=True))
     return runs, seconds
 
 
 def report(
     dataset: Dataset,
-    runs: Mapping[Bits, Scores],
-    seconds: Mapping[Bits, Sequence[float]],
-    by_size: BySize,
+    runs: Mapping[Form, Scores],
+    seconds: Mapping[Form, Sequence[float]],
+    forms: Mapping[Form, Vectorised],
 ) -> str:
-    """A Markdown table, a row for each number of bits."""
-    values = {bits: list(per_query(dataset.qrels, run, [MEASURE])[MEASURE].values()) for bits, run in runs.items()}
+    """A Markdown table, a row for each form."""
+    values = {form: list(per_query(dataset.qrels, run, [MEASURE])[MEASURE].values()) for form, run in runs.items()}
+    whole = FORMS[0]
     rows = []
-    for bits, vectors in by_size.items():
-        tested = compare({dataset.name: values[bits]}, {dataset.name: values[FLOAT]})
+    for form, vectors in forms.items():
+        tested = compare({dataset.name: values[form]}, {dataset.name: values[whole]})
         difference = f"{tested.difference:+.4f} ({tested.low:+.4f} to {tested.high:+.4f})"
-        rows.append(
-            (
-                "float" if bits == FLOAT else f"{bits}",
-                f"{fmean(values[bits]):.4f}",
-                "" if bits == FLOAT else difference,
-                f"{fmean(len(one.codes) * vector_bytes(one.dim, bits) for one in vectors.values()):,.0f}",
-                f"{1000 * median(seconds[bits]):.2f}",
-            )
-        )
-    columns = ("bits", MEASURE, "against float, 95%", "bytes a passage", "ms a query")
-    heading = f"{dataset.name} {dataset.split}: {len(dataset.queries):,} queries, {len(by_size[FLOAT]):,} passages."
+        cells = (f"{fmean(values[form]):.4f}", "" if form == whole else difference)
+        rows.append((form.name, *cells, f"{vectors.bytes:,.0f}", f"{1000 * median(seconds[form]):.2f}"))
+    columns = ("token vectors", MEASURE, "against float, 95%", "bytes a passage", "ms a query")
+    heading = (
+        f"{dataset.name} {dataset.split}: {len(dataset.queries):,} queries, {len(forms[whole].passages):,} passages."
+    )
     return "\n".join([heading, "", *table(columns, rows)])
 
 

@@ -14,7 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from osler.late_interaction.codes import concatenate, divide, reorder
+from osler.late_interaction.ragged import concatenate, divide, reorder
 from osler.protocols import PassageIndex
 from osler.records import (
     Damage,

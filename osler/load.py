@@ -154,7 +154,7 @@ def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Search
     index = open_index(folder, memory=settings.search.memory * 1_000_000)
     models = _models_of(index.manifest, settings.models)
     search = _with_stage1_weight(settings.search, models.reranker)
-    reranker = models.reranker.with_bits(index.manifest.token_bits)  # a candidate encoded late scores as one stored
+    reranker = models.reranker.with_compression(index.manifest.compression)  # encoded late, a passage scores the same
     return Searcher(index, models.encoder, reranker, search, encode_queries=models.encode_queries), models
 
 
@@ -172,6 +172,7 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
         split=settings.split,
         token_vectors=settings.index.token_vectors,
         token_bits=settings.index.token_bits,
+        token_pooling=settings.index.token_pooling,
     )
     return create_index(folder, manifest), models
 
@@ -197,6 +198,7 @@ def _check_settings(manifest: Manifest, settings: Settings) -> None:
         "split.max_tokens": manifest.split.max_tokens,
         "index.token_vectors": manifest.token_vectors,
         "index.token_bits": manifest.token_bits,
+        "index.token_pooling": manifest.token_pooling,
     }
     for name, made in made_with.items():
         stage, _, field = name.partition(".")
@@ -223,5 +225,5 @@ def _passage_encoder(
     models: ModelPair, manifest: Manifest
 ) -> Callable[[Sequence[Passage]], tuple[Vectors, TokenVectors | None]]:
     if manifest.token_vectors:
-        return models.with_bits(manifest.token_bits).encode_passages
+        return models.with_compression(manifest.compression).encode_passages
     return lambda passages: (models.encoder.encode_passages(passages), None)

@@ -160,17 +160,29 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class PooledTokens:
+    """The vector of every token of P passages, one after another.
+
+    places [T] uint8: the place of a token's vector among those of its passage; counts [P] int64 with sum T.
+    """
+
+    places: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class TokenVectors:
     """The quantised token vectors of P passages, one after another.
 
-    codes [T, d * bits / 8] uint8, scales [T] float32, lengths [P] int64 with sum T; `late_interaction.codes` knows what
-    they stand for.
+    codes [V, d * bits / 8] uint8, scales [V] float32, lengths [P] int64 with sum V; `late_interaction.codes` knows what
+    they stand for. pooled: where tokens share vectors; None where every token has its own.
     """
 
     codes: NDArray[np.uint8]
     scales: NDArray[np.float32]
     lengths: NDArray[np.int64]
     bits: int = 8
+    pooled: PooledTokens | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)

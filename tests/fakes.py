@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from osler.late_interaction.codes import divide, quantise
+from osler.late_interaction.codes import quantise
+from osler.late_interaction.ragged import divide
 from osler.protocols import Encoder, Reranker
 from osler.records import (
     Candidate,

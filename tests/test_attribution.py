@@ -41,3 +41,9 @@ def test_a_query_without_tokens_matches_nothing():
 def test_a_passage_without_tokens_is_refused():
     with pytest.raises(ValueError, match="without tokens"):
         token_matches(word_vectors("heart"), word_vectors(""))
+
+
+def test_tokens_that_share_a_vector_have_equal_parts_of_its_weight():
+    matches = token_matches(word_vectors("heart"), word_vectors("lung heart heart"))
+    assert matches.tokens.tolist() == [1]
+    assert matches.weights.tolist() == [0, 0.5, 0.5]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from osler.late_interaction.codes import SCALES, concatenate, dequantise, divide, quantise, reorder, take
+from osler.late_interaction.codes import OFFSETS, SCALES, dequantise, quantise, unpack
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 
@@ -37,7 +37,7 @@ def test_the_smallest_float_does_not_leave_the_range_of_the_codes():
     assert quantise(tiny, [1]).codes.min() > 127
 
 
-@pytest.mark.parametrize("bits", [32, 8, 4, 1])
+@pytest.mark.parametrize("bits", [32, 8, 4, 2, 1])
 def test_a_scale_is_not_rounded_when_it_is_stored(bits):
     scales = quantise(unit_vectors(20), [20], bits=bits).scales
     assert (scales.astype(SCALES[bits]).astype(np.float32) == scales).all()
@@ -58,51 +58,13 @@ def test_a_vector_that_is_not_finite_is_refused():
         quantise(np.array([[np.nan, 0]], dtype=np.float32), [1])
 
 
-def test_taking_every_passage_and_joining_them_gives_the_same():
-    whole = quantise(np.eye(4, dtype=np.float32), [1, 0, 3])
-    parts = [take(whole, number) for number in range(len(whole))]
-    joined = concatenate(parts)
-    assert [len(part.codes) for part in parts] == [1, 0, 3]
-    assert joined.codes.tolist() == whole.codes.tolist()
-    assert joined.lengths.tolist() == whole.lengths.tolist()
-
-
-@pytest.mark.parametrize("number", [2, -1])
-def test_a_passage_that_does_not_exist_is_refused(number):
-    with pytest.raises(ValueError, match="there are 2"):
-        take(quantise(np.eye(2, dtype=np.float32), [1, 1]), number)
-
-
-def test_parts_are_consecutive_and_may_be_empty():
-    whole = quantise(np.eye(4, dtype=np.float32), [1, 0, 3])
-    parts = divide(whole, [0, 2, 1])
-    assert [part.lengths.tolist() for part in parts] == [[], [1, 0], [3]]
-    assert concatenate(parts).codes.tolist() == whole.codes.tolist()
-
-
-def test_parts_that_leave_a_passage_out_are_refused():
-    with pytest.raises(ValueError, match="1 passages of 2"):
-        divide(quantise(np.eye(2, dtype=np.float32), [1, 1]), [1])
-
-
-@given(st.lists(st.integers(0, 4), max_size=8), st.randoms())
-def test_reordering_is_taking_one_by_one(lengths, random):
-    tokens = sum(lengths)
-    whole = quantise(np.arange(tokens * 3, dtype=np.float32).reshape(tokens, 3), lengths)
-    order = random.sample(range(len(lengths)), len(lengths))
-    found = divide(reorder(whole, order), [1] * len(lengths))
-    for part, number in zip(found, order, strict=True):
-        assert part.codes.tolist() == take(whole, number).codes.tolist()
-        assert part.scales.tolist() == take(whole, number).scales.tolist()
-
-
 def unit_vectors(count: int, dim: int = 64) -> np.ndarray:
     vectors = np.random.default_rng(0).standard_normal((count, dim)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize(
-    ("bits", "size", "cosine"), [(32, 256, 0.999999), (8, 64, 0.9999), (4, 32, 0.993), (1, 8, 0.79)]
+    ("bits", "size", "cosine"), [(32, 256, 0.999999), (8, 64, 0.9999), (4, 32, 0.993), (2, 16, 0.93), (1, 8, 0.79)]
 )
 def test_fewer_bits_take_less_room_and_keep_the_direction(bits, size, cosine):
     vectors = unit_vectors(500)
@@ -114,7 +76,7 @@ def test_fewer_bits_take_less_room_and_keep_the_direction(bits, size, cosine):
     assert cosines.mean() > cosine
 
 
-@pytest.mark.parametrize("bits", [4, 1])
+@pytest.mark.parametrize("bits", [4, 2, 1])
 def test_no_other_scale_brings_a_vector_nearer(bits):
     vectors = unit_vectors(50)
     stored = quantise(vectors, [50], bits=bits)
@@ -124,14 +86,14 @@ def test_no_other_scale_brings_a_vector_nearer(bits):
         assert (error < other).all()
 
 
-@pytest.mark.parametrize("bits", [32, 8, 4, 1])
+@pytest.mark.parametrize("bits", [32, 8, 4, 2, 1])
 def test_a_vector_and_its_opposite_are_kept_equally_well(bits):
     vectors = unit_vectors(50)
     there, back = (dequantise(quantise(sign * vectors, [50], bits=bits)) for sign in (1, -1))
     np.testing.assert_allclose(there, -back, atol=1e-6)
 
 
-@pytest.mark.parametrize("bits", [32, 8, 4, 1])
+@pytest.mark.parametrize("bits", [32, 8, 4, 2, 1])
 def test_zeros_stay_zeros_whatever_the_bits(bits):
     assert not dequantise(quantise(np.zeros((2, 8), dtype=np.float32), [2], bits=bits)).any()
 
@@ -139,3 +101,13 @@ def test_zeros_stay_zeros_whatever_the_bits(bits):
 def test_components_that_do_not_fill_bytes_are_refused():
     with pytest.raises(ValueError, match="12 components of 1 bits do not fill bytes: choose a multiple of 8"):
         quantise(np.ones((1, 12), dtype=np.float32), [1], bits=1)
+
+
+@pytest.mark.parametrize("bits", [8, 4, 2, 1])
+def test_every_code_is_read_back_from_its_place_in_a_byte(bits):
+    codes = np.random.default_rng(0).integers(0, 2**bits, size=(5, 16), dtype=np.uint8)
+    signed = (codes - np.float32(OFFSETS[bits])) * np.float32(0.5)
+    stored = quantise(signed.astype(np.float32), [5], bits=bits)
+    if bits < 8:
+        assert np.sign(dequantise(stored)).tolist() == np.sign(signed).tolist()
+    assert unpack(stored).shape == (5, 16)

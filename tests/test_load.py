@@ -81,7 +81,7 @@ def test_a_re_ranker_without_training_ranks_by_maxsim_alone(corpus, tmp_path, ba
     assert load_answerer(tmp_path / "index").settings.abstain_below == 0
 
 
-@pytest.mark.parametrize("kept", [{}, {"token_bits": 4}, {"token_bits": 1}])
+@pytest.mark.parametrize("kept", [{}, {"token_bits": 8, "token_pooling": 1}, {"token_bits": 1, "token_pooling": 1}])
 def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path, kept):
     build_index([corpus], tmp_path / "index", Settings(index=kept))
     stored = load_searcher(tmp_path / "index").search("soft bones").ranked
@@ -93,7 +93,8 @@ def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path, k
 
 def test_fewer_bits_take_less_room(corpus, tmp_path):
     sizes = []
-    for number, kept in enumerate(({}, {"token_bits": 4}, {"token_bits": 1})):
+    for number, bits in enumerate((8, 4, 1)):
+        kept = {"token_bits": bits, "token_pooling": 1}
         build_index([corpus], tmp_path / str(number), Settings(index=kept))
         sizes.append(open_index(tmp_path / str(number)).statistics().token_vector_bytes_per_passage)
     assert sizes[1:] == pytest.approx([sizes[0] * (64 + 2) / (128 + 4), sizes[0] * (16 + 2) / (128 + 4)])
@@ -102,8 +103,29 @@ def test_fewer_bits_take_less_room(corpus, tmp_path):
 def test_an_index_is_not_added_to_with_other_bits(corpus, tmp_path):
     build_index([corpus], tmp_path / "index")
     assert build_index([corpus], tmp_path / "index").unchanged == 2
-    with pytest.raises(StoreError, match="index.token_bits = 8, not 4"):
+    with pytest.raises(StoreError, match="index.token_bits = 2, not 4"):
         build_index([corpus], tmp_path / "index", Settings(index={"token_bits": 4}))
+    with pytest.raises(StoreError, match="index.token_pooling = 3, not 1"):
+        build_index([corpus], tmp_path / "index", Settings(index={"token_pooling": 1}))
+
+
+def test_a_long_passage_keeps_a_vector_for_several_tokens_and_evidence_by_the_token(tmp_path):
+    sentences = [f"Patient number {number} had a fever, a cough and a rash for {number} days." for number in range(12)]
+    text = " ".join([*sentences, "Rickets softens the bones of children."])
+    (tmp_path / "long.jsonl").write_text(json.dumps({"_id": "1", "text": text}) + "\n")
+    sizes, found = [], []
+    for pooling in (1, 3):
+        folder = tmp_path / str(pooling)
+        build_index([tmp_path / "long.jsonl"], folder, Settings(index={"token_pooling": pooling}))
+        sizes.append(open_index(folder).statistics().token_vector_bytes_per_passage)
+        searcher = load_searcher(folder)
+        fresh = load_searcher(folder, Settings(search={"stored": False}))
+        found += [one.search("soft bones").ranked[0] for one in (searcher, searcher, fresh)]
+    assert sizes[1] < sizes[0] / 2.5
+    assert {one.evidence.text for one in found} == {"Rickets softens the bones of children."}
+    assert [one.score for one in found[3:]] == pytest.approx([found[3].score] * 3, abs=1e-3)
+    words = {text[start:end] for start, end, _ in found[3].evidence.words}
+    assert {"softens", "bones"} <= words
 
 
 def test_an_index_without_token_vectors_is_ranked_all_the_same(corpus, tmp_path):

@@ -55,11 +55,11 @@ def test_the_manifest_of_a_newer_osler_asks_for_an_upgrade():
 
 def test_the_manifest_of_an_older_osler_asks_to_index_again():
     older = Manifest.from_json(MANIFEST.to_json()).model_copy(update={"format": 1}).to_json()
-    with pytest.raises(StoreError, match="format 1 and this osler reads 2: index the corpus again"):
+    with pytest.raises(StoreError, match=f"format 1 and this osler reads {FORMAT}: index the corpus again"):
         Manifest.from_json(older)
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'{"format": 2}', b"\xff"])
+@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'{"format": %d}' % FORMAT, b"\xff"])
 def test_a_manifest_that_cannot_be_read_is_one_sentence(text):
     with pytest.raises(StoreError, match="cannot be read: index the corpus again"):
         Manifest.from_json(text)

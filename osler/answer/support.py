@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from osler.answer.words import asks_yes_or_no, content_words, negated, numbers, written_numbers
 from osler.late_interaction.attribution import best_span
-from osler.late_interaction.codes import dequantise, take
+from osler.late_interaction.codes import vectors_per_token
 from osler.late_interaction.maxsim import maxsim
+from osler.late_interaction.ragged import take
 from osler.protocols import Reranker
 from osler.records import EvidenceSpan, Passage, RankedPassage, TokenVectors, Vectors
 from osler.text.sentences import claim_spans
@@ -103,7 +104,7 @@ class SupportCheck:
 
     def _nearest_sentence(self, vectors: Vectors, number: int) -> EvidenceSpan:
         """The claim of passage `number` that is nearest to the tokens [q, d] of a text; empty where it has none."""
-        passage, token_vectors = self._passages[number - 1], dequantise(take(self._vectors, number - 1))
+        passage, token_vectors = self._passages[number - 1], vectors_per_token(take(self._vectors, number - 1))
         best = best_span(vectors, token_vectors, self._spans[number - 1], claim_spans(passage.text))
         if best is None:
             return EvidenceSpan(passage.start, passage.start, "", 0.0)

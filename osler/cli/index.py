@@ -30,7 +30,10 @@ def index(
         typer.Option("--token-vectors/--no-token-vectors", help="Keep token vectors.", show_default="token-vectors"),
     ] = None,
     token_bits: Annotated[
-        int | None, typer.Option(metavar="32|8|4|1", help="Bits of a component of a token vector.", show_default="8")
+        int | None, typer.Option(metavar="32|8|4|2|1", help="Bits of a component of a token vector.", show_default="2")
+    ] = None,
+    token_pooling: Annotated[
+        int | None, typer.Option(metavar="1-4", help="Tokens of a long passage that share a vector.", show_default="3")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first damaged record.")] = False,
     settings: options.SettingsFile = None,
@@ -49,7 +52,7 @@ def index(
     chosen = options.settings_from(
         settings,
         models={"encoder": encoder, "reranker": reranker, "device": device},
-        index={"token_vectors": token_vectors, "token_bits": token_bits},
+        index={"token_vectors": token_vectors, "token_bits": token_bits, "token_pooling": token_pooling},
     )
     report = build_with_progress(source, index, chosen, format=format, strict=strict)
     if json:

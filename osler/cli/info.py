@@ -53,4 +53,5 @@ def _kept(manifest: Manifest, counts: IndexStatistics) -> str:
     from rich.filesize import decimal
 
     size = decimal(round(counts.token_vector_bytes_per_passage))
-    return f"{manifest.token_bits} bits a component, {size} a passage before compression"
+    pooled = f"one for {manifest.token_pooling} tokens of a long passage, " if manifest.token_pooling > 1 else ""
+    return f"{pooled}{manifest.token_bits} bits a component, {size} a passage before compression"

@@ -19,8 +19,8 @@ from typing import Any, Final
 from osler.datasets import Dataset
 from osler.errors import CorpusError
 from osler.evaluate.significance import compare, interval
-from osler.late_interaction.codes import divide
 from osler.late_interaction.maxsim import maxsim
+from osler.late_interaction.ragged import divide
 from osler.protocols import Encoder, Reranker
 from osler.records import Document, Passage
 

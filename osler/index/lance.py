@@ -25,7 +25,7 @@ from osler.index.rows import (
 )
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.upkeep import keep_lookups_fast, optimise
-from osler.late_interaction.codes import divide
+from osler.late_interaction.ragged import divide
 from osler.records import (
     Candidate,
     Document,

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from osler.config import SplitSettings
 from osler.errors import StoreError
 from osler.late_interaction.codes import Bits
+from osler.late_interaction.compression import Compression
 
-FORMAT = 2
+FORMAT = 3
 """The layout of the table. Raised when an older osler could not read what this one writes."""
 
 
@@ -55,7 +56,13 @@ class Manifest(BaseModel):
     split: SplitSettings = SplitSettings()
     token_vectors: bool = True
     token_bits: Bits = 8
+    token_pooling: int = 1
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def compression(self) -> Compression:
+        """How token vectors are kept."""
+        return Compression(self.token_bits, self.token_pooling)
 
     def to_json(self) -> bytes:
         """This manifest as UTF-8 JSON."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from osler.index.lookup import ROW_ID
 from osler.index.manifest import Manifest
 from osler.index.rows import TOKEN_COLUMNS, to_token_vectors, to_vectors
-from osler.late_interaction.codes import concatenate, divide, reorder, vector_bytes
+from osler.late_interaction.ragged import concatenate, divide, reorder
 from osler.records import Candidate, TokenVectors, Vector, Vectors
 
 MEMORY = 512_000_000
@@ -168,7 +168,7 @@ class Residence:
         if vectors > self._memory:
             return None
         tokens = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
-        fits = vectors + tokens * vector_bytes(self._manifest.reranker.dim, self._manifest.token_bits) <= self._memory
+        fits = vectors + tokens * self._manifest.compression.vector_bytes(self._manifest.reranker.dim) <= self._memory
         return ["passage_id", "vector", *(TOKEN_COLUMNS if self._manifest.token_vectors and fits else ())]
 
     def _take(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:

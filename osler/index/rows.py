@@ -14,17 +14,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
-from osler.late_interaction.codes import SCALES, divide
-from osler.records import Document, EncodedDocument, Passage, Section, TokenVectors, Vectors
+from osler.late_interaction.codes import SCALES
+from osler.late_interaction.ragged import divide
+from osler.records import Document, EncodedDocument, Passage, PooledTokens, Section, TokenVectors, Vectors
 
 MANIFEST_KEY = b"osler.manifest"
 
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
-TOKEN_COLUMNS = ("codes", "scales", "tokens")
+TOKEN_COLUMNS = ("codes", "scales", "tokens", "places")
 DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
 
 Row = Mapping[str, Any]
@@ -60,7 +62,8 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         "vector": pa.list_(pa.float32(), manifest.encoder.dim),
         "codes": pa.large_binary(),  # uint8 [tokens, d * bits / 8], row-major
         "scales": pa.binary(),  # [tokens], in the type that `late_interaction.codes` names
-        "tokens": pa.int32(),
+        "tokens": pa.int32(),  # how many token vectors these are
+        "places": pa.binary(),  # uint8, of each token's vector among them, where tokens share vectors
     }
     return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
 
@@ -99,6 +102,7 @@ def to_token_vectors(table: pa.Table, manifest: Manifest) -> TokenVectors:
         scales=scales.view(SCALES[bits]).astype(np.float32),
         lengths=table["tokens"].to_numpy().astype(np.int64),
         bits=bits,
+        pooled=_pooled(table["places"]) if manifest.token_pooling > 1 else None,
     )
 
 
@@ -106,6 +110,10 @@ def to_vectors(column: pa.ChunkedArray) -> Vectors:
     """[rows, d], the values of the column `vector`."""
     values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), column.type.list_size)
+
+
+def _pooled(places: pa.ChunkedArray) -> PooledTokens:
+    return PooledTokens(_bytes(places), pc.binary_length(places).to_numpy().astype(np.int64))
 
 
 def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:
@@ -174,4 +182,5 @@ def _tokens_of(vectors: TokenVectors) -> dict[str, Any]:
         "codes": vectors.codes.tobytes(),
         "scales": vectors.scales.astype(SCALES[vectors.bits]).tobytes(),
         "tokens": len(vectors.codes),
+        "places": None if vectors.pooled is None else vectors.pooled.places.tobytes(),
     }

@@ -37,7 +37,6 @@ class IndexStatistics:
 def index_statistics(table: LanceTable, manifest: Manifest) -> IndexStatistics:
     """The counts and sizes of this table as they are now; it reads no text and no vector."""
     versions = table.list_versions()
-    size = vector_bytes(manifest.reranker.dim, manifest.token_bits)
     last, passages = versions[-1], table.count_rows()
     return IndexStatistics(
         documents=table.count_rows("position = 0"),
@@ -45,7 +44,7 @@ def index_statistics(table: LanceTable, manifest: Manifest) -> IndexStatistics:
         versions=len(versions),
         unindexed=unindexed_rows(table),
         changed=last["timestamp"].astimezone(UTC),  # Lance gives local time without a zone
-        token_vector_bytes_per_passage=_stored_tokens(table) * size / max(passages, 1),
+        token_vector_bytes_per_passage=_token_vector_bytes(table, manifest) / max(passages, 1),
         bytes=_sizes(table, data_files=int(last["metadata"]["total_files_size"])),
     )
 
@@ -56,9 +55,12 @@ def _sizes(table: LanceTable, *, data_files: int) -> dict[str, int]:
     return {"data_files": data_files, "search_indexes": search_indexes, "history": history}
 
 
-def _stored_tokens(table: LanceTable) -> int:
-    batches = table.search().select(["tokens"]).to_batches()
-    return sum(pc.sum(batch["tokens"]).as_py() or 0 for batch in batches)
+def _token_vector_bytes(table: LanceTable, manifest: Manifest) -> int:
+    size, total = vector_bytes(manifest.reranker.dim, manifest.token_bits), 0
+    for batch in table.search().select(["tokens", "places"]).to_batches():
+        total += size * (pc.sum(batch["tokens"]).as_py() or 0)
+        total += pc.sum(pc.binary_length(batch["places"])).as_py() or 0
+    return total
 
 
 def _size_on_disk(uri: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 from osler.late_interaction.maxsim import LOWEST
 from osler.records import Vectors
 
+_EQUAL: Final = np.float32(1e-6)
+"""Cosines of equal vectors differ by this at most: a matrix product adds in another order at its edges."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenMatches:
     """The best passage token of each query token.
 
     tokens [q]: its number in the passage; similarities [q]: their cosine; weights [p]: the share of each passage token
-    in the score, so that the weights add up to it (a token that no query token chose has weight 0).
+    in the score, so that the weights add up to it (a token that no query token chose has weight 0; tokens that match a
+    query token equally, as those that share a vector do, have equal parts).
     """
 
     tokens: NDArray[np.int64]
@@ -43,11 +48,10 @@ def token_matches(query_vectors: Vectors, passage_vectors: Vectors) -> TokenMatc
     if not len(passage_vectors):
         raise ValueError("A passage without tokens matches nothing: leave it out.")
     similarities = query_vectors @ passage_vectors.T  # [q, p]
-    tokens = similarities.argmax(axis=1)
-    best = np.take_along_axis(similarities, tokens[:, None], axis=1)[:, 0]
-    weights = np.zeros(len(passage_vectors), dtype=np.float32)
-    np.add.at(weights, tokens, best / np.float32(max(len(query_vectors), 1)))
-    return TokenMatches(tokens=tokens, similarities=best, weights=weights)
+    best = similarities.max(axis=1)
+    chosen = similarities >= best[:, None] - _EQUAL
+    parts = best / (chosen.sum(axis=1) * np.float32(max(len(query_vectors), 1)))
+    return TokenMatches(tokens=chosen.argmax(axis=1), similarities=best, weights=(parts @ chosen).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,13 @@
-"""Token vectors as floats or codes of 8, 4 or 1 bits: made, read back, joined, divided, reordered. Knows arrays only.
+"""Token vectors as floats or codes of 8, 4, 2 or 1 bits: made, and read back. Knows arrays only.
 
 A component is scale * (code - offset), with one scale a vector and the offset in the middle of the codes, so that x and
 -x are kept equally well. At 8 bits 0 has a code of its own and the scale is max|x| / 127: no component is off by more
-than half a scale, for a unit vector at most 0.004. At 4 bits and 1 bit there is no code for 0, which no component is,
-and the largest component is a poor measure of the others: the scale is the one that brings the vector nearest.
+than half a scale, for a unit vector at most 0.004. With fewer bits there is no code for 0, which no component is, and
+the largest component is a poor measure of the others: the scale is the one that brings the vector nearest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import accumulate, pairwise
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -18,17 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from osler.records import TokenVectors, Vectors
 
-Bits = Literal[32, 8, 4, 1]
+Bits = Literal[32, 8, 4, 2, 1]
 """32 are floats as they are, for comparison."""
 
-OFFSETS: Final = {32: 0.0, 8: 127.0, 4: 7.5, 1: 0.5}
+OFFSETS: Final = {32: 0.0, 8: 127.0, 4: 7.5, 2: 1.5, 1: 0.5}
 """By bits: the code of 0, were there one. Codes go from 0 to twice the offset."""
 
-SCALES: Final = {32: "<f4", 8: "<f4", 4: "<f2", 1: "<f2"}
+SCALES: Final = {32: "<f4", 8: "<f4", 4: "<f2", 2: "<f2", 1: "<f2"}
 """By bits: the type that a scale is stored in, and rounded to from the beginning."""
 
 _CLIPS: Final = (1.0, 0.85, 0.7, 0.55)
-"""Shares of the largest component that the outermost 4-bit codes may stand for; the best is taken vector by vector."""
+"""Shares of the largest component that the outermost codes may stand for; the best is taken vector by vector."""
 
 
 def vector_bytes(dim: int, bits: int) -> int:
@@ -72,13 +69,13 @@ def unpack(token_vectors: TokenVectors, rows: slice = slice(None)) -> NDArray[np
     """
     codes = token_vectors.codes[rows]
     match token_vectors.bits:
-        case 4:
-            return np.concatenate([codes & 15, codes >> 4], axis=1)
-        case 1:
-            return np.unpackbits(codes, axis=1)
         case 32:
             return codes.view(np.float32)
-    return codes
+        case 8:
+            return codes
+        case 1:
+            return np.unpackbits(codes, axis=1)
+    return np.concatenate([(codes >> shift) & (2**token_vectors.bits - 1) for shift in _shifts(token_vectors.bits)], 1)
 
 
 def dequantise(token_vectors: TokenVectors) -> Vectors:
@@ -92,70 +89,17 @@ def dequantise(token_vectors: TokenVectors) -> Vectors:
     return (codes - np.float32(OFFSETS[token_vectors.bits])) * token_vectors.scales[:, None]
 
 
-def concatenate(parts: Sequence[TokenVectors]) -> TokenVectors:
-    """The token vectors of all passages of all parts, in order. ValueError when there is no part.
+def vectors_per_token(token_vectors: TokenVectors) -> Vectors:
+    """[T, d], the vector of each token; tokens that share a vector have equal rows.
 
-    >>> one = quantise(np.eye(2, dtype=np.float32), [2])
-    >>> concatenate([one, one]).lengths.tolist()
-    [2, 2]
+    >>> vectors_per_token(quantise(np.eye(2, dtype=np.float32), [2])).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
-    return TokenVectors(
-        codes=np.concatenate([part.codes for part in parts]),
-        scales=np.concatenate([part.scales for part in parts]),
-        lengths=np.concatenate([part.lengths for part in parts]),
-        bits=parts[0].bits,
-    )
-
-
-def take(token_vectors: TokenVectors, number: int) -> TokenVectors:
-    """The one passage of this number, from 0. A view, no copy; for many passages `divide` is faster.
-
-    >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
-    >>> dequantise(take(three, 2)).tolist()
-    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    if not 0 <= number < len(token_vectors):
-        raise ValueError(f"No passage {number}: there are {len(token_vectors)}, numbered from 0.")
-    start, lengths = int(token_vectors.lengths[:number].sum()), token_vectors.lengths[number : number + 1]
-    return _rows(token_vectors, slice(start, start + int(lengths[0])), lengths)
-
-
-def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVectors]:
-    """The passages in consecutive parts of so many each. Views, no copies.
-
-    ValueError when the counts do not add up to the passages.
-
-    >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
-    >>> [part.lengths.tolist() for part in divide(three, [2, 1])]
-    [[1, 0], [2]]
-    """
-    if sum(counts) != len(token_vectors):
-        raise ValueError(f"{sum(counts)} passages of {len(token_vectors)} divided: divide them all.")
-    bounds = [0, *accumulate(counts)]
-    rows = [0, *np.cumsum(token_vectors.lengths).tolist()]  # where each passage begins, and the end
-    return [
-        _rows(token_vectors, slice(rows[first], rows[last]), token_vectors.lengths[first:last])
-        for first, last in pairwise(bounds)
-    ]
-
-
-def reorder(token_vectors: TokenVectors, order: ArrayLike) -> TokenVectors:
-    """The passages in the order of these numbers [P], from 0. A copy.
-
-    >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
-    >>> dequantise(reorder(three, [2, 1, 0])).tolist()
-    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
-    """
-    numbers = np.asarray(order, dtype=np.int64)
-    lengths = token_vectors.lengths[numbers]
-    starts_before = (np.cumsum(token_vectors.lengths) - token_vectors.lengths)[numbers]
-    starts_after = np.cumsum(lengths) - lengths
-    rows = np.repeat(starts_before - starts_after, lengths) + np.arange(lengths.sum())
-    return _rows(token_vectors, rows, lengths)
-
-
-def _rows(token_vectors: TokenVectors, rows: slice | NDArray[np.int64], lengths: NDArray[np.int64]) -> TokenVectors:
-    return replace(token_vectors, codes=token_vectors.codes[rows], scales=token_vectors.scales[rows], lengths=lengths)
+    vectors, pooled = dequantise(token_vectors), token_vectors.pooled
+    if pooled is None:
+        return vectors
+    starts = np.cumsum(token_vectors.lengths) - token_vectors.lengths
+    return vectors[np.repeat(starts, pooled.counts) + pooled.places]
 
 
 def _coded(vectors: Vectors, bits: Bits) -> _Codes:
@@ -204,9 +148,16 @@ def _nearest(vectors: Vectors, bits: Bits) -> _Codes:
 
 
 def _pack(codes: NDArray[np.uint8], bits: Bits) -> NDArray[np.uint8]:
-    """Of two codes of 4 bits in a byte, the lower one is from the first half of the vector."""
+    """The codes in bytes: the lowest bits of a byte are from the first half, or quarter, of the vector."""
     if bits == 1:
         return np.packbits(codes, axis=1)
-    half = codes.shape[1] // 2
-    packed: NDArray[np.uint8] = codes[:, :half] | (codes[:, half:] << np.uint8(4))
+    parts = np.split(codes, 8 // bits, axis=1)
+    packed: NDArray[np.uint8] = np.bitwise_or.reduce(
+        [part << shift for part, shift in zip(parts, _shifts(bits), strict=True)]
+    )
     return packed
+
+
+def _shifts(bits: int) -> list[np.uint8]:
+    """How far to the left of a byte each of its codes stands."""
+    return [np.uint8(shift) for shift in range(0, 8, bits)]

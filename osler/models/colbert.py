@@ -8,18 +8,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.late_interaction.codes import Bits, concatenate, divide, quantise
+from osler.late_interaction.compression import Compression, compress
+from osler.late_interaction.ragged import concatenate, divide
 from osler.models.bi_encoder import passage_input
 from osler.models.check import RerankerFacts
 from osler.models.text_model import Outputs, TextModel, TokenBatch
 from osler.records import Passage, TokenVectors, Vectors
 
 TOKEN_VECTORS: Final = "token_vectors"
+UNPOOLED: Final = Compression()
+"""Every token its own vector, 8 bits a component: what a re-ranker's scores are checked and measured with."""
+
 _OUTSIDE: Final = (-1, -1)
 
 
 class ColBERT:
-    """Stage 2's model: queries keep float vectors, passages codes of so many bits.
+    """Stage 2's model: queries keep float vectors, those of passages are compressed.
 
     facts: what osler trained it with; None for a model from elsewhere, or without a trained head.
     """
@@ -31,22 +35,24 @@ class ColBERT:
         name: str,
         fingerprint: str,
         facts: RerankerFacts | None = None,
-        bits: Bits = 8,
+        compression: Compression = UNPOOLED,
     ) -> None:
         self.model = model
         self.name = name
         self.fingerprint = fingerprint
         self.facts = facts
-        self.bits = bits
+        self.compression = compression
 
     @property
     def dim(self) -> int:
         """The length of a token vector."""
         return self.model.spec.token_dim
 
-    def with_bits(self, bits: Bits) -> ColBERT:
-        """The same model, its passages in codes of so many bits a component."""
-        return ColBERT(self.model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, bits=bits)
+    def with_compression(self, compression: Compression) -> ColBERT:
+        """The same model, token vectors of its passages kept like this."""
+        return ColBERT(
+            self.model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, compression=compression
+        )
 
     def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
         """One [q, d] array a query: its scored tokens, prefix tokens and expansion included."""
@@ -57,8 +63,8 @@ class ColBERT:
         return vectors
 
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
-        """The codes of the scored tokens of each passage."""
-        gathered = GatheredTokens(len(passages), self.dim, self.bits)
+        """The compressed vectors of the scored tokens of each passage."""
+        gathered = GatheredTokens(len(passages), self.dim, self.compression)
         for batch, outputs in self.model.outputs([passage_input(passage) for passage in passages], "passage"):
             gathered.add(batch, outputs)
         return gathered.token_vectors()
@@ -85,17 +91,17 @@ def scored_tokens(batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, Ve
 
 
 class GatheredTokens:
-    """Collects the codes of passages that come in batches, out of order."""
+    """Compresses passages that come in batches, out of order."""
 
-    def __init__(self, count: int, dim: int, bits: Bits) -> None:
-        self._nothing = quantise(np.empty((0, dim), dtype=np.float32), [0], bits=bits)
+    def __init__(self, count: int, dim: int, compression: Compression) -> None:
+        self._nothing = compress(np.empty((0, dim), dtype=np.float32), [0], compression)
         self._parts = [self._nothing] * count
-        self._bits = bits
+        self._compression = compression
 
     def add(self, batch: TokenBatch, outputs: Outputs) -> None:
         """Keep the scored tokens of this batch."""
         places, vectors = zip(*scored_tokens(batch, outputs), strict=True)
-        codes = quantise(np.concatenate(vectors), [len(rows) for rows in vectors], bits=self._bits)
+        codes = compress(np.concatenate(vectors), [len(rows) for rows in vectors], self._compression)
         for place, part in zip(places, divide(codes, [1] * len(places)), strict=True):
             self._parts[place] = part
 

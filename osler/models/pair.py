@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from osler.late_interaction.codes import Bits
+from osler.late_interaction.compression import Compression
 from osler.models.bi_encoder import VECTORS, BiEncoder, passage_input
 from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
 from osler.records import Passage, TokenVectors, Vectors
@@ -26,9 +26,9 @@ class ModelPair:
         self.encoder = encoder
         self.reranker = reranker
 
-    def with_bits(self, bits: Bits) -> ModelPair:
-        """The same models, token vectors of passages in codes of so many bits a component."""
-        return ModelPair(self.encoder, self.reranker.with_bits(bits))
+    def with_compression(self, compression: Compression) -> ModelPair:
+        """The same models, token vectors of passages kept like this."""
+        return ModelPair(self.encoder, self.reranker.with_compression(compression))
 
     @property
     def shared(self) -> bool:
@@ -57,7 +57,7 @@ class ModelPair:
         if not self.shared:
             return self.encoder.encode_passages(passages), self.reranker.encode_passages(passages)
         vectors = np.zeros((len(passages), self.encoder.dim), dtype=np.float32)
-        tokens = GatheredTokens(len(passages), self.reranker.dim, self.reranker.bits)
+        tokens = GatheredTokens(len(passages), self.reranker.dim, self.reranker.compression)
         for batch, outputs in self.encoder.model.outputs([passage_input(p) for p in passages], "passage"):
             vectors[batch.rows] = outputs[VECTORS]
             tokens.add(batch, outputs)

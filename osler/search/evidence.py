@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osler.late_interaction.attribution import best_span
-from osler.late_interaction.codes import dequantise
+from osler.late_interaction.codes import vectors_per_token
 from osler.late_interaction.maxsim import maxsim
 from osler.records import EvidenceSpan, Passage, TokenVectors, Vectors
 from osler.text.sentences import claim_spans
@@ -26,10 +26,11 @@ def best_evidence(
     token_vectors are this one passage's, token_spans [p, 2] as `Reranker.token_spans` gives them; ValueError when the
     two differ in length.
     """
-    if len(token_spans) != len(token_vectors.codes):
-        counts = f"{len(token_vectors.codes)} token vectors and {len(token_spans)} token spans"
+    vectors = vectors_per_token(token_vectors)
+    if len(token_spans) != len(vectors):
+        counts = f"{len(vectors)} token vectors and {len(token_spans)} token spans"
         raise ValueError(f"{passage.passage_id}: {counts}: take both from the same re-ranker.")
-    best = best_span(query_vectors, dequantise(token_vectors), token_spans, claim_spans(passage.text))
+    best = best_span(query_vectors, vectors, token_spans, claim_spans(passage.text))
     if best is None:
         return EvidenceSpan(passage.start, passage.start, "", float(maxsim(query_vectors, token_vectors)[0]))
     words = _words(passage.text, token_spans[best.tokens], best.matches.weights)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from osler.late_interaction.codes import concatenate, divide
 from osler.late_interaction.maxsim import maxsim
+from osler.late_interaction.ragged import concatenate, divide
 from osler.protocols import Reranker
 from osler.records import Candidate, Passage, TokenVectors, Vectors
 

@@ -51,8 +51,13 @@ def read_rows(folder: Path, searcher: Searcher) -> Rows:
     tokens = {}
     for first in range(0, len(ids), 500):
         for passage_id, stored in searcher.index.token_vectors(ids[first : first + 500]).items():
-            tokens[passage_id] = (stored.codes.astype(np.float64) - 127) * stored.scales[:, None]
+            tokens[passage_id] = components(stored.codes) * stored.scales[:, None]
     return Rows(ids, vectors, tokens)
+
+
+def components(codes: np.ndarray) -> np.ndarray:
+    """What two bits stand for, four to a byte, the lowest from the first quarter: -1.5, -0.5, 0.5, 1.5."""
+    return np.concatenate([codes // 4**place % 4 for place in range(4)], axis=1) - 1.5
 
 
 def naive_maxsim(query_vectors: np.ndarray, passage_vectors: np.ndarray) -> float:
@@ -105,5 +110,5 @@ def test_candidates_encoded_at_query_time_score_as_the_stored_ones(scifact_index
     for query in read_lines(data_folder / "scifact" / "queries.jsonl", 3):
         ours, theirs = (one.search(query["text"], k=20).ranked for one in (stored, encoded))
         scores = {one.passage.passage_id: one.score for one in theirs}
-        # Encoded in other batches, a bf16 model rounds a little differently.
-        assert {one.passage.passage_id: one.score for one in ours} == pytest.approx(scores, abs=5e-3)
+        # Encoded in other batches, a bf16 model rounds a little differently, and now and then other tokens are joined.
+        assert {one.passage.passage_id: one.score for one in ours} == pytest.approx(scores, abs=2e-2)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from osler.errors import ModelError, UsageError
-from osler.late_interaction.codes import reorder
 from osler.late_interaction.maxsim import maxsim
+from osler.late_interaction.ragged import reorder
 from osler.models import load_models
 from osler.models.catalog import resolve
 from osler.protocols import Reranker

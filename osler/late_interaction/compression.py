@@ -1,0 +1,42 @@
+"""How token vectors of passages are made small: pooled, then quantised. Knows arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from numpy.typing import ArrayLike
+
+from osler.late_interaction.codes import Bits, quantise, vector_bytes
+from osler.late_interaction.pooling import pool
+from osler.records import TokenVectors, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """So many bits a component, and in long passages a vector for about `pooling` tokens (1: every token its own).
+
+    >>> Compression(bits=2, pooling=3).vector_bytes(128)
+    37
+    """
+
+    bits: Bits = 8
+    pooling: int = 1
+
+    def vector_bytes(self, dim: int) -> int:
+        """What a vector of this length takes at most: codes, scale, and a byte for each token that it stands for."""
+        return vector_bytes(dim, self.bits) + (self.pooling if self.pooling > 1 else 0)
+
+
+def compress(vectors: Vectors, lengths: ArrayLike, compression: Compression) -> TokenVectors:
+    """The token vectors [T, d] of passages that have `lengths` [P] tokens, as they are kept; ValueError as `quantise`.
+
+    >>> import numpy as np
+    >>> vectors = np.repeat(np.eye(64, dtype=np.float32), 2, axis=0)
+    >>> kept = compress(vectors, [128], Compression(bits=4, pooling=2))
+    >>> len(kept.codes), kept.pooled.counts.tolist()
+    (64, [128])
+    """
+    if compression.pooling == 1:
+        return quantise(vectors, lengths, bits=compression.bits)
+    pooled = pool(vectors, lengths, factor=compression.pooling)
+    return replace(quantise(pooled.vectors, pooled.lengths, bits=compression.bits), pooled=pooled.tokens)

@@ -1,0 +1,116 @@
+"""Token vectors of many passages, joined, divided, taken and reordered. Knows arrays of unequal lengths only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from osler.records import PooledTokens, TokenVectors
+
+Rows = slice | NDArray[np.int64]
+
+
+def concatenate(parts: Sequence[TokenVectors]) -> TokenVectors:
+    """The token vectors of all passages of all parts, in order. ValueError when there is no part.
+
+    >>> from osler.late_interaction.codes import quantise
+    >>> one = quantise(np.eye(2, dtype=np.float32), [2])
+    >>> concatenate([one, one]).lengths.tolist()
+    [2, 2]
+    """
+    pooled = [part.pooled for part in parts if part.pooled is not None]
+    return TokenVectors(
+        codes=np.concatenate([part.codes for part in parts]),
+        scales=np.concatenate([part.scales for part in parts]),
+        lengths=np.concatenate([part.lengths for part in parts]),
+        bits=parts[0].bits,
+        pooled=_joined(pooled) if pooled else None,
+    )
+
+
+def take(token_vectors: TokenVectors, number: int) -> TokenVectors:
+    """The one passage of this number, from 0. A view, no copy; for many passages `divide` is faster.
+
+    >>> from osler.late_interaction.codes import dequantise, quantise
+    >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
+    >>> dequantise(take(three, 2)).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    if not 0 <= number < len(token_vectors):
+        raise ValueError(f"No passage {number}: there are {len(token_vectors)}, numbered from 0.")
+    return divide(token_vectors, [number, 1, len(token_vectors) - number - 1])[1]
+
+
+def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVectors]:
+    """The passages in consecutive parts of so many each. Views, no copies.
+
+    ValueError when the counts do not add up to the passages.
+
+    >>> from osler.late_interaction.codes import quantise
+    >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
+    >>> [part.lengths.tolist() for part in divide(three, [2, 1])]
+    [[1, 0], [2]]
+    """
+    if sum(counts) != len(token_vectors):
+        raise ValueError(f"{sum(counts)} passages of {len(token_vectors)} divided: divide them all.")
+    passages = [slice(*bounds) for bounds in pairwise([0, *accumulate(counts)])]
+    vectors, pooled = _bounds(token_vectors.lengths), token_vectors.pooled
+    tokens = None if pooled is None else _bounds(pooled.counts)
+    return [
+        _part(token_vectors, part, _between(vectors, part), None if tokens is None else _between(tokens, part))
+        for part in passages
+    ]
+
+
+def reorder(token_vectors: TokenVectors, order: ArrayLike) -> TokenVectors:
+    """The passages in the order of these numbers [P], from 0. A copy.
+
+    >>> from osler.late_interaction.codes import dequantise, quantise
+    >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
+    >>> dequantise(reorder(three, [2, 1, 0])).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    numbers, pooled = np.asarray(order, dtype=np.int64), token_vectors.pooled
+    tokens = None if pooled is None else _rows_of(pooled.counts, numbers)
+    return _part(token_vectors, numbers, _rows_of(token_vectors.lengths, numbers), tokens)
+
+
+def _part(token_vectors: TokenVectors, passages: Rows, vectors: Rows, tokens: Rows | None) -> TokenVectors:
+    """These passages, of which these are the rows of vectors and, where they are pooled, of tokens."""
+    pooled = token_vectors.pooled
+    if pooled is not None and tokens is not None:
+        pooled = PooledTokens(pooled.places[tokens], pooled.counts[passages])
+    return replace(
+        token_vectors,
+        codes=token_vectors.codes[vectors],
+        scales=token_vectors.scales[vectors],
+        lengths=token_vectors.lengths[passages],
+        pooled=pooled,
+    )
+
+
+def _joined(parts: Sequence[PooledTokens]) -> PooledTokens:
+    return PooledTokens(
+        np.concatenate([part.places for part in parts]), np.concatenate([part.counts for part in parts])
+    )
+
+
+def _bounds(lengths: NDArray[np.int64]) -> list[int]:
+    """Where the rows of each passage begin, and the end."""
+    return [0, *np.cumsum(lengths).tolist()]
+
+
+def _between(bounds: Sequence[int], passages: slice) -> slice:
+    return slice(bounds[passages.start], bounds[passages.stop])
+
+
+def _rows_of(lengths: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of the passages of these numbers, one passage after another."""
+    chosen = lengths[numbers]
+    before, after = (np.cumsum(lengths) - lengths)[numbers], np.cumsum(chosen) - chosen
+    rows: NDArray[np.int64] = np.repeat(before - after, chosen) + np.arange(chosen.sum())
+    return rows
