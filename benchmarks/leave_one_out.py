@@ -3,7 +3,8 @@
     python benchmarks/leave_one_out.py --recipe recipes/mini.toml --work /tmp/loo --reduced --only-train hpo-lay
 
 For each data set the recipe is run without it, and the trained two-stage is compared, on its dev part, with the
-untrained one (all dimensions in float) by a paired bootstrap. What is done is kept, so the same command goes on.
+untrained one (all dimensions in float) by a paired bootstrap. What is done is kept, so the same command goes on, and
+--left-out makes the table a row at a time.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def main() -> None:
     print("| left out | queries | " + " | ".join(SHOWN) + " | difference from the first | p |")
     print("|---" * (len(SHOWN) + 4) + "|")
     for number, part in enumerate(divide(recipe)):
-        if part.dev and part.name not in arguments.only_train:
+        wanted = not arguments.left_out or part.name in arguments.left_out
+        if part.dev and wanted and part.name not in arguments.only_train:
             others = tuple(_without_dev(data) for place, data in enumerate(recipe.data) if place != number)
             print(row(part.dev, recipe.model_copy(update={"data": others}), arguments.work), flush=True)
 
@@ -69,6 +71,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--set", action="append", default=[], help="another setting of the recipe, name=value")
     found.add_argument("--reduced", action="store_true", help="smaller corpora and fewer steps, for recipes/mini.toml")
     found.add_argument("--only-train", action="append", default=[], help="a data set that is never left out")
+    found.add_argument(
+        "--left-out", action="append", default=[], help="leave out this data set; all, one by one, unless given"
+    )
     found.add_argument("--work", type=Path, required=True, help="a folder for models and indexes")
     return found
 

@@ -7,35 +7,35 @@
 # WORK         where models, indexes and runs go; runs/work unless set
 #
 # What a command prints is kept in docs/results, and a command whose file lies there is not run: to make a figure anew,
-# delete its file and its folder in WORK. A training, an ablation or a MIRAGE run that was stopped goes on: run it
-# again. An index whose build was stopped is refused: delete its folder. Speeds are measured by the sweep and by
-# full-text: run nothing else meanwhile.
+# delete its file and its folder. The cells of the ablation lie there too, so that another machine can go on with it. A
+# training, an ablation or a MIRAGE run that was stopped goes on: run it again. An index whose build was stopped is
+# refused: delete its folder. Speeds are measured by the sweep and by full-text: run nothing else meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${OSLER_DATA:?name the folder of the data sets}"
 export WORK=${WORK:-runs/work} PATH="$PWD/.venv/bin:$PATH"
 mkdir -p "$WORK" docs/results
 
-# into FILE COMMAND...: run the command; keep what it prints, once it has ended well, and the report it wrote to WORK.
+# into FILE COMMAND...: run the command; keep what it prints, once it has ended well.
 into() {
-  local file=docs/results/$1 name=${1%.*} kind
+  local file=docs/results/$1
   shift
   [ -s "$file" ] && return
   "$@" >"$WORK/unfinished"
-  for kind in md png svg; do
-    [ ! -f "$WORK/$name/$name.$kind" ] || cp "$WORK/$name/$name.$kind" docs/results
-  done
   mv "$WORK/unfinished" "$file"
 }
 
 into training.jsonl osler train --recipe recipes/mini.toml --out "$WORK/models" --json
 into trained_models.md python benchmarks/trained_models.py --models "$WORK/models" --work "$WORK/untrained" --apart hpo-lay
-into leave_one_out.md python benchmarks/leave_one_out.py --work "$WORK/left-out" --reduced --only-train hpo-lay
+into left_out_medquad.md python benchmarks/leave_one_out.py --work "$WORK/left-out" --reduced --only-train hpo-lay --left-out medquad
+into left_out_bioasq.md python benchmarks/leave_one_out.py --work "$WORK/left-out" --reduced --only-train hpo-lay --left-out bioasq
+into left_out_scifact.md python benchmarks/leave_one_out.py --work "$WORK/left-out" --reduced --only-train hpo-lay --left-out scifact
+into left_out_pubmedqa.md python benchmarks/leave_one_out.py --work "$WORK/left-out" --reduced --only-train hpo-lay --left-out pubmedqa
 into retrieval_medquad.jsonl osler evaluate retrieval --data medquad --split dev --index "$WORK/medquad" --baseline bm25 --baseline zero-shot --baseline fusion --json
 into retrieval_bioasq.jsonl osler evaluate retrieval --data bioasq --split dev --index "$WORK/bioasq" --baseline bm25 --baseline zero-shot --baseline fusion --json
 into retrieval_hpo-lay.jsonl osler evaluate retrieval --data builtin:hpo-lay --split test --index "$WORK/hpo-lay" --baseline bm25 --baseline zero-shot --baseline fusion --json
-into ablation.jsonl osler evaluate ablation --recipe recipes/mini.toml --out "$WORK/ablation" --json
-into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/medquad" --out "$WORK/sweep" --questions 5 -k 5 --json
+into ablation.jsonl osler evaluate ablation --recipe recipes/mini.toml --out docs/results/ablation --json
+into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/medquad" --out docs/results/sweep --questions 5 -k 5 --json
 into negation.json osler evaluate negation --scifact scifact --json
 [ -s docs/results/full_text.jsonl ] || rm -rf "$WORK/full-text" # its builds are timed whole
 into full_text.jsonl osler evaluate full-text "$OSLER_DATA/formats/jats" --among scifact --out "$WORK/full-text" --json

@@ -62,9 +62,10 @@ def markdown(file: Path) -> str:
 
 
 def report(file: Path) -> str:
-    """The Markdown report of the same name, a part of this document."""
-    text = file.with_suffix(".md").read_text(encoding="utf-8")
-    body = text.partition("\n")[2].strip().replace("](", f"]({file.parent.name}/")
+    """The Markdown report in the folder of the same name, a part of this document."""
+    folder = file.with_suffix("")
+    text = (folder / f"{folder.name}.md").read_text(encoding="utf-8")
+    body = text.partition("\n")[2].strip().replace("](", f"]({file.parent.name}/{folder.name}/")
     return re.sub(r"^#", "##", body, flags=re.MULTILINE)
 
 
@@ -153,7 +154,7 @@ def answers(file: Path) -> str:
 
 PARTS = (
     ("What the recipe of the shipped models reaches on its dev parts", "trained_models.md", markdown),
-    ("The recipe without one of its data sets, on that set", "leave_one_out.md", markdown),
+    ("The recipe without one of its data sets, on that set", "left_out_*.md", markdown),
     ("Retrieval against the built-in baselines", "retrieval_*.jsonl", retrieval),
     ("Ablation", "ablation.jsonl", report),
     ("Quality against time", "sweep.jsonl", report),

@@ -29,6 +29,7 @@ SMALL = Size(
     distractors=10,
     valid_queries=6,
     num_candidates=8,
+    max_tokens=24,
     retriever=SHORT,
     reranker={**SHORT, "dim": 16, "negatives": 2},
     mining={"num_candidates": 12, "relative_margin": 0.0},
@@ -97,6 +98,7 @@ def test_the_corpora_are_named(ran):
     folder, report = ran
     documents = (folder / "corpora" / "questions.txt").read_text().split()
     assert len(documents) == 6 + 10
+    assert "Of a passage the first 24 tokens are read, in training and in search." in report.about
     assert any(
         line.startswith("questions: 6 queries over 16 documents, 6 relevant ones and 10") for line in report.about
     )

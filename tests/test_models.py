@@ -86,6 +86,15 @@ def test_a_text_that_is_cut_keeps_the_special_token_at_its_end():
     assert model.count_tokens(["word " * 600]) == [600]
 
 
+def test_models_that_are_cut_read_the_beginning_of_a_passage():
+    pair = load_models("minilm", "minilm")
+    whole, start = (Passage("a#0", "a", "", text, 0, len(text)) for text in ("fever " * 60, "fever " * 6))
+    assert pair.encoder.cut_to(8).encode_passages([whole]) == pytest.approx(
+        pair.encoder.encode_passages([start]), abs=1e-3
+    )
+    assert pair.reranker.cut_to(8).encode_passages([whole]).lengths.tolist() == [8]
+
+
 def test_torch_and_openvino_agree_for_the_default_model(backbones):
     source = resolve("minilm")
     graph = bi_encoder_graph(source, "cpu")

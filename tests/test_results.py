@@ -67,11 +67,11 @@ def test_a_table_stands_under_the_command_that_made_it(tmp_path):
 
 def test_a_report_becomes_a_part(tmp_path):
     folder = tmp_path / "results"
-    folder.mkdir()
+    (folder / "sweep").mkdir(parents=True)
     (folder / "sweep.jsonl").write_text("{}\n")
-    (folder / "sweep.md").write_text("# Title\n\n![plot](sweep.png)\n\n## Part\n\nText.\n")
+    (folder / "sweep" / "sweep.md").write_text("# Title\n\n![plot](sweep.png)\n\n## Part\n\nText.\n")
     text = "\n".join(results.parts(folder))
-    assert "![plot](results/sweep.png)" in text
+    assert "![plot](results/sweep/sweep.png)" in text
     assert "\n### Part" in text
     assert "# Title" not in text
 

@@ -32,6 +32,11 @@ class BiEncoder:
         self.name = name
         self.fingerprint = fingerprint
 
+    def cut_to(self, max_tokens: int) -> BiEncoder:
+        """The same model, which reads no more than so many tokens of a text."""
+        models = {"query_model": self.query_model.cut_to(max_tokens), "model": self.model.cut_to(max_tokens)}
+        return BiEncoder(**models, name=self.name, fingerprint=self.fingerprint)
+
     @property
     def dim(self) -> int:
         """The length of a vector."""

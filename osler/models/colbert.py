@@ -50,9 +50,11 @@ class ColBERT:
 
     def with_compression(self, compression: Compression) -> ColBERT:
         """The same model, token vectors of its passages kept like this."""
-        return ColBERT(
-            self.model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, compression=compression
-        )
+        return self._with(self.model, compression)
+
+    def cut_to(self, max_tokens: int) -> ColBERT:
+        """The same model, which reads no more than so many tokens of a text."""
+        return self._with(self.model.cut_to(max_tokens), self.compression)
 
     def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
         """One [q, d] array a query: its scored tokens, prefix tokens and expansion included."""
@@ -82,6 +84,9 @@ class ColBERT:
             batch = self.model.token_batch([encoding], np.zeros(1, dtype=np.int64), "passage")
             spans.append(_text_spans(encoding.offsets, before)[batch.scored[0]])
         return spans
+
+    def _with(self, model: TextModel, compression: Compression) -> ColBERT:
+        return ColBERT(model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, compression=compression)
 
 
 def scored_tokens(batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, Vectors]]:

@@ -44,8 +44,9 @@ class Size:
     """How much is trained and measured.
 
     pairs, reranker_pairs: what retrievers and re-rankers learn from, in all data sets together. queries: asked of each
-    data set; distractors: documents that its corpus keeps beside the relevant ones; None: all. retriever, reranker,
-    mining: settings in place of the recipe's.
+    data set; distractors: documents that its corpus keeps beside the relevant ones; None: all. max_tokens: of a passage
+    that are read when it is searched; None: as many as the model reads. retriever, reranker, mining: settings in place
+    of the recipe's.
     """
 
     name: str
@@ -57,13 +58,17 @@ class Size:
     distractors: int | None
     valid_queries: int | None
     num_candidates: int = 20
+    max_tokens: int | None = None
     retriever: Mapping[str, Any] = field(default_factory=dict)
     reranker: Mapping[str, Any] = field(default_factory=dict)
     mining: Mapping[str, Any] = field(default_factory=dict)
 
 
+_TOKENS: Final = 128
+"""Of a passage: half of a corpus's tokens lie beyond, and half of the grid's time is spent on encoding corpora."""
+
 # One epoch with a checkpoint before it and one behind; batches whole, so that nothing is encoded twice.
-_SHORT: Final = {"epochs": 1.0, "max_steps": None, "max_tokens": 128, "mini_batch": 32, "checkpoint_steps": 1000}
+_SHORT: Final = {"epochs": 1.0, "max_steps": None, "max_tokens": _TOKENS, "mini_batch": 32, "checkpoint_steps": 1000}
 
 SIZES: Final[Mapping[str, Size]] = {
     "cpu": Size(
@@ -75,6 +80,7 @@ SIZES: Final[Mapping[str, Size]] = {
         queries=200,
         distractors=3000,
         valid_queries=24,
+        max_tokens=_TOKENS,
         retriever={**_SHORT, "batch": 32, "learning_rate": 2e-4},
         reranker={**_SHORT, "batch": 8, "negatives": 3, "learning_rate": 2e-4, "dim": 128},
         mining={"num_candidates": 30},
@@ -90,7 +96,7 @@ SIZES: Final[Mapping[str, Size]] = {
         valid_queries=500,
     ),
 }
-"""`cpu`: two hours and a quarter on two cores with MiniLM, by its speeds there; `full`: for those who have a GPU."""
+"""`cpu`: two hours with MiniLM on two cores that multiply in bfloat16; `full`: for those who have a GPU."""
 
 _RETRIEVERS: Final = (
     Cell(ZERO_SHOT, "the backbone, untrained", "untrained"),

@@ -60,9 +60,8 @@ def write_outcome(folder: Path, cell: str, seed: int, outcome: Outcome) -> None:
     path = _path(folder, cell, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(
-        json.dumps({"cell": cell, "seed": seed, **asdict(outcome)}, indent=1) + "\n", encoding="utf-8"
-    )
+    kept = {"cell": cell, "seed": seed, **asdict(outcome), "values": _rounded(outcome.values)}
+    unfinished.write_text(json.dumps(kept) + "\n", encoding="utf-8")
     unfinished.replace(path)
 
 
@@ -76,6 +75,16 @@ def read_cells(folder: Path, names: Iterable[str], seeds: Sequence[int]) -> dict
     done = [name for name in names if all(has_outcome(folder, name, seed) for seed in seeds)]
     return {
         name: CellValues(name, tuple(seeds), tuple(_read(_path(folder, name, seed)) for seed in seeds)) for name in done
+    }
+
+
+def _rounded(values: MeasuredQueries) -> MeasuredQueries:
+    return {
+        measure: {
+            name: {query_id: round(value, 5) for query_id, value in of_query.items()}
+            for name, of_query in of_dataset.items()
+        }
+        for measure, of_dataset in values.items()
     }
 
 

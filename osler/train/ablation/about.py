@@ -39,6 +39,8 @@ def _sentences(recipe: RecipeSettings, size: Size, material: Material) -> Iterat
         "Retrievers are measured by comparing every query with every passage; re-rankers re-order the first "
         f"{size.num_candidates} passages of the in-batch cosine retriever of their seed by MaxSim alone."
     )
+    if size.max_tokens:
+        yield f"Of a passage the first {size.max_tokens} tokens are read, in training and in search."
     yield from (_corpus(corpus) for corpus in material.asked)
 
 

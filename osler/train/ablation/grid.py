@@ -121,6 +121,7 @@ class _Run:
         trained = fit_reranker(recipe, lesson, self._place(cell, seed), self._telling(cell, seed))
         reranker = load_models(self.backbone, trained.model, device=recipe.device).reranker
         base = self._shared(BASE, seed)
+        reranker = reranker.cut_to(self.size.max_tokens) if self.size.max_tokens else reranker
         values = [self._reranked(base, reranker, corpus, cell, seed) for corpus in self.material.asked]
         forget_converted(reranker.fingerprint)
         return self._outcome(cell, values, trained)
@@ -141,12 +142,11 @@ class _Run:
         return fit_retriever(recipe, lesson, self._place(cell, seed), self._telling(cell, seed))
 
     def _loaded(self, cell: Cell, seed: int, trained: Trained) -> CellRetriever:
+        encoder = load_models(trained.model, self.backbone, device=self.recipe.device, allow_dot=True).encoder
         loaded = load_cell_retriever(
-            trained.model,
-            self.backbone,
+            encoder.cut_to(self.size.max_tokens) if self.size.max_tokens else encoder,
             self.material,
             self._place(cell, seed),
-            device=self.recipe.device,
             on_passages=partial(self._passages_done, cell, seed),
         )
         if cell.name in _SHARED:

@@ -12,7 +12,6 @@ import numpy as np
 
 from osler.evaluate.ablation.corpus import CutCorpus
 from osler.evaluate.ablation.ranking import ExactSearch, dense_run, encode_passages, measured
-from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.openvino import converted_folder
 from osler.records import Passage, Vectors
@@ -83,10 +82,9 @@ class VectorSource:
 
 
 def load_cell_retriever(
-    model: str, backbone: str, material: Material, folder: Path, *, device: str, on_passages: OnCorpusPassages
+    encoder: BiEncoder, material: Material, folder: Path, *, on_passages: OnCorpusPassages
 ) -> CellRetriever:
-    """The retriever of this model folder, trained from that backbone; its vectors are kept below `folder`."""
-    encoder = load_models(model, backbone, device=device, allow_dot=True).encoder
+    """The encoder with every cut corpus, whose vectors are kept below `folder`."""
     searches = {}
     for name in material.corpora:
         passages = material.passages(name)
