@@ -151,7 +151,7 @@ def _fitted(reranker: ColBERT) -> RerankerFacts | CatalogRow:
 
 
 def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Searcher, ModelPair]:
-    index = open_index(folder, memory=settings.search.memory * 1_000_000)
+    index = open_index(folder, memory=settings.search.memory * 1_000_000, exact=settings.search.exact)
     models = _models_of(index.manifest, settings.models)
     search = _with_stage1_weight(settings.search, models.reranker)
     reranker = models.reranker.with_compression(index.manifest.compression)  # encoded late, a passage scores the same

@@ -27,10 +27,10 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     from osler.index import open_index
 
     opened = open_index(index)
-    manifest, counts = opened.manifest, opened.statistics()
+    manifest, counts, recall = opened.manifest, opened.statistics(), opened.recall()
     if json:
         values = {**asdict(counts), "changed": counts.changed.isoformat(), "bytes": dict(counts.bytes)}
-        print_json({"manifest": manifest.model_dump(mode="json"), **values})
+        print_json({"manifest": manifest.model_dump(mode="json"), **values, "recall": recall})
         return
     table = Table.grid(padding=(0, 2))
     table.add_row("documents", f"{counts.documents:,}")
@@ -41,6 +41,7 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions")
     table.add_row("reranker", f"{manifest.reranker.name}, {manifest.reranker.dim} dimensions")
     table.add_row("token vectors", _kept(manifest, counts) if manifest.token_vectors else "made at query time")
+    table.add_row("dense search", "exact" if recall is None else f"approximate, recall@100 {recall:.3f} of exact")
     for part, size in counts.bytes.items():
         table.add_row(part.replace("_", " "), decimal(size))
     table.add_row("changed", f"{counts.changed:%Y-%m-%d %H:%M} UTC, {counts.versions} versions")

@@ -8,6 +8,7 @@ import pyarrow as pa
 from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
+from osler.index.approximate import approximate_index, nearest_query, recall
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
@@ -47,9 +48,13 @@ class LanceIndex:
     Readers that have the table open see new commits within a second. One process writes at a time.
     """
 
-    def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int = MEMORY) -> None:
-        """memory: bytes of vectors and token vectors that may be held, so that a search need not read them."""
+    def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int = MEMORY, exact: bool = False) -> None:
+        """memory: bytes of vectors and token vectors that may be held, so that a search need not read them.
+
+        exact: compare with every vector, also where the table has an approximate index.
+        """
         self._table = table
+        self._exact = exact
         self.manifest = manifest
         self._lookup = RowLookup(table)
         self._residence = Residence(table, manifest, memory=memory)
@@ -97,7 +102,10 @@ class LanceIndex:
 
     @reading()
     def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
-        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id. Exact."""
+        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
+
+        Exact where the vectors are in memory, and where the table is too small for an approximate index.
+        """
         condition = to_sql(where)
         self._residence.note_search()
         if rows := self._residence.rows():
@@ -105,9 +113,9 @@ class LanceIndex:
             return rows.nearest(vector, k=k, allowed=allowed)
 
         def nearest(count: int) -> pa.Table:
-            query = self._table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine")
+            query = nearest_query(self._table, vector, count=count, exact=self._exact)
             found = query.where(condition or "true", prefilter=True).select(["passage_id", "_distance"])
-            return found.with_row_id(True).limit(count).to_arrow()
+            return found.with_row_id(True).to_arrow()
 
         return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
@@ -171,6 +179,11 @@ class LanceIndex:
     def statistics(self) -> IndexStatistics:
         """Counts and sizes as they are now."""
         return index_statistics(self._table, self.manifest)
+
+    @reading()
+    def recall(self) -> float | None:
+        """The share of the 100 nearest passages that the approximate index finds; None where there is none."""
+        return recall(self._table) if approximate_index(self._table) else None
 
     def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         rows = self._residence.rows()

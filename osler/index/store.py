@@ -37,10 +37,11 @@ def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
     return LanceIndex(table, manifest)
 
 
-def open_index(path: str | Path, *, memory: int = MEMORY) -> LanceIndex:
+def open_index(path: str | Path, *, memory: int = MEMORY, exact: bool = False) -> LanceIndex:
     """The index at this folder or object-store URL; StoreError where there is none, or one that cannot be read.
 
-    memory: bytes of vectors and token vectors that it may hold between searches.
+    memory: bytes of vectors and token vectors that it may hold between searches. exact: search without the approximate
+    index that a large table has.
     """
     table = _table_at(path)
     if table is None:
@@ -49,7 +50,7 @@ def open_index(path: str | Path, *, memory: int = MEMORY) -> LanceIndex:
     written = (table.schema.metadata or {}).get(MANIFEST_KEY)
     if written is None:
         raise StoreError(f"{path} holds a table that osler did not write: name another folder.")
-    return LanceIndex(table, Manifest.from_json(written), memory=memory)
+    return LanceIndex(table, Manifest.from_json(written), memory=memory, exact=exact)
 
 
 def index_exists(path: str | Path) -> bool:

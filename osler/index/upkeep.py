@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from lancedb.index import FTS, BTree, IndexConfig
 from lancedb.table import LanceTable
 
+from osler.index.approximate import keep_approximate, lags
+
 LEXICAL = FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
 
 _INDEXES: dict[str, FTS | BTree] = {"lexical": LEXICAL, "doc_id": BTree()}
@@ -40,14 +42,17 @@ def create_search_indexes(table: LanceTable) -> None:
 def optimise(table: LanceTable) -> None:
     """Cover every row by the search indexes; join files and remove old versions where there are many.
 
+    A table that has become large is given an approximate index of its vectors.
+
     A table that is covered and tidy is left as it is, in the same version.
     """
     stale = _stale_columns(table)
-    if _is_untidy(table) or (stale and table.count_rows() > _REBUILD_ROWS):
+    if _is_untidy(table) or lags(table) or (stale and table.count_rows() > _REBUILD_ROWS):
         table.optimize(cleanup_older_than=_IN_USE)
         stale = _stale_columns(table)
     for column in stale:
         table.create_index(column, config=_INDEXES[column], replace=True)
+    keep_approximate(table)
 
 
 def keep_lookups_fast(table: LanceTable, *, written: int) -> None:
