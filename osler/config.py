@@ -32,6 +32,9 @@ class ModelSettings(_Stage):
     encoder: str = Field(default="", description="Bi-encoder: a short name, hub name or folder; empty: the index's.")
     reranker: str = Field(default="", description="ColBERT: a short name, hub name or folder; empty: the index's.")
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="cpu runs OpenVINO, cuda runs torch.")
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+        default="auto", description="Of the CPU; auto: bf16 where the processor has it; int8: of passages, extra int8."
+    )
     batch_tokens: int | None = Field(default=None, ge=64, description="Tokens of one batch; empty: by the device.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from osler.errors import CorpusError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import Encode, IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.catalog import CATALOG, CatalogRow
@@ -29,6 +30,8 @@ from osler.search.searcher import Searcher
 
 DEFAULT_MODEL: Final = "osler-mini"
 DEFAULTS: Final = Settings()
+
+_CALIBRATION_PASSAGES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def add_documents(
         documents,
         index,
         split=_splitter(models, index.manifest.split),
-        encode=_passage_encoder(models, index.manifest),
+        encode=_passage_encoder(models, index.manifest, settings.models),
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
     )
@@ -189,7 +192,13 @@ def _models_of(manifest: Manifest, settings: ModelSettings) -> ModelPair:
 
 
 def _load_models(encoder: str, reranker: str, settings: ModelSettings) -> ModelPair:
-    return load_models(encoder, reranker, device=settings.device, batch_tokens=settings.batch_tokens)
+    return load_models(
+        encoder,
+        reranker,
+        device=settings.device,
+        precision=settings.precision,
+        batch_tokens=settings.batch_tokens,
+    )
 
 
 def _check_settings(manifest: Manifest, settings: Settings) -> None:
@@ -221,9 +230,23 @@ def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document]
     return partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=settings.max_tokens)
 
 
-def _passage_encoder(
-    models: ModelPair, manifest: Manifest
-) -> Callable[[Sequence[Passage]], tuple[Vectors, TokenVectors | None]]:
+def _passage_encoder(models: ModelPair, manifest: Manifest, settings: ModelSettings) -> Encode:
+    if settings.precision == "int8":
+        return _calibrated_encoder(models, manifest)
     if manifest.token_vectors:
         return models.with_compression(manifest.compression).encode_passages
     return lambda passages: (models.encoder.encode_passages(passages), None)
+
+
+def _calibrated_encoder(models: ModelPair, manifest: Manifest) -> Encode:
+    """Encodes in 8 bits, calibrated on the first passages that it is given; once an index."""
+    name = hashlib.sha256(manifest.to_json()).hexdigest()[:16]
+    encoders: list[Encode] = []
+
+    def encode(passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors | None]:
+        if not encoders:
+            calibrated = models.calibrated(passages[:_CALIBRATION_PASSAGES], name)
+            encoders.append(_passage_encoder(calibrated, manifest, ModelSettings()))
+        return encoders[0](passages)
+
+    return encode

@@ -167,3 +167,15 @@ def test_a_source_that_is_missing_leaves_no_index_behind(tmp_path):
 def test_the_generator_is_the_embedded_one_unless_an_endpoint_is_named():
     assert isinstance(load_generator(Settings().llm), LlamaGenerator)
     assert isinstance(load_generator(Settings(llm={"url": "http://localhost:1/v1"}).llm), OpenAIGenerator)
+
+
+def test_an_index_built_in_8_bits_is_searched_like_any_other(corpus, tmp_path, backbones, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
+    models = {"encoder": str(backbones["bert"]), "reranker": str(backbones["bert"]), "precision": "int8"}
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    assert len(list((tmp_path / "cache").rglob("int8-*"))) == 1
+    assert len(load_searcher(tmp_path / "index").search("soft bones").ranked) == 2
+    more = {"_id": "3", "text": "Beriberi results from a lack of thiamine."}
+    corpus.write_text(corpus.read_text() + json.dumps(more) + "\n")
+    assert build_index([corpus], tmp_path / "index", Settings(models=models)).documents == 1
+    assert len(list((tmp_path / "cache").rglob("int8-*"))) == 1

@@ -12,6 +12,7 @@ from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.catalog import ModelSource, resolve
 from osler.models.graph import bi_encoder_graph, torch_run
+from osler.models.openvino import _hint
 from osler.models.text_model import TextModel
 from osler.records import Passage
 
@@ -202,3 +203,47 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing here")
     with pytest.raises(ModelError, match="no model that can be loaded"):
         load_models(str(tmp_path), "minilm")
+
+
+def test_passages_in_8_bits_are_near_what_they_were_and_queries_are_the_same(backbones, monkeypatch, tmp_path):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    source = str(backbones["bert"])
+    pair = load_models(source, source, precision="int8")
+    texts = [f"Scurvy number {number} results from a lack of vitamin C." for number in range(8)]
+    passages = [Passage(f"a#{number}", "a", "", text, 0, len(text)) for number, text in enumerate(texts)]
+    calibrated = pair.calibrated(passages, "these")
+    near, token_vectors = calibrated.encode_passages(passages)
+    whole = pair.encode_passages(passages)[0]
+    assert not np.array_equal(near, whole)
+    assert (near * whole).sum(axis=1).min() > 0.98
+    assert token_vectors.lengths.tolist() == pair.encode_passages(passages)[1].lengths.tolist()
+    assert np.array_equal(calibrated.encode_queries(["scurvy"])[0], pair.encode_queries(["scurvy"])[0])
+
+
+def test_a_calibration_is_made_once_for_its_name(backbones, monkeypatch, tmp_path):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    source = str(backbones["bert"])
+    passages = [Passage("a#0", "a", "", "Too little vitamin C.", 0, 21)]
+    first = load_models(source, source, precision="int8").calibrated(passages, "these").encode_passages(passages)
+    monkeypatch.setattr("osler.models.openvino.in_8_bits", None)
+    again = load_models(source, source, precision="int8").calibrated([], "these").encode_passages(passages)
+    assert np.array_equal(first[0], again[0])
+
+
+def test_eight_bits_are_for_a_cpu(backbones):
+    graph = bi_encoder_graph(resolve(str(backbones["bert"])), "cpu")
+    model = TextModel(graph.spec, graph.tokenizer, torch_run(graph, "cpu"))
+    with pytest.raises(ModelError, match="int8' is for the CPU"):
+        model.calibrated(["text"], "these")
+
+
+def test_bfloat16_on_a_processor_without_it_is_one_sentence():
+    core = type("Core", (), {"get_property": lambda *asked: ["FP32", "INT8"]})()
+    assert _hint(core, "auto") == "f32"
+    with pytest.raises(ModelError, match="this processor has no bfloat16"):
+        _hint(core, "bf16")
+
+
+def test_float32_is_taken_where_it_is_asked_for_on_a_processor_with_bfloat16():
+    core = type("Core", (), {"get_property": lambda *asked: ["FP32", "BF16"]})()
+    assert [_hint(core, precision) for precision in ("auto", "bf16", "int8", "fp32")] == ["bf16", "bf16", "bf16", "f32"]

@@ -25,6 +25,10 @@ def index(
     encoder: options.Encoder = None,
     reranker: options.Reranker = None,
     device: options.Device = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="auto|fp32|bf16|int8", help="Of the CPU; int8 is of passages.", show_default="auto"),
+    ] = None,
     token_vectors: Annotated[
         bool | None,
         typer.Option("--token-vectors/--no-token-vectors", help="Keep token vectors.", show_default="token-vectors"),
@@ -51,7 +55,7 @@ def index(
 
     chosen = options.settings_from(
         settings,
-        models={"encoder": encoder, "reranker": reranker, "device": device},
+        models={"encoder": encoder, "reranker": reranker, "device": device, "precision": precision},
         index={"token_vectors": token_vectors, "token_bits": token_bits, "token_pooling": token_pooling},
     )
     report = build_with_progress(source, index, chosen, format=format, strict=strict)

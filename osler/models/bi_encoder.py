@@ -34,8 +34,11 @@ class BiEncoder:
 
     def cut_to(self, max_tokens: int) -> BiEncoder:
         """The same model, which reads no more than so many tokens of a text."""
-        models = {"query_model": self.query_model.cut_to(max_tokens), "model": self.model.cut_to(max_tokens)}
-        return BiEncoder(**models, name=self.name, fingerprint=self.fingerprint)
+        return self._with(self.model.cut_to(max_tokens), self.query_model.cut_to(max_tokens))
+
+    def with_model(self, model: TextModel) -> BiEncoder:
+        """The same encoder, its passages read by this model."""
+        return self._with(model, self.query_model)
 
     @property
     def dim(self) -> int:
@@ -54,6 +57,9 @@ class BiEncoder:
     def encode_passages(self, passages: Sequence[Passage]) -> Vectors:
         """[P, d], one row a passage."""
         return self._encode([passage_input(passage) for passage in passages], "passage")
+
+    def _with(self, model: TextModel, query_model: TextModel) -> BiEncoder:
+        return BiEncoder(model, query_model=query_model, name=self.name, fingerprint=self.fingerprint)
 
     def _encode(self, texts: Sequence[str], role: Role) -> Vectors:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)

@@ -54,7 +54,11 @@ class ColBERT:
 
     def cut_to(self, max_tokens: int) -> ColBERT:
         """The same model, which reads no more than so many tokens of a text."""
-        return self._with(self.model.cut_to(max_tokens), self.compression)
+        return self.with_model(self.model.cut_to(max_tokens))
+
+    def with_model(self, model: TextModel) -> ColBERT:
+        """The same re-ranker, its texts read by this model."""
+        return self._with(model, self.compression)
 
     def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
         """One [q, d] array a query: its scored tokens, prefix tokens and expansion included."""

@@ -15,7 +15,7 @@ from osler.models.bi_encoder import BiEncoder
 from osler.models.catalog import ModelSource, resolve
 from osler.models.check import check_scores, check_structure
 from osler.models.colbert import ColBERT
-from osler.models.openvino import converted, converted_folder
+from osler.models.openvino import Precision, converted, converted_folder
 from osler.models.pair import ModelPair
 from osler.models.text_model import TextModel
 
@@ -26,15 +26,22 @@ _BATCH_TOKENS: Final = {"cpu": 1024, "cuda": 32768}
 
 
 def load_models(
-    encoder: str, reranker: str, *, device: str = "cpu", batch_tokens: int | None = None, allow_dot: bool = False
+    encoder: str,
+    reranker: str,
+    *,
+    device: str = "cpu",
+    precision: Precision = "auto",
+    batch_tokens: int | None = None,
+    allow_dot: bool = False,
 ) -> ModelPair:
     """The two models of these names (short names, folders or hub names), ready to encode on this device.
 
-    batch_tokens, padding included, are run at once: more on a GPU, which needs them, than on the cores of a CPU.
+    precision: of a CPU; int8 takes effect once they are `calibrated`. batch_tokens, padding included, are run at once:
+    more on a GPU, which needs them, than on the cores of a CPU.
     allow_dot lets an encoder through that was trained with dot products: its vectors keep their length, which no index
     expects. ModelError where a model cannot be loaded, or a re-ranker is not as its training left it.
     """
-    load = _Loader(device, batch_tokens or _BATCH_TOKENS[device])
+    load = _Loader(device, batch_tokens or _BATCH_TOKENS[device], precision)
     encoder_source, reranker_source = resolve(encoder), resolve(reranker)
     shared = _share_a_pass(encoder_source, reranker_source)
     colbert = load.colbert(reranker_source, kind="pair" if shared else "colbert")
@@ -72,6 +79,7 @@ class _Loader:
 
     device: str
     batch_tokens: int
+    precision: Precision = "auto"
 
     def bi_encoder(self, source: ModelSource, shared: TextModel | None) -> BiEncoder:
         """The encoder of this source, on the network that it shares with the re-ranker, if any."""
@@ -108,7 +116,7 @@ class _Loader:
     def _model(self, kind: str, source: ModelSource, fingerprint: str) -> TextModel:
         build = partial(_graph, kind, source, self.device)
         if self.device == "cpu":
-            return converted(f"{kind}-{fingerprint}", build, batch_tokens=self.batch_tokens)
+            return converted(f"{kind}-{fingerprint}", build, batch_tokens=self.batch_tokens, precision=self.precision)
         from osler.models.graph import torch_run
 
         graph = build()

@@ -1,6 +1,7 @@
 """Networks on the CPU through OpenVINO: converted once, kept in a cache folder, run without torch.
 
-A converted model is a folder of three files: the network, tokenizer.json and spec.json.
+A converted model is a folder of three files: the network, tokenizer.json and spec.json; and a folder more for each
+calibration of the network in 8 bits.
 """
 
 from __future__ import annotations
@@ -11,20 +12,26 @@ import shutil
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.models.text_model import Outputs, TextModel, TextModelSpec, TokenBatch
+from osler.errors import ModelError
+from osler.models.calibration import in_8_bits
+from osler.models.text_model import Outputs, Run, TextModel, TextModelSpec, TokenBatch
 
 if TYPE_CHECKING:
     from osler.models.graph import Graph
+
+Precision = Literal["auto", "fp32", "bf16", "int8"]
+"""auto is bf16 where the processor has it, else fp32; int8 is for passages, once they are calibrated."""
 
 _FORMAT: Final = 2  # raised when a converted model of an older osler must not be read any more
 _HEADS: Final = "heads"
@@ -41,7 +48,7 @@ def converted_folder(key: str) -> Path:
     return cache_folder() / "models" / f"{key}-{_FORMAT}"
 
 
-def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int) -> TextModel:
+def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int, precision: Precision = "auto") -> TextModel:
     """The text model kept under this key, converted from `build()` first where it is not there yet."""
     folder = converted_folder(key)
     if not folder.is_dir():
@@ -49,8 +56,9 @@ def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int) -> Tex
     values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
     heads = values.pop(_HEADS)
     tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    run = Network(folder / "network.xml", heads).run
-    return TextModel(TextModelSpec.from_json(values), tokenizer, run, batch_tokens=batch_tokens)
+    network = Network(folder / "network.xml", heads, precision)
+    spec = TextModelSpec.from_json(values)
+    return TextModel(spec, tokenizer, network.run, batch_tokens=batch_tokens, calibrate=network.calibrated)
 
 
 class Network:
@@ -60,9 +68,10 @@ class Network:
     Each way is compiled when it is first needed.
     """
 
-    def __init__(self, path: Path, heads: Sequence[str]) -> None:
+    def __init__(self, path: Path, heads: Sequence[str], precision: Precision = "auto") -> None:
         self.path = path
         self.heads = heads
+        self.precision = precision
 
     def run(self, batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
         """The outputs of each batch, in order; while one is looked at, the next are computed."""
@@ -84,6 +93,14 @@ class Network:
             request.wait()
             yield self._outputs(request.results)
 
+    def calibrated(self, batches: Sequence[TokenBatch], name: str) -> Run:
+        """What runs this network in 8 bits, calibrated on the batches unless it was done under this name before."""
+        folder = self.path.parent / f"int8-{name}"
+        if not folder.is_dir():
+            network = _import_openvino().Core().read_model(str(self.path))
+            _keep(in_8_bits(network, [_inputs(batch) for batch in batches]), folder)
+        return Network(folder / self.path.name, self.heads, self.precision).run
+
     @cached_property
     def _alone(self) -> Any:
         return self._compile("LATENCY")
@@ -102,13 +119,20 @@ class Network:
 
     def _compile(self, hint: str) -> Any:
         core = _import_openvino().Core()
-        abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         options = {
             "PERFORMANCE_HINT": hint,
-            "INFERENCE_PRECISION_HINT": "bf16" if "BF16" in abilities else "f32",
+            "INFERENCE_PRECISION_HINT": _hint(core, self.precision),
             "CACHE_DIR": str(self.path.parent / "compiled"),
         }
         return core.compile_model(str(self.path), "CPU", options)
+
+
+def _hint(core: Any, precision: Precision) -> str:
+    """OpenVINO's name of the precision; auto and int8 (what int8 leaves) take bfloat16 where the processor has it."""
+    has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision == "bf16" and not has_bf16:
+        raise ModelError("models.precision = 'bf16' is not possible: this processor has no bfloat16; leave it out.")
+    return "bf16" if has_bf16 and precision != "fp32" else "f32"
 
 
 def _inputs(batch: TokenBatch) -> dict[str, NDArray[np.int64]]:
@@ -130,12 +154,17 @@ def _convert(graph: Graph, folder: Path) -> None:
     example = {"input_ids": torch.ones(2, 16).long(), "attention_mask": torch.ones(2, 16).long()}
     with quiet():
         network = openvino.convert_model(graph.module, example_input=example)
+    spec = {**asdict(graph.spec), _HEADS: graph.heads}
+    _keep(network, folder, {"tokenizer.json": graph.tokenizer, "spec.json": json.dumps(spec, indent=1)})
+
+
+def _keep(network: Any, folder: Path, texts: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write the network and these files into a new folder, whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent))
-    openvino.save_model(network, building / "network.xml", compress_to_fp16=False)
-    (building / "tokenizer.json").write_text(graph.tokenizer, encoding="utf-8")
-    spec = {**asdict(graph.spec), _HEADS: graph.heads}
-    (building / "spec.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
+    _import_openvino().save_model(network, building / "network.xml", compress_to_fp16=False)
+    for name, text in texts.items():
+        (building / name).write_text(text, encoding="utf-8")
     _move(building, folder)
 
 

@@ -30,6 +30,16 @@ class ModelPair:
         """The same models, token vectors of passages kept like this."""
         return ModelPair(self.encoder, self.reranker.with_compression(compression))
 
+    def calibrated(self, passages: Sequence[Passage], name: str) -> ModelPair:
+        """The same models with passages read in 8 bits, calibrated on these unless it was done under this name before.
+
+        MissingDependencyError without nncf; ModelError on another device than a CPU.
+        """
+        texts = [passage_input(passage) for passage in passages]
+        of_encoder = self.encoder.model.calibrated(texts, name)
+        of_reranker = of_encoder if self.shared else self.reranker.model.calibrated(texts, name)
+        return ModelPair(self.encoder.with_model(of_encoder), self.reranker.with_model(of_reranker))
+
     @property
     def shared(self) -> bool:
         """Whether one pass through the network gives the vectors of both."""

@@ -13,12 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from osler.errors import ModelError
+
 Role = Literal["query", "passage"]
 Outputs = Mapping[str, NDArray[np.float32]]
 """What the heads give for a batch: "vectors" [B, d], "token_vectors" [B, T, d], one or both. Read before the next."""
 
 Run = Callable[[Sequence["TokenBatch"]], Iterator[Outputs]]
 """The network: the outputs of each batch, in order. The arrays of one are overwritten when the next is asked for."""
+
+Calibrate = Callable[[Sequence["TokenBatch"], str], Run]
+"""The same network in 8 bits, calibrated on these batches and kept under this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,23 @@ class TokenBatch:
 
 
 class TextModel:
-    """A tokenizer, its spec and the function that runs the network."""
+    """A tokenizer, its spec and the function that runs the network, another one for passages where one is given."""
 
-    def __init__(self, spec: TextModelSpec, tokenizer: str, run: Run, *, batch_tokens: int = 1024) -> None:
+    def __init__(
+        self,
+        spec: TextModelSpec,
+        tokenizer: str,
+        run: Run,
+        *,
+        batch_tokens: int = 1024,
+        run_passages: Run | None = None,
+        calibrate: Calibrate | None = None,
+    ) -> None:
         self.spec = spec
         self.run = run
         self.batch_tokens = batch_tokens
+        self._run_passages = run_passages or run
+        self._calibrate = calibrate
         self._tokenizer: Tokenizer = Tokenizer.from_str(tokenizer)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
@@ -91,8 +107,17 @@ class TextModel:
 
     def cut_to(self, max_tokens: int) -> TextModel:
         """The same network for texts that are cut to so many tokens, special tokens included."""
-        spec = replace(self.spec, max_tokens=min(max_tokens, self.spec.max_tokens))
-        return TextModel(spec, self._tokenizer.to_str(), self.run, batch_tokens=self.batch_tokens)
+        return self._with(replace(self.spec, max_tokens=min(max_tokens, self.spec.max_tokens)), self._run_passages)
+
+    def calibrated(self, passages: Sequence[str], name: str) -> TextModel:
+        """The same model with passages read in 8 bits, calibrated on these; queries are read as before.
+
+        A network that was calibrated under this name before is taken as it is. ModelError on another device than a CPU.
+        """
+        if self._calibrate is None:
+            raise ModelError("models.precision = 'int8' is for the CPU: use --device cpu, or leave it out.")
+        batches = self._token_batches(self.tokenize(passages, "passage"), "passage")
+        return self._with(self.spec, self._calibrate(batches, name))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, special tokens left out."""
@@ -115,13 +140,9 @@ class TextModel:
 
     def outputs(self, texts: Sequence[str], role: Role) -> Iterator[tuple[TokenBatch, Outputs]]:
         """The batches of these texts, longest first, with what the network returns for each."""
-        encodings = self.tokenize(texts, role)
-        lengths = np.array([len(encoding) for encoding in encodings])
-        batches = [
-            self.token_batch([encodings[row] for row in rows], rows, role)
-            for rows in _batches(lengths, self.batch_tokens)
-        ]
-        return zip(batches, self.run(batches), strict=True)
+        batches = self._token_batches(self.tokenize(texts, role), role)
+        run = self._run_passages if role == "passage" else self.run
+        return zip(batches, run(batches), strict=True)
 
     def token_batch(self, encodings: Sequence[Encoding], rows: NDArray[np.int64], role: Role) -> TokenBatch:
         """These encodings as padded arrays; queries filled up with mask tokens where the model wants that."""
@@ -136,6 +157,23 @@ class TextModel:
         mask = (counted if expansion and expansion.attend else real).astype(np.int64)
         scored = counted & ~np.isin(ids, self.spec.skip) if role == "passage" else counted
         return TokenBatch(rows, ids, mask, scored)
+
+    def _token_batches(self, encodings: Sequence[Encoding], role: Role) -> list[TokenBatch]:
+        lengths = np.array([len(encoding) for encoding in encodings])
+        return [
+            self.token_batch([encodings[row] for row in rows], rows, role)
+            for rows in _batches(lengths, self.batch_tokens)
+        ]
+
+    def _with(self, spec: TextModelSpec, run_passages: Run) -> TextModel:
+        return TextModel(
+            spec,
+            self._tokenizer.to_str(),
+            self.run,
+            batch_tokens=self.batch_tokens,
+            run_passages=run_passages,
+            calibrate=self._calibrate,
+        )
 
 
 def _expanded(real: NDArray[np.bool_], expansion: Expansion | None) -> NDArray[np.bool_]:
