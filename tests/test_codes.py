@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from osler.late_interaction.codes import OFFSETS, SCALES, dequantise, quantise, unpack
+from osler.late_interaction.codes import OFFSETS, SCALES, dequantise, quantise
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 
@@ -103,11 +103,10 @@ def test_components_that_do_not_fill_bytes_are_refused():
         quantise(np.ones((1, 12), dtype=np.float32), [1], bits=1)
 
 
-@pytest.mark.parametrize("bits", [8, 4, 2, 1])
-def test_every_code_is_read_back_from_its_place_in_a_byte(bits):
-    codes = np.random.default_rng(0).integers(0, 2**bits, size=(5, 16), dtype=np.uint8)
-    signed = (codes - np.float32(OFFSETS[bits])) * np.float32(0.5)
-    stored = quantise(signed.astype(np.float32), [5], bits=bits)
-    if bits < 8:
-        assert np.sign(dequantise(stored)).tolist() == np.sign(signed).tolist()
-    assert unpack(stored).shape == (5, 16)
+@pytest.mark.parametrize("bits", [4, 2, 1])
+def test_components_keep_their_places_in_bytes(bits):
+    codes = np.random.default_rng(0).integers(0, 2**bits, size=(5, 16))
+    vectors = (codes - np.float32(OFFSETS[bits])) * np.float32(0.5)
+    read = dequantise(quantise(vectors.astype(np.float32), [5], bits=bits))
+    assert np.sign(read).tolist() == np.sign(vectors).tolist()
+    assert np.corrcoef(read.ravel(), vectors.ravel())[0, 1] > 0.9

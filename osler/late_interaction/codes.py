@@ -47,7 +47,7 @@ def quantise(vectors: Vectors, lengths: ArrayLike, *, bits: Bits = 8) -> TokenVe
     >>> quantise(vectors, [2]).codes.tolist()
     [[191, 0], [127, 127]]
     >>> quantise(np.array([[0.3, -0.1] * 4], dtype=np.float32), [1], bits=1).codes.tolist()
-    [[170]]
+    [[85]]
     """
     lengths = np.asarray(lengths, dtype=np.int64)
     if lengths.sum() != len(vectors):
@@ -61,21 +61,20 @@ def quantise(vectors: Vectors, lengths: ArrayLike, *, bits: Bits = 8) -> TokenVe
     return TokenVectors(codes, scales, lengths, bits)
 
 
-def unpack(token_vectors: TokenVectors, rows: slice = slice(None)) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """The codes [T, d] of these vectors, one a component, as yet without offset and scale.
+def centred(token_vectors: TokenVectors, rows: slice = slice(None)) -> Vectors:
+    """[T, d], code - offset of each component of these vectors: the vectors as yet without their scales.
 
-    >>> unpack(quantise(np.array([[0.3, -0.1] * 4], dtype=np.float32), [1], bits=1)).tolist()
-    [[1, 0, 1, 0, 1, 0, 1, 0]]
+    >>> centred(quantise(np.array([[0.3, -0.1] * 4], dtype=np.float32), [1], bits=1)).tolist()
+    [[0.5, -0.5, 0.5, -0.5, 0.5, -0.5, 0.5, -0.5]]
     """
-    codes = token_vectors.codes[rows]
-    match token_vectors.bits:
-        case 32:
-            return codes.view(np.float32)
-        case 8:
-            return codes
-        case 1:
-            return np.unpackbits(codes, axis=1)
-    return np.concatenate([(codes >> shift) & (2**token_vectors.bits - 1) for shift in _shifts(token_vectors.bits)], 1)
+    codes, bits = token_vectors.codes[rows], token_vectors.bits
+    if bits == 32:
+        floats: Vectors = codes.view(np.float32)
+        return floats
+    if bits == 8:
+        return codes.astype(np.float32) - np.float32(OFFSETS[bits])
+    values: Vectors = np.take(_VALUES[bits], codes, axis=0).reshape(len(codes), token_vectors.dim)
+    return values
 
 
 def dequantise(token_vectors: TokenVectors) -> Vectors:
@@ -85,8 +84,7 @@ def dequantise(token_vectors: TokenVectors) -> Vectors:
     >>> bool(np.allclose(dequantise(quantise(vectors, [1])), vectors, atol=0.004))
     True
     """
-    codes = unpack(token_vectors).astype(np.float32)
-    return (codes - np.float32(OFFSETS[token_vectors.bits])) * token_vectors.scales[:, None]
+    return centred(token_vectors) * token_vectors.scales[:, None]
 
 
 def vectors_per_token(token_vectors: TokenVectors) -> Vectors:
@@ -148,16 +146,16 @@ def _nearest(vectors: Vectors, bits: Bits) -> _Codes:
 
 
 def _pack(codes: NDArray[np.uint8], bits: Bits) -> NDArray[np.uint8]:
-    """The codes in bytes: the lowest bits of a byte are from the first half, or quarter, of the vector."""
-    if bits == 1:
-        return np.packbits(codes, axis=1)
-    parts = np.split(codes, 8 // bits, axis=1)
-    packed: NDArray[np.uint8] = np.bitwise_or.reduce(
-        [part << shift for part, shift in zip(parts, _shifts(bits), strict=True)]
-    )
+    """The codes in bytes, the first of a byte in its lowest bits."""
+    parts = codes.reshape(len(codes), codes.shape[1] * bits // 8, 8 // bits)
+    packed: NDArray[np.uint8] = np.bitwise_or.reduce(parts << np.arange(0, 8, bits, dtype=np.uint8), axis=2)
     return packed
 
 
-def _shifts(bits: int) -> list[np.uint8]:
-    """How far to the left of a byte each of its codes stands."""
-    return [np.uint8(shift) for shift in range(0, 8, bits)]
+def _values_of_bytes(bits: Bits) -> NDArray[np.float32]:
+    """[256, 8 / bits], code - offset of the codes in each byte."""
+    codes = np.arange(256)[:, None] >> np.arange(0, 8, bits) & (2**bits - 1)
+    return (codes - OFFSETS[bits]).astype(np.float32)
+
+
+_VALUES: Final = {bits: _values_of_bytes(bits) for bits in (4, 2, 1)}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.late_interaction.codes import OFFSETS, unpack
+from osler.late_interaction.codes import centred
 from osler.records import TokenVectors, Vectors
 
 LOWEST = -1.0
@@ -51,10 +51,9 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
 
 
 def _similarities(query_vectors: Vectors, token_vectors: TokenVectors, rows: slice) -> NDArray[np.float32]:
-    """[q, vectors of these rows]: offset and scale are applied to the products, d / q times fewer than the codes."""
+    """[q, vectors of these rows]: scales are applied to the products, d / q times fewer than the components."""
     queries = query_vectors.astype(np.float32, copy=False)
-    similarities: NDArray[np.float32] = queries @ unpack(token_vectors, rows).astype(np.float32, copy=False).T
-    similarities -= np.float32(OFFSETS[token_vectors.bits]) * queries.sum(axis=1, keepdims=True)
+    similarities: NDArray[np.float32] = queries @ centred(token_vectors, rows).T
     similarities *= token_vectors.scales[rows]
     return similarities
 
