@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
@@ -45,4 +46,4 @@ def percentile(values: Sequence[float], share: float) -> float:
     2.0
     """
     ordered = sorted(values)
-    return ordered[max(0, -(-int(len(ordered) * share * 1000) // 1000) - 1)]
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]

@@ -13,17 +13,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${OSLER_DATA:?name the folder of the data sets}"
-export WORK=${WORK:-runs/work} PATH="$PWD/.venv/bin:$PATH"
-mkdir -p "$WORK" docs/results
-
-# into FILE COMMAND...: run the command; keep what it prints, once it has ended well.
-into() {
-  local file=docs/results/$1
-  shift
-  [ -s "$file" ] && return
-  "$@" >"$WORK/unfinished"
-  mv "$WORK/unfinished" "$file"
-}
+export WORK=${WORK:-runs/work} KEPT=docs/results
+. runs/keep.sh
 
 into training.jsonl osler train --recipe recipes/mini.toml --out "$WORK/models" --json
 into trained_models.md python benchmarks/trained_models.py --models "$WORK/models" --work "$WORK/untrained" --apart hpo-lay

@@ -48,11 +48,11 @@ def parts(folder: Path) -> Iterator[str]:
             yield text_of(file)
 
 
-def command_of(file: Path) -> str:
-    """The command whose output is this file."""
-    found = re.search(rf"^into {re.escape(file.name)} (.*)$", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
+def command_of(file: Path, script: Path = SCRIPT) -> str:
+    """The command of this script whose output is the file."""
+    found = re.search(rf"^into {re.escape(file.name)} (.*)$", script.read_text(encoding="utf-8"), re.MULTILINE)
     if not found:
-        raise SystemExit(f"{file}: {SCRIPT.name} has no command that makes it; delete it.")
+        raise SystemExit(f"{file}: {script.name} has no command that makes it; delete it.")
     return found[1].replace('"', "")
 
 

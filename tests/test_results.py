@@ -18,17 +18,25 @@ from osler.evaluate.negation import ProbeResult
 from osler.evaluate.report import RunReport
 
 RUNS = Path(__file__).parent.parent / "runs"
-COMMANDS = re.findall(r"^into (\S+) (.*)$", (RUNS / "reproduce.sh").read_text(), re.MULTILINE)
 
 
-def load_results():
-    spec = importlib.util.spec_from_file_location("results", RUNS / "results.py")
+def commands_of(script: str) -> list[tuple[str, str]]:
+    return re.findall(r"^into (\S+) (.*)$", (RUNS / script).read_text(), re.MULTILINE)
+
+
+COMMANDS, MEASUREMENTS = commands_of("reproduce.sh"), commands_of("measure.sh")
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, RUNS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(RUNS))
+        spec.loader.exec_module(module)
     return module
 
 
-results = load_results()
+results, performance = load("results"), load("performance")
 
 
 @pytest.mark.parametrize("command", [command for _, command in COMMANDS if command.startswith("osler")])
@@ -39,6 +47,24 @@ def test_every_flag_of_the_study_is_one_of_its_command(command):
     assert shown.exit_code == 0
     for flag in (word for word in words if word.startswith("-")):
         assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", shown.output), f"{flag}: not in {shown.output}"
+
+
+@pytest.mark.parametrize("command", [command for _, command in COMMANDS + MEASUREMENTS if "benchmarks/" in command])
+def test_every_flag_of_a_benchmark_is_one_of_its_script(command):
+    words = shlex.split(command)
+    script = (RUNS.parent / words[1]).read_text()
+    for flag in (word for word in words if word.startswith("--")):
+        assert f'"{flag}"' in script, f"{words[1]} has no {flag}"
+
+
+def test_every_measurement_has_a_place_in_the_document(tmp_path):
+    for name, _ in MEASUREMENTS:
+        assert any(fnmatch(name, pattern) for _, pattern in performance.PARTS), name
+        (tmp_path / name).write_text(f"What {name} says.\n")
+    text = "\n".join(performance.parts(tmp_path))
+    for name, command in MEASUREMENTS:
+        assert command.replace('"', "") in text
+        assert f"What {name} says." in text
 
 
 def test_every_figure_of_the_study_has_a_place_in_the_document():

@@ -1,0 +1,129 @@
+"""How fast passages become vectors, and how near these are, against sentence-transformers on the same texts.
+
+    python benchmarks/encoding.py scifact/corpus.jsonl --passages 512
+
+All run MiniLM on the CPU, in turns: sentence-transformers as it comes and in bfloat16; osler's dense vectors in each
+precision that the processor has; dense and token vectors of the shipped models in one pass; and the whole of `osler
+index`, splitting, compressing and writing included. No passage is longer than what sentence-transformers reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from timing import Seconds, Work, in_turns, times_faster
+
+from osler.config import Settings
+from osler.corpus import read_documents
+from osler.corpus.split import split
+from osler.errors import ModelError
+from osler.evaluate.markdown import table
+from osler.late_interaction.compression import Compression
+from osler.load import DEFAULT_MODEL, add_documents
+from osler.models import load_models
+from osler.models.bi_encoder import BiEncoder, passage_input
+from osler.models.catalog import resolve
+from osler.records import Document, Passage, Vectors
+
+BACKBONE = "minilm"
+REFERENCE = "sentence-transformers"
+PRECISIONS = ("fp32", "bf16", "int8")
+MAX_TOKENS = 250
+"""Of a passage: with the special ones within the 256 that sentence-transformers reads of a text."""
+
+CALIBRATED_ON = 256
+"""Passages, as in `osler index --precision int8`."""
+
+
+def main() -> None:
+    arguments = parser().parse_args()
+    documents, passages = sampled(arguments.corpus, arguments.passages)
+    texts = [passage_input(passage) for passage in passages]
+    dtypes = {REFERENCE: torch.float32, f"{REFERENCE}, bf16": torch.bfloat16}
+    peers = {name: SentenceTransformer(plain(), model_kwargs={"dtype": dtype}) for name, dtype in dtypes.items()}
+    ours = {f"osler, {precision}": encoder for precision, encoder in encoders(passages)}
+    work: dict[str, Work] = {name: lambda model=model: model.encode(texts) for name, model in peers.items()}
+    work |= {name: lambda model=model: model.encode_passages(passages) for name, model in ours.items()}
+    seconds = in_turns(work | dict(both_heads(documents, passages)), turns=arguments.turns)
+    vectors = {name: model.encode(texts) for name, model in peers.items()}
+    vectors |= {name: model.encode_passages(passages) for name, model in ours.items()}
+    tokens = median(next(iter(ours.values())).model.count_tokens(texts))
+    print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns.\n")
+    print(report(seconds, vectors, len(texts)))
+
+
+def plain() -> str:
+    """The backbone's folder: named by it, a model is without anything that osler has for it."""
+    return str(resolve(BACKBONE).folder)
+
+
+def sampled(corpus: Path, passages: int) -> tuple[list[Document], list[Passage]]:
+    """The first documents of the corpus that give so many passages, and these."""
+    count_tokens = load_models(plain(), plain()).encoder.model.count_tokens
+    documents: list[Document] = []
+    found: list[Passage] = []
+    for document in read_documents([corpus]):
+        if isinstance(document, Document) and len(found) < passages:
+            documents.append(document)
+            found += split(document, count_tokens=count_tokens, max_tokens=MAX_TOKENS)
+    return documents, found
+
+
+def encoders(passages: Sequence[Passage]) -> Iterator[tuple[str, BiEncoder]]:
+    """The backbone in each precision that this processor has."""
+    for precision in PRECISIONS:
+        models = load_models(plain(), plain(), precision=precision)
+        try:
+            models.encode_passages(passages[:1])
+        except ModelError as error:
+            print(f"{precision} is left out: {error}\n")
+            continue
+        if precision == "int8":
+            models = models.calibrated(passages[:CALIBRATED_ON], "benchmark")
+        yield precision, models.encoder
+
+
+def both_heads(documents: Sequence[Document], passages: Sequence[Passage]) -> Iterator[tuple[str, Work]]:
+    """The shipped models' passages, encoded; and an index of the documents, made with them."""
+    settings, folder, number = Settings(split={"max_tokens": MAX_TOKENS}), Path(tempfile.mkdtemp()), count()
+    kept = settings.index
+    models = load_models(DEFAULT_MODEL, DEFAULT_MODEL)
+    compressed = models.with_compression(Compression(kept.token_bits, kept.token_pooling))
+    yield "osler, dense and token vectors", lambda: compressed.encode_passages(passages)
+    yield "osler index", lambda: add_documents(documents, folder / str(next(number)), settings)
+
+
+def report(seconds: Seconds, vectors: dict[str, Vectors], passages: int) -> str:
+    """A Markdown table, a row for each contender."""
+    exact = vectors["osler, fp32"]
+    rows = []
+    for name, of_turns in seconds.items():
+        cosine = f"{np.mean(np.sum(unit(vectors[name]) * exact, axis=1)):.5f}" if name in vectors else ""
+        faster = times_faster(seconds, name, REFERENCE)
+        rows.append((name, f"{passages / median(of_turns):.0f}", faster, cosine))
+    return "\n".join(table(("", "passages a second", f"times {REFERENCE}", "cosine to fp32"), rows))
+
+
+def unit(vectors: Vectors) -> Vectors:
+    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / lengths
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("corpus", type=Path, help="a corpus that osler index reads")
+    made.add_argument("--passages", type=int, default=512, help="passages that are encoded in each turn")
+    made.add_argument("--turns", type=int, default=5)
+    return made
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""PyLate with fast-plaid: a ColBERT's whole search in one step, by centroids of its token vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from answering import answer
+from fast_plaid import search as plaid
+from pylate import models
+
+
+class Engine:
+    """A PLAID index in a folder, and a ColBERT that encodes queries."""
+
+    def build(self, vectors: str, folder: str) -> int:
+        """Index every passage's token vectors; the bytes on disk."""
+        read = {path.stem: np.load(path) for path in Path(vectors).glob("*.npy")}
+        parts = np.split(read["tokens"].astype(np.float32), np.cumsum(read["lengths"])[:-1])
+        self.index = plaid.FastPlaid(index=folder, device="cpu")
+        self.index.create(documents_embeddings=[torch.from_numpy(part) for part in parts])
+        return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+
+    def load(self, backbone: str) -> None:
+        """A ColBERT of this backbone, whose projection is random: for the time that encoding takes."""
+        self.model = models.ColBERT(model_name_or_path=backbone, embedding_size=128, device="cpu")
+
+    def encode(self, query: str) -> int:
+        """Encode a query; how many token vectors it has."""
+        return len(self.model.encode([query], is_query=True)[0])
+
+    def search(self, tokens: list[list[float]], k: int) -> list[tuple[int, float]]:
+        """The numbers and scores of the k best passages."""
+        found = self.index.search(queries_embeddings=torch.tensor([tokens]), top_k=k)
+        return [(int(number), float(score)) for number, score in found[0]]
+
+
+if __name__ == "__main__":
+    engine = Engine()
+    answer({name: getattr(engine, name) for name in ("build", "load", "encode", "search")})

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# All that osler claims of its speed and size, measured beside what one would use instead; becomes docs/performance.md.
+#
+#   make setup && OSLER_DATA=/path/to/data runs/measure.sh
+#
+# OSLER_DATA   the folder of the data sets
+# WORK         where models, indexes and the peers' environments go; runs/work unless set
+#
+# Run nothing else meanwhile. What a command prints is kept in docs/performance: delete a file to measure it anew. The
+# models are those of runs/reproduce.sh, trained here where it has not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${OSLER_DATA:?name the folder of the data sets}"
+export WORK=${WORK:-runs/work} KEPT=docs/performance
+. runs/keep.sh
+
+osler train --recipe recipes/mini.toml --out "$WORK/models" >/dev/null
+for name in scifact medquad bioasq; do
+  osler index "$OSLER_DATA/$name/corpus.jsonl" --index "$WORK/$name" >/dev/null
+done
+into encoding.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl"
+into token_vectors_scifact.md python benchmarks/token_vectors.py --data scifact --split train --index "$WORK/scifact"
+into token_vectors_bioasq.md python benchmarks/token_vectors.py --data bioasq --split dev --index "$WORK/bioasq"
+into maxsim.md python benchmarks/maxsim.py --index "$WORK/scifact"
+into search.md python benchmarks/search.py --data medquad --split dev --models "$WORK/models" --work "$WORK/search" --peer qdrant_edge_search --peer fast_plaid_search
+into growth.md python benchmarks/growth.py --data medquad --index "$WORK/medquad" --work "$WORK/growth" --size 1000 --size 10000 --size 100000 --size 1000000
+into startup.md python benchmarks/startup.py --index "$WORK/medquad"
+python runs/performance.py
