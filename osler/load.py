@@ -14,7 +14,7 @@ from osler.answer.answerer import Answerer
 from osler.config import AnswerSettings, LlmSettings, ModelSettings, SearchSettings, Settings, SplitSettings
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.errors import CorpusError, StoreError, UsageError
+from osler.errors import CorpusError, StoreError, UsageError, require
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
@@ -90,6 +90,8 @@ def add_documents(
     >>> add_documents([scurvy], "scurvy-index").documents
     1
     """
+    if settings.models.precision == "int8":
+        require("nncf", extra="int8")  # before there is an index that nothing can be written to
     index, models = _open_or_create(folder, settings)
     report = index_documents(
         documents,

@@ -1,12 +1,13 @@
 """Names become objects: what an index remembers of the models and settings that built it."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from osler.config import Settings
-from osler.errors import CorpusError, StoreError, UsageError
+from osler.errors import CorpusError, MissingDependencyError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import open_index
@@ -179,3 +180,10 @@ def test_an_index_built_in_8_bits_is_searched_like_any_other(corpus, tmp_path, b
     corpus.write_text(corpus.read_text() + json.dumps(more) + "\n")
     assert build_index([corpus], tmp_path / "index", Settings(models=models)).documents == 1
     assert len(list((tmp_path / "cache").rglob("int8-*"))) == 1
+
+
+def test_without_nncf_no_index_is_begun_in_8_bits(corpus, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(MissingDependencyError, match=r"osler\[int8\]"):
+        build_index([corpus], tmp_path / "index", Settings(models={"precision": "int8"}))
+    assert not (tmp_path / "index").exists()

@@ -19,7 +19,7 @@ from osler.index.rows import to_vectors
 from osler.records import Vectors
 
 FROM_ROWS: Final = 200_000
-"""From so many rows on; fewer are compared one by one, which then takes no longer."""
+"""From so many rows on; comparing a vector with every one of fewer is quick enough."""
 
 _CONFIG: Final = IvfHnswSq(distance_type="cosine")
 
@@ -95,6 +95,6 @@ def _exact(table: LanceTable, vectors: Vectors, k: int) -> list[set[int]]:
         row_ids = np.concatenate(
             [row_ids, np.broadcast_to(of_batch[ROW_ID].to_numpy(), (len(vectors), len(batch)))], axis=1
         )
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        best = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k]
         scores, row_ids = np.take_along_axis(scores, best, axis=1), np.take_along_axis(row_ids, best, axis=1)
     return [set(row.tolist()) for row in row_ids]
