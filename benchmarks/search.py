@@ -18,10 +18,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean, median
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -50,11 +51,21 @@ CANDIDATES, K = 100, 10
 SLICE = 512
 ROLES = {"encoder": "retriever", "reranker": "reranker"}
 EVERYTHING = Filter(include_retracted=True)
-PEERS = {"qdrant_edge_search": ["qdrant-edge-py==0.9.0", "numpy"], "fast_plaid_search": ["pylate==1.6.0"]}
+PLAID = "fast_plaid_search"
+PEERS = {"qdrant_edge_search": ["qdrant-edge-py==0.9.0", "numpy"], PLAID: ["pylate==1.6.0"]}
 
 Found = Sequence[tuple[str, float]]
 """The doc_id and the score of each passage, best first."""
-Search = Callable[[int], Found]
+
+
+class Reply(NamedTuple):
+    """What was found, and the seconds that a peer in its own process is charged; None: those that the call took."""
+
+    found: Found
+    charged: float | None = None
+
+
+Search = Callable[[int], Reply]
 """What a contender finds for the query of this number."""
 
 
@@ -70,7 +81,7 @@ class Material:
     query_vectors: NDArray[np.float32]
     query_tokens: Sequence[NDArray[np.float32]]
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """The queries."""
         return [query.text for query in self.dataset.queries.values()]
@@ -91,17 +102,10 @@ class Contender:
 
     def ask(self, number: int, query_id: str) -> None:
         began = perf_counter()
-        found = self.search(number)
+        reply = self.search(number)
         seconds = perf_counter() - began
-        charged = getattr(found, "seconds", None)
-        self.seconds.append(seconds if charged is None else charged)
-        self.run[query_id] = document_scores(found)
-
-
-class Charged(list[tuple[str, float]]):
-    """What a peer in its own process found, with the seconds that it is charged."""
-
-    seconds: float
+        self.seconds.append(seconds if reply.charged is None else reply.charged)
+        self.run[query_id] = document_scores(reply.found)
 
 
 def main() -> None:
@@ -117,10 +121,13 @@ def main() -> None:
             name: Contender(osler_search(one, material, evidence=name == "osler"), size)
             for name, one in searchers.items()
         }
-        contenders["sentence-transformers"] = Contender(transformers_search(material, arguments.models))
+        theirs = (SentenceTransformer(names["encoder"]), MultiVectorEncoder(names["reranker"]))
+        contenders["sentence-transformers"] = Contender(transformers_search(material, *theirs))
         for script in arguments.peer:
             peer = running.enter_context(Peer(script, PEERS[script], arguments.work))
-            contenders[script.removesuffix("_search")] = peers_search(peer, script, material, arguments)
+            size = size_when_built(peer, material, arguments.work / f"{script}-{dataset.name}")
+            search = plaid_search(peer, material) if script == PLAID else qdrant_search(peer, material, *theirs)
+            contenders[script.removesuffix("_search")] = Contender(search, size)
         for number, query_id in enumerate(dataset.queries):
             sys.stderr.write(f"\rquery {number + 1} of {len(dataset.queries)}   ")
             for contender in list(contenders.values())[:: 1 if number % 2 else -1]:
@@ -168,71 +175,60 @@ def write_vectors(passages: Sequence[Passage], models: ModelPair, folder: Path) 
 
 
 def osler_search(searcher: Searcher, material: Material, *, evidence: bool) -> Search:
-    def search(number: int) -> Found:
+    def search(number: int) -> Reply:
         ranking = searcher.search(material.texts[number], k=K, where=EVERYTHING, evidence=evidence)
-        return [(one.passage.doc_id, one.score) for one in ranking.ranked]
+        return Reply([(one.passage.doc_id, one.score) for one in ranking.ranked])
 
     return search
 
 
-def transformers_search(material: Material, models: Path) -> Search:
-    """Everything in memory as torch tensors, models as sentence-transformers loads them."""
-    retriever = SentenceTransformer(str(models / "retriever" / "model"), device="cpu")
-    reranker = MultiVectorEncoder(str(models / "reranker" / "model"), device="cpu")
+def transformers_search(material: Material, retriever: SentenceTransformer, reranker: MultiVectorEncoder) -> Search:
+    """Everything in memory as torch tensors."""
     vectors, tokens = torch.from_numpy(material.vectors), [torch.from_numpy(one) for one in material.tokens]
 
-    def search(number: int) -> Found:
+    def search(number: int) -> Reply:
         text = material.texts[number]
         query = retriever.encode(text, convert_to_tensor=True)
         found = semantic_search(query, vectors, top_k=CANDIDATES)[0]
         numbers = [int(one["corpus_id"]) for one in found]
         late = [reranker.encode_query(text)]
         scores = reranker.similarity(late, [tokens[one] for one in numbers])[0].tolist()
-        return material.found(sorted(zip(numbers, scores, strict=True), key=lambda one: -one[1])[:K])
+        return Reply(material.found(sorted(zip(numbers, scores, strict=True), key=lambda one: -one[1])[:K]))
 
     return search
 
 
-def peers_search(peer: Peer, script: str, material: Material, arguments: argparse.Namespace) -> Contender:
-    """A peer in its own process, its index built; it is charged its own time and that of encoding the query."""
-    folder = arguments.work / f"{script}-{material.dataset.name}"
+def size_when_built(peer: Peer, material: Material, folder: Path) -> int:
+    """The bytes of the peer's index, built anew in the folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    size = peer.call("build", vectors=str(material.folder), folder=str(folder)).result
-    search = plaid_search(peer, material) if script == "fast_plaid_search" else qdrant_search(peer, material, arguments)
-    return Contender(search, size)
+    built: int = peer.call("build", vectors=str(material.folder), folder=str(folder)).result
+    return built
 
 
 def plaid_search(peer: Peer, material: Material) -> Search:
     peer.call("load", backbone=str(resolve("minilm").folder))
 
-    def search(number: int) -> Found:
+    def search(number: int) -> Reply:
         encoded = peer.call("encode", query=material.texts[number])
         found = peer.call("search", tokens=material.query_tokens[number].tolist(), k=K)
-        return charged(material.found(found.result), encoded.seconds + found.seconds)
+        return Reply(material.found(found.result), encoded.seconds + found.seconds)
 
     return search
 
 
-def qdrant_search(peer: Peer, material: Material, arguments: argparse.Namespace) -> Search:
-    retriever = SentenceTransformer(str(arguments.models / "retriever" / "model"), device="cpu")
-    reranker = MultiVectorEncoder(str(arguments.models / "reranker" / "model"), device="cpu")
-
-    def search(number: int) -> Found:
+def qdrant_search(
+    peer: Peer, material: Material, retriever: SentenceTransformer, reranker: MultiVectorEncoder
+) -> Search:
+    def search(number: int) -> Reply:
         began = perf_counter()
         vector = retriever.encode(material.texts[number])
         late = reranker.encode_query(material.texts[number], convert_to_numpy=True)
         seconds = perf_counter() - began
         found = peer.call("search", vector=vector.tolist(), tokens=late.tolist(), candidates=CANDIDATES, k=K)
-        return charged(material.found(found.result), seconds + found.seconds)
+        return Reply(material.found(found.result), seconds + found.seconds)
 
     return search
-
-
-def charged(found: Found, seconds: float) -> Charged:
-    made = Charged(found)
-    made.seconds = seconds
-    return made
 
 
 def report(dataset: Dataset, contenders: Mapping[str, Contender]) -> str:

@@ -7,10 +7,9 @@ Each part stands under the command that made it, as reproduce.sh has it; a part 
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,27 +27,28 @@ called better or worse unless paired tests support it.
 
 Lines = list[dict[str, Any]]
 
+Part = tuple[str, str, Callable[[Path], str]]
+"""A heading, the pattern of its files, and what becomes of each."""
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of what the commands printed")
-    folder = parser.parse_args().results
-    text = "\n\n".join([INTRODUCTION.strip(), *parts(folder)])
+
+def write_document(folder: Path, introduction: str, parts: Iterable[str]) -> None:
+    """Write the document beside the folder, under its name."""
+    text = "\n\n".join([introduction.strip(), *parts])
     folder.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
 
 
-def parts(folder: Path) -> Iterator[str]:
-    """The parts of the document whose files are there, in order."""
-    for heading, pattern, text_of in PARTS:
+def parts(folder: Path, script: Path, described: Iterable[Part]) -> Iterator[str]:
+    """The parts of a document whose files are there, in order, each file under the command of the script."""
+    for heading, pattern, text_of in described:
         files = sorted(folder.glob(pattern))
         if files:
             yield f"## {heading}"
         for file in files:
-            yield f"```console\n{command_of(file)}\n```"
+            yield f"```console\n{command_of(file, script)}\n```"
             yield text_of(file)
 
 
-def command_of(file: Path, script: Path = SCRIPT) -> str:
+def command_of(file: Path, script: Path) -> str:
     """The command of this script whose output is the file."""
     found = re.search(rf"^into {re.escape(file.name)} (.*)$", script.read_text(encoding="utf-8"), re.MULTILINE)
     if not found:
@@ -185,4 +185,4 @@ def _difference(line: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    write_document(RESULTS, INTRODUCTION, parts(RESULTS, SCRIPT, PARTS))

@@ -59,9 +59,9 @@ def test_every_flag_of_a_benchmark_is_one_of_its_script(command):
 
 def test_every_measurement_has_a_place_in_the_document(tmp_path):
     for name, _ in MEASUREMENTS:
-        assert any(fnmatch(name, pattern) for _, pattern in performance.PARTS), name
+        assert any(fnmatch(name, pattern) for _, pattern, _ in performance.PARTS), name
         (tmp_path / name).write_text(f"What {name} says.\n")
-    text = "\n".join(performance.parts(tmp_path))
+    text = "\n".join(results.parts(tmp_path, performance.SCRIPT, performance.PARTS))
     for name, command in MEASUREMENTS:
         assert command.replace('"', "") in text
         assert f"What {name} says." in text
@@ -84,7 +84,7 @@ def test_a_table_stands_under_the_command_that_made_it(tmp_path):
     compared = {"run": "bm25", "measure": "nDCG@10", "difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.01}
     final = {"stage": "ranked", **found, "compared": [{**compared, "verdict": "better"}]}
     (tmp_path / "retrieval_medquad.jsonl").write_text(lines({"stage": "candidates", **found}, final))
-    text = "\n".join(results.parts(tmp_path))
+    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
     assert "osler evaluate retrieval --data medquad --split dev --index $WORK/medquad" in text
     assert "| ranked | 0.500 (0.400–0.600) | 0.500 |" in text
     assert "- ranked against bm25: nDCG@10 +0.100 (+0.050 to +0.150, p = 0.0100), **better**" in text
@@ -96,7 +96,7 @@ def test_a_report_becomes_a_part(tmp_path):
     (folder / "sweep").mkdir(parents=True)
     (folder / "sweep.jsonl").write_text("{}\n")
     (folder / "sweep" / "sweep.md").write_text("# Title\n\n![plot](sweep.png)\n\n## Part\n\nText.\n")
-    text = "\n".join(results.parts(folder))
+    text = "\n".join(results.parts(folder, results.SCRIPT, results.PARTS))
     assert "![plot](results/sweep/sweep.png)" in text
     assert "\n### Part" in text
     assert "# Title" not in text
@@ -115,7 +115,7 @@ def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):
         "verdict": "no difference",
     }
     (tmp_path / "mirage_passages.jsonl").write_text(lines(last))
-    text = "\n".join(results.parts(tmp_path))
+    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
     assert "| accuracy ± standard error | 0.500 ± 0.100 | 0.500 ± 0.100 |" in text
     assert "| always A | 0.250 | 0.250 |" in text
     assert "(McNemar p = 0.9000): no difference." in text
@@ -137,7 +137,7 @@ def test_what_other_commands_print_becomes_tables(tmp_path):
     answered = AnswerReport({"answer_rate": [1.0, 0.0], "citation_precision": [0.5]})
     (tmp_path / "answers.json").write_text(lines(answered.json()))
     (tmp_path / "contamination_bioasq.jsonl").write_text(lines({"queries": 1, "passages": 2, "touched": 2, "left": 7}))
-    text = "\n".join(results.parts(tmp_path))
+    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
     assert "| full text | 2 | 9 | 3 | 6.0 | 6.0 / 7.0 |" in text
     assert "| body | full text | 3 | 1.000 | 1.000 (1.000–1.000) |" in text
     assert "too few queries to tell" in text
@@ -150,4 +150,4 @@ def test_what_other_commands_print_becomes_tables(tmp_path):
 def test_a_file_that_no_command_makes_is_refused(tmp_path):
     (tmp_path / "mirage_other.jsonl").write_text("{}\n")
     with pytest.raises(SystemExit, match="has no command that makes it"):
-        list(results.parts(tmp_path))
+        list(results.parts(tmp_path, results.SCRIPT, results.PARTS))
