@@ -14,13 +14,14 @@ from osler.answer.answerer import Answerer
 from osler.config import AnswerSettings, LlmSettings, ModelSettings, SearchSettings, Settings, SplitSettings
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.errors import CorpusError, StoreError, UsageError, require
+from osler.errors import CorpusError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
 from osler.indexing import Encode, IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
+from osler.models.calibration import import_nncf
 from osler.models.catalog import CATALOG, CatalogRow
 from osler.models.check import RerankerFacts
 from osler.models.colbert import ColBERT
@@ -91,7 +92,7 @@ def add_documents(
     1
     """
     if settings.models.precision == "int8":
-        require("nncf", extra="int8")  # before there is an index that nothing can be written to
+        import_nncf()  # before there is an index that nothing can be written to
     index, models = _open_or_create(folder, settings)
     report = index_documents(
         documents,

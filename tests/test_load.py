@@ -2,12 +2,13 @@
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from osler.config import Settings
-from osler.errors import CorpusError, MissingDependencyError, StoreError, UsageError
+from osler.errors import CorpusError, MissingDependencyError, ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import open_index
@@ -16,6 +17,7 @@ from osler.load import Source, build_index, load_answerer, load_generator, load_
 from osler.models import load_models
 from osler.models.catalog import CATALOG
 from osler.models.check import Reference, RerankerFacts, write_facts
+from osler.models.telemetry import leave_out_telemetry
 from osler.records import Passage
 
 
@@ -187,3 +189,20 @@ def test_without_nncf_no_index_is_begun_in_8_bits(corpus, tmp_path, monkeypatch)
     with pytest.raises(MissingDependencyError, match=r"osler\[int8\]"):
         build_index([corpus], tmp_path / "index", Settings(models={"precision": "int8"}))
     assert not (tmp_path / "index").exists()
+
+
+def test_without_bfloat16_no_index_is_begun_in_it(corpus, tmp_path, monkeypatch):
+    def refuse(*asked):
+        raise ModelError("this processor has no bfloat16")
+
+    monkeypatch.setattr("osler.models.openvino._hint", refuse)
+    with pytest.raises(ModelError, match="no bfloat16"):
+        build_index([corpus], tmp_path / "index", Settings(models={"precision": "bf16"}))
+    assert not (tmp_path / "index").exists()
+
+
+def test_nothing_reports_to_openvino(monkeypatch):
+    monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
+    leave_out_telemetry()
+    with pytest.raises(ImportError):
+        import_module("openvino_telemetry")

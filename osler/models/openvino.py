@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from osler.errors import ModelError
 from osler.models.calibration import in_8_bits
+from osler.models.telemetry import leave_out_telemetry
 from osler.models.text_model import Outputs, Run, TextModel, TextModelSpec, TokenBatch
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Network:
         self.path = path
         self.heads = heads
         self.precision = precision
+        if precision == "bf16":  # refused before anything is built on it
+            _hint(_import_openvino().Core(), precision)
 
     def run(self, batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
         """The outputs of each batch, in order; while one is looked at, the next are computed."""
@@ -140,8 +142,7 @@ def _inputs(batch: TokenBatch) -> dict[str, NDArray[np.int64]]:
 
 
 def _import_openvino() -> Any:
-    """The module openvino without its telemetry, which would report every use from a forked process."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # makes its import fail
+    leave_out_telemetry()
     return import_module("openvino")
 
 
