@@ -58,7 +58,9 @@ class SearchSettings(_Stage):
     fusion: Literal["linear", "rank"] = Field(default="linear", description="How hybrid joins its two lists.")
     lexical_weight: float = Field(default=0.2, ge=0, description="Weight of BM25 beside the cosine in linear fusion.")
     fusion_constant: int = Field(default=60, ge=1, description="Constant of reciprocal rank fusion.")
-    memory: int = Field(default=512, ge=0, description="MB of vectors and token vectors held between searches.")
+    memory: int = Field(
+        default=512, ge=0, description="MB of vectors, token vectors and passages held between searches."
+    )
     exact: bool = Field(default=False, description="Compare with every vector, however large the index is.")
     stage1_weight: float | None = Field(
         default=None, ge=0, le=1, description="Share of stage 1 in the final score; empty: the re-ranker's own."

@@ -11,15 +11,16 @@ import osler
 
 PACKAGE = Path(osler.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-BASE = {"records", "protocols", "errors", "config", "text", "late_interaction"}
+BASE = {"records", "protocols", "errors", "config", "cores", "text", "late_interaction"}
 EVERYTHING = {path.stem if path.parent == PACKAGE else path.relative_to(PACKAGE).parts[0] for path in FILES}
 MAY_IMPORT = {
     "records": set(),
     "errors": set(),
+    "cores": set(),
     "protocols": {"records"},
     "config": {"errors"},
     "text": {"records", "errors"},
-    "late_interaction": {"records", "errors"},
+    "late_interaction": {"records", "errors", "cores"},
     "corpus": BASE,
     "models": BASE,
     "index": BASE,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, resident
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, resident
 from osler.index.resident import _ID_BYTES
 from osler.records import NOT_RETRACTED, Filter
 
@@ -40,14 +41,15 @@ def test_rows_are_held_from_the_second_search_on(index):
 
 @pytest.mark.parametrize(
     ("memory", "vectors", "tokens"),
-    [(10 * VECTOR_BYTES - 1, False, False), (10 * VECTOR_BYTES, True, False), (20 * VECTOR_BYTES, True, True)],
+    [(10 * VECTOR_BYTES - 1, False, False), (10 * VECTOR_BYTES, True, False), (11 * VECTOR_BYTES, True, True)],
 )
-def test_no_more_is_held_than_fits(index, tmp_path, memory, vectors, tokens):
+def test_no_more_is_held_than_fits(index, memory, vectors, tokens):
     small = LanceIndex(index._table, MANIFEST, memory=memory)
     assert nearest(small) == nearest(small) == nearest(index)
     rows = small._residence.rows()
     assert (rows is not None) == vectors
     assert bool(rows and rows.token_vectors) == tokens
+    assert not (rows and rows.passages)
     stored, expected = (one.token_vectors(["d3#0"])["d3#0"] for one in (small, index))
     assert np.array_equal(stored.codes, expected.codes)
 
@@ -56,9 +58,7 @@ def test_after_a_commit_only_its_rows_are_read(index, monkeypatch):
     nearest(index), nearest(index)
     taken = []
     read = index._residence._take
-    monkeypatch.setattr(
-        index._residence, "_take", lambda row_ids, columns: taken.append(len(row_ids)) or read(row_ids, columns)
-    )
+    monkeypatch.setattr(index._residence, "_take", lambda row_ids: taken.append(len(row_ids)) or read(row_ids))
     index.upsert([encoded(document("d1", "changed")), encoded(document("new", "text"))])
     index.delete(["d2"])
     found = nearest(index)
@@ -66,6 +66,25 @@ def test_after_a_commit_only_its_rows_are_read(index, monkeypatch):
     assert taken == [2]
     assert np.array_equal(index.vectors(["d1#0"])["d1#0"], encoded(document("d1", "changed")).vectors[0])
     assert index.token_vectors(["d2#0"]) == {}
+    assert [passage.text for passage in index.read(["new#0", "d2#0", "d1#0"])] == ["text", "changed"]
+
+
+def test_passages_in_memory_are_those_of_the_table(index):
+    ids = ["d7#0", "unknown#0", "d2#0"]
+    nearest(index)
+    from_table = index.read(ids)
+    nearest(index)
+    assert index._residence.rows().passages is not None
+    assert index.read(ids) == from_table
+    assert [passage.passage_id for passage in from_table] == ["d7#0", "d2#0"]
+
+
+def test_a_commit_through_another_handle_is_seen_within_a_second(index, tmp_path):
+    other = open_index(tmp_path / "index")
+    nearest(index), nearest(index)
+    other.delete(["d3"])
+    sleep(1)
+    assert "d3#0" not in nearest(index)
 
 
 def test_what_is_held_outlives_files_that_are_joined(index):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 
 import pytest
 from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_index
@@ -277,6 +278,24 @@ def test_neither_re_ranking_nor_evidence_needs_the_re_ranker():
 def test_a_lexical_passage_that_an_update_removed_meanwhile_is_left_out_of_the_fusion():
     index = Updated({"near": "cardiac effusion", "words": "heart lung lung lung"}, "words", before="vectors")
     assert ids(searcher(index, num_candidates=1).search("heart", k=1)) == ["near#0"]
+
+
+def test_words_are_looked_up_while_the_query_is_encoded():
+    looked_up = Event()
+    index = fake_index(TEXTS)
+    search_lexical = index.search_lexical
+
+    def watched(*arguments, **named):
+        looked_up.set()
+        return search_lexical(*arguments, **named)
+
+    def encode_queries(queries: Sequence[str]):
+        assert looked_up.wait(timeout=10)
+        return FakeEncoder().encode_queries(queries), FakeReranker().encode_queries(queries)
+
+    index.search_lexical = watched
+    found = Searcher(index, FakeEncoder(), FakeReranker(), encode_queries=encode_queries).search("heart fluid")
+    assert found.ranked == searcher().search("heart fluid").ranked
 
 
 # Several queries

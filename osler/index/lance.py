@@ -49,7 +49,7 @@ class LanceIndex:
     """
 
     def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int = MEMORY, exact: bool = False) -> None:
-        """memory: bytes of vectors and token vectors that may be held, so that a search need not read them.
+        """memory: bytes of vectors, token vectors and passages that may be held, so that a search need not read them.
 
         exact: compare with every vector, also where the table has an approximate index.
         """
@@ -84,6 +84,7 @@ class LanceIndex:
             self._replace(rows, doc_ids)
         else:  # appending takes the same time whatever the size of the table; a merge reads all of its ids
             self._table.add(rows)
+        self._residence.note_commit()
         keep_lookups_fast(self._table, written=len(rows))
 
     @writing()
@@ -98,6 +99,7 @@ class LanceIndex:
         there = self._table.count_rows(f"({condition}) AND position = 0")
         if there:
             self._table.delete(condition)
+            self._residence.note_commit()
         return there
 
     @reading()
@@ -137,6 +139,9 @@ class LanceIndex:
     @reading()
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
         """The passages in the order asked for, unknown ids left out."""
+        rows = self._residence.rows()
+        if rows and rows.passages is not None:
+            return rows.passages_of(passage_ids)
         found = self._rows(passage_ids, PASSAGE_COLUMNS).to_pylist() if passage_ids else []
         passages = {row["passage_id"]: to_passage(row) for row in found}
         return [passages[passage_id] for passage_id in passage_ids if passage_id in passages]

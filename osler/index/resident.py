@@ -1,7 +1,7 @@
-"""What a dense search and MaxSim read of every passage, held in memory. Knows columns and arrays, no SQL.
+"""What a search reads of passages, held in memory. Knows columns and arrays, no SQL.
 
-A query then reads nothing of the table but the few passages that it returns. After a commit only the rows that it wrote
-are read: Lance never gives the id of a row to another one.
+A query then reads nothing of the table but what its words match. After a commit only the rows that it wrote are read:
+Lance never gives the id of a row to another one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, takewhile
 from threading import Lock
+from time import monotonic
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +20,15 @@ from numpy.typing import NDArray
 
 from osler.index.lookup import ROW_ID
 from osler.index.manifest import Manifest
-from osler.index.rows import TOKEN_COLUMNS, to_token_vectors, to_vectors
+from osler.index.rows import PASSAGE_COLUMNS, TOKEN_COLUMNS, to_passage, to_token_vectors, to_vectors
 from osler.late_interaction.ragged import concatenate, divide, reorder
-from osler.records import Candidate, TokenVectors, Vector, Vectors
+from osler.records import Candidate, Passage, TokenVectors, Vector, Vectors
 
 MEMORY = 512_000_000
-"""Bytes of vectors and token vectors that are held unless told otherwise."""
+"""Bytes of vectors, token vectors and passages that are held unless told otherwise."""
+
+CHECK_EVERY = 0.1
+"""Seconds for which the table's version is taken as known: asking for it takes a hundredth of a search."""
 
 _ID_BYTES = 150
 """About what an id takes: its text, its place in a dictionary, its row."""
@@ -31,8 +36,13 @@ _ID_BYTES = 150
 _WORTH_IT = 2
 """The search of a process from which on the rows are held."""
 
+_SAMPLE = 256
+"""Passages whose size stands for that of all."""
+
 _COPY = 8
 """About how many rows are compared in the time that one is copied."""
+
+_OTHER_COLUMNS = tuple(column for column in PASSAGE_COLUMNS if column != "passage_id")
 
 _MOST_CONDITIONS = 32
 """Filters whose rows are remembered until the next commit."""
@@ -40,12 +50,16 @@ _MOST_CONDITIONS = 32
 
 @dataclass(frozen=True)
 class ResidentRows:
-    """Rows [P] in memory, in no order. token_vectors is None where none are stored, or where they do not fit."""
+    """Rows [P] in memory, in no order.
+
+    token_vectors is None where none are stored; so are the passages, a table, and they where they do not fit.
+    """
 
     row_ids: NDArray[np.uint64]
     passage_ids: NDArray[np.object_]
     vectors: Vectors
     token_vectors: TokenVectors | None
+    passages: pa.Table | None
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -79,16 +93,27 @@ class ResidentRows:
         parts = divide(reorder(self.token_vectors, list(places.values())), [1] * len(places))
         return dict(zip(places, parts, strict=True))
 
+    def passages_of(self, passage_ids: Sequence[str]) -> list[Passage]:
+        """Those of these passages that are there, in this order; ValueError where none are held."""
+        if self.passages is None:
+            raise ValueError("No passages are in memory: read them from the table.")
+        known = self.places
+        rows = [known[passage_id] for passage_id in passage_ids if passage_id in known]
+        return [to_passage(row) for row in self.passages.take(pa.array(rows, pa.int64())).to_pylist()]
+
     def kept(self, places: NDArray[np.int64], *, more: ResidentRows) -> ResidentRows:
         """The rows at these places, and more."""
-        tokens = None
+        tokens = passages = None
         if self.token_vectors is not None and more.token_vectors is not None:
             tokens = concatenate([reorder(self.token_vectors, places), more.token_vectors])
+        if self.passages is not None and more.passages is not None:
+            passages = pa.concat_tables([self.passages.take(pa.array(places)), more.passages]).combine_chunks()
         return ResidentRows(
             np.concatenate([self.row_ids[places], more.row_ids]),
             np.concatenate([self.passage_ids[places], more.passage_ids]),
             np.concatenate([self.vectors[places], more.vectors]),
             tokens,
+            passages,
         )
 
     def _scores(self, vector: Vector, allowed: NDArray[np.int64] | None) -> NDArray[np.float32]:
@@ -105,10 +130,11 @@ class ResidentRows:
 
 
 class Residence:
-    """Keeps the rows of a table in memory as they are after its last commit, if they take no more than `memory` bytes.
+    """Keeps the rows of a table in memory as they are after its last commit, in no more than `memory` bytes.
 
-    Vectors come first; where they fit and the token vectors do not fit beside them, the vectors alone are held. Nothing
-    is held before the second search: a process that asks once is faster without.
+    Vectors come first, then token vectors, then the passages; what does not fit beside what comes before it is read
+    from the table, and without the vectors nothing is held. Nothing is held before the second search: a process that
+    asks once is faster without.
     """
 
     def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int) -> None:
@@ -118,6 +144,8 @@ class Residence:
         self._lock = Lock()
         self._searches = 0
         self._version = -1
+        self._known_until = 0.0
+        self._columns: Sequence[str] = ()
         self._rows: ResidentRows | None = None
         self._allowed: dict[str, NDArray[np.int64]] = {}
 
@@ -125,16 +153,23 @@ class Residence:
         """Count a search."""
         self._searches += 1
 
+    def note_commit(self) -> None:
+        """Ask for the table's version before the rows are next given."""
+        self._known_until = 0.0
+
     def rows(self) -> ResidentRows | None:
-        """The rows; None before the second search, and where they do not fit."""
+        """The rows as they were no longer than CHECK_EVERY ago; None before the second search, and where none fit."""
         if self._searches < _WORTH_IT:
             return None
-        version = self._table.version
+        if monotonic() < self._known_until:
+            return self._rows
         with self._lock:
+            known_until, version = monotonic() + CHECK_EVERY, self._table.version
             if version > self._version:
                 self._rows = self._read()
                 self._allowed.clear()
                 self._version = version
+            self._known_until = known_until
             return self._rows
 
     def allowed(self, rows: ResidentRows, condition: str) -> NDArray[np.int64]:
@@ -152,34 +187,47 @@ class Residence:
 
     def _read(self) -> ResidentRows | None:
         there = self._table.search().select(["tokens"]).with_row_id(True).to_arrow()
-        columns = self._columns(there)
-        if columns is None:
+        before, self._columns = self._columns, self._columns_that_fit(there)
+        if not self._columns:
             return None
         row_ids, old = there[ROW_ID].to_numpy(), self._rows
-        if old is None or (old.token_vectors is None) == ("codes" in columns):
-            return self._rows_of(self._table.search().select(columns).with_row_id(True).to_arrow())
+        if old is None or before != self._columns:
+            return self._rows_of(self._table.search().select(list(self._columns)).with_row_id(True).to_arrow())
         new = np.setdiff1d(row_ids, old.row_ids)
         kept = np.flatnonzero(np.isin(old.row_ids, row_ids))
-        return old.kept(kept, more=self._rows_of(self._take(new, columns)))
+        return old.kept(kept, more=self._rows_of(self._take(new)))
 
-    def _columns(self, there: pa.Table) -> list[str] | None:
-        """The columns that fit into memory; None where not even the vectors do."""
-        vectors = len(there) * (4 * self._manifest.encoder.dim + _ID_BYTES)
-        if vectors > self._memory:
-            return None
-        tokens = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
-        fits = vectors + tokens * self._manifest.compression.vector_bytes(self._manifest.reranker.dim) <= self._memory
-        return ["passage_id", "vector", *(TOKEN_COLUMNS if self._manifest.token_vectors and fits else ())]
+    def _columns_that_fit(self, there: pa.Table) -> list[str]:
+        vectors = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
+        sizes = {
+            ("passage_id", "vector"): len(there) * (4 * self._manifest.encoder.dim + _ID_BYTES),
+            TOKEN_COLUMNS: vectors * self._manifest.compression.vector_bytes(self._manifest.reranker.dim),
+            _OTHER_COLUMNS: len(there) * self._passage_bytes(),
+        }
+        if not self._manifest.token_vectors:
+            del sizes[TOKEN_COLUMNS]
+        fitting = takewhile(lambda size: size <= self._memory, accumulate(sizes.values()))
+        return [column for columns, _ in zip(sizes, fitting, strict=False) for column in columns]
 
-    def _take(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
-        query = self._table.take_row_ids(row_ids.tolist()).select(list(columns))
+    def _passage_bytes(self) -> float:
+        sample = self._table.search().select(list(_OTHER_COLUMNS)).limit(_SAMPLE).to_arrow()
+        return float(sample.nbytes) / max(1, len(sample))
+
+    def _take(self, row_ids: NDArray[np.uint64]) -> pa.Table:
+        query = self._table.take_row_ids(row_ids.tolist()).select(list(self._columns))
         return query.with_row_id().to_arrow()
 
     def _rows_of(self, table: pa.Table) -> ResidentRows:
-        held = "codes" in table.column_names and not table["codes"].null_count
-        tokens = to_token_vectors(table, self._manifest) if held else None
-        ids = np.array(table["passage_id"].to_pylist(), dtype=object)
-        return ResidentRows(table[ROW_ID].to_numpy(), ids, to_vectors(table["vector"]), tokens)
+        there = set(table.column_names)
+        tokens = there.issuperset(TOKEN_COLUMNS) and not table["codes"].null_count
+        return ResidentRows(
+            table[ROW_ID].to_numpy(),
+            np.array(table["passage_id"].to_pylist(), dtype=object),
+            to_vectors(table["vector"]),
+            to_token_vectors(table, self._manifest) if tokens else None,
+            # In one piece: a row of many pieces is found slowly.
+            table.select(PASSAGE_COLUMNS).combine_chunks() if there.issuperset(PASSAGE_COLUMNS) else None,
+        )
 
 
 def _highest(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:

@@ -13,13 +13,14 @@ from osler.errors import StoreError
 from osler.index.failures import reading, writing
 from osler.index.lance import LanceIndex
 from osler.index.manifest import Manifest
-from osler.index.resident import MEMORY
+from osler.index.resident import CHECK_EVERY, MEMORY
 from osler.index.rows import MANIFEST_KEY, table_schema
 from osler.index.upkeep import create_search_indexes
 
 TABLE = "passages"
 
-_SEE_COMMITS_WITHIN = timedelta(seconds=1)
+_SEE_COMMITS_WITHIN = timedelta(seconds=1 - CHECK_EVERY)
+"""How long LanceDB takes a table to be unchanged. With what its rows are held for, that makes a second."""
 
 
 def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
@@ -40,8 +41,8 @@ def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
 def open_index(path: str | Path, *, memory: int = MEMORY, exact: bool = False) -> LanceIndex:
     """The index at this folder or object-store URL; StoreError where there is none, or one that cannot be read.
 
-    memory: bytes of vectors and token vectors that it may hold between searches. exact: search without the approximate
-    index that a large table has.
+    memory: bytes of vectors, token vectors and passages that it may hold between searches. exact: search without the
+    approximate index that a large table has.
     """
     table = _table_at(path)
     if table is None:

@@ -72,18 +72,31 @@ def best_span(
 ) -> SpanMatch | None:
     """The span (start, end) whose own tokens have the highest MaxSim to the query; of equal ones the first.
 
-    token_spans [p, 2] are the characters of the passage tokens [p, d]. None where no token begins in any span.
+    token_spans [p, 2] are the characters of the passage tokens [p, d], a token without characters -1; they and the
+    spans are in order and do not overlap. None where no token begins in any span.
 
     >>> tokens, places = np.eye(2, dtype=np.float32), np.array([[0, 4], [6, 9]])
     >>> match = best_span(tokens[1:], tokens, places, [(0, 5), (6, 10)])
     >>> match.start, match.matches.score
     (6, 1.0)
     """
-    starts = token_spans[:, 0]
-    inside = [np.flatnonzero((starts >= start) & (starts < end)) for start, end in spans]
-    found = [
-        SpanMatch(start, end, tokens, token_matches(query_vectors, passage_vectors[tokens]))
-        for (start, end), tokens in zip(spans, inside, strict=True)
-        if len(tokens)
-    ]
-    return max(found, key=lambda match: match.matches.score, default=None)
+    inside = np.flatnonzero(token_spans[:, 0] >= 0)
+    bounds = np.searchsorted(token_spans[inside, 0], np.array(spans, dtype=np.int64).reshape(-1, 2))
+    filled = np.flatnonzero(bounds[:, 0] < bounds[:, 1])
+    if not len(filled):
+        return None
+    scores = _segment_scores(query_vectors, passage_vectors[inside], bounds[filled])
+    best = int(filled[(scores >= scores.max() - _EQUAL).argmax()])
+    (start, end), tokens = spans[best], inside[slice(*bounds[best])]
+    return SpanMatch(start, end, tokens, token_matches(query_vectors, passage_vectors[tokens]))
+
+
+def _segment_scores(query_vectors: Vectors, vectors: Vectors, bounds: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The MaxSim of the vectors between each of these bounds [s, 2], in order, to the query."""
+    if not len(query_vectors):
+        return np.full(len(bounds), LOWEST, dtype=np.float32)
+    similarities = query_vectors @ vectors[: bounds[-1, 1]].T
+    # Every second segment lies between two pairs of bounds; the last one goes to the end.
+    best = np.maximum.reduceat(similarities, bounds.ravel()[:-1], axis=1)[:, ::2]
+    scores: NDArray[np.float32] = best.mean(axis=0, dtype=np.float32)
+    return scores

@@ -62,10 +62,10 @@ def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int, precis
 
 
 class Network:
-    """A converted network. One batch is run by all cores together; of several, each core runs its own.
+    """A converted network. One batch is run by all cores but one together; of several, each core runs its own.
 
     A core of its own has no other to wait for, which is faster for many batches, but a single query would be slower.
-    Each way is compiled when it is first needed.
+    One core is left to what a search does beside it. Each way is compiled when it is first needed.
     """
 
     def __init__(self, path: Path, heads: Sequence[str], precision: Precision = "auto") -> None:
@@ -105,7 +105,7 @@ class Network:
 
     @cached_property
     def _alone(self) -> Any:
-        return self._compile("LATENCY")
+        return self._compile("LATENCY", {"INFERENCE_NUM_THREADS": max(1, (os.cpu_count() or 1) - 1)})
 
     @cached_property
     def _together(self) -> Any:
@@ -119,9 +119,10 @@ class Network:
     def _outputs(self, results: Any) -> Outputs:
         return {name: results[place] for place, name in enumerate(self.heads)}
 
-    def _compile(self, hint: str) -> Any:
+    def _compile(self, hint: str, more: Mapping[str, int] = MappingProxyType({})) -> Any:
         core = _import_openvino().Core()
-        options = {
+        options: dict[str, str | int] = {
+            **more,
             "PERFORMANCE_HINT": hint,
             "INFERENCE_PRECISION_HINT": _hint(core, self.precision),
             "CACHE_DIR": str(self.path.parent / "compiled"),

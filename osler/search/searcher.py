@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 
 from osler.config import SearchSettings
+from osler.cores import one_blas_thread
 from osler.errors import UsageError
 from osler.protocols import Encoder, PassageIndex, Reranker
 from osler.records import (
@@ -35,6 +36,9 @@ with re-ranking off."""
 
 EncodeQueries = Callable[[Sequence[str]], tuple[Vectors, Sequence[Vectors]]]
 """The vectors [Q, d] and the token vectors of queries, in one pass where both models share a network."""
+
+Lexical = Callable[[], list[Candidate]]
+"""Gives what the words of a query find; waits where it is being looked up."""
 
 
 class Searcher:
@@ -68,26 +72,35 @@ class Searcher:
         re-ranking off, its order and its scores are final. Each passage carries its evidence either way, unless told
         not to. UsageError for a blank query and for a k below 1.
         """
-        return self._ranking(self._requests([query], k, where, evidence=evidence)[0])
+        request = self._request(query, k, where, evidence=evidence)
+        with one_blas_thread(), ThreadPoolExecutor(1) as beside:
+            words = beside.submit(self._lexical, request)  # looked up while the network reads the query
+            return self._ranking(self._encoded([request])[0], words.result)
 
     def search_many(
         self, queries: Sequence[str], *, k: int | None = None, where: Filter = NOT_RETRACTED, evidence: bool = True
     ) -> list[Ranking]:
         """What `search` gives for each of these queries, in their order: encoded together, then one query a core."""
-        requests = self._requests(queries, k, where, evidence=evidence) if queries else []
-        with ThreadPoolExecutor(os.cpu_count()) as cores:
-            return list(cores.map(self._ranking, requests))
+        requests = [self._request(query, k, where, evidence=evidence) for query in queries]
+        with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as cores:
+            return list(cores.map(self._ranking_of, self._encoded(requests)))
 
-    def _requests(self, queries: Sequence[str], k: int | None, where: Filter, *, evidence: bool) -> list[_Request]:
-        """The queries that can be searched, with what the stages need of their vectors."""
-        make = partial(_Request, k=_checked_k(self.settings.k if k is None else k), where=where, evidence=evidence)
-        texts = [_checked_query(query) for query in queries]
+    def _request(self, query: str, k: int | None, where: Filter, *, evidence: bool) -> _Request:
+        count = _checked_k(self.settings.k if k is None else k)
+        return _Request(_checked_query(query), count, max(self.settings.num_candidates, count), where, evidence)
+
+    def _encoded(self, requests: Sequence[_Request]) -> list[_Request]:
+        """The requests with what the stages need of their vectors."""
+        if not requests:
+            return []
         began = perf_counter()
-        vectors, token_vectors = self._query_vectors(texts, evidence=evidence)
-        seconds = dict.fromkeys(STAGES, 0.0) | {"encode": (perf_counter() - began) / len(texts)}
+        vectors, token_vectors = self._query_vectors(
+            [request.query for request in requests], evidence=requests[0].evidence
+        )
+        encode = {"encode": (perf_counter() - began) / len(requests)}
         return [
-            make(text, vector=vector, token_vectors=tokens, seconds=dict(seconds))
-            for text, vector, tokens in zip(texts, vectors, token_vectors, strict=True)
+            replace(request, vector=vector, token_vectors=tokens, seconds=request.seconds | encode)
+            for request, vector, tokens in zip(requests, vectors, token_vectors, strict=True)
         ]
 
     def _query_vectors(
@@ -102,8 +115,11 @@ class Searcher:
             self.reranker.encode_queries(queries) if late else [None] * len(queries),
         )
 
-    def _ranking(self, request: _Request) -> Ranking:
-        candidates = self._candidates(request)
+    def _ranking_of(self, request: _Request) -> Ranking:
+        return self._ranking(request, partial(self._lexical, request))
+
+    def _ranking(self, request: _Request, lexical: Lexical) -> Ranking:
+        candidates = self._candidates(request, lexical)
         if not self.settings.rerank:
             candidates = candidates[: request.k]
         token_vectors: Mapping[str, TokenVectors] = {}
@@ -118,23 +134,24 @@ class Searcher:
                 ranked = _with_evidence(request.token_vectors, ranked, token_vectors, self.reranker)
         return Ranking(request.query, tuple(ranked), request.seconds)
 
-    def _candidates(self, request: _Request) -> list[Candidate]:
-        num_candidates = max(self.settings.num_candidates, request.k)
+    def _candidates(self, request: _Request, lexical: Lexical) -> list[Candidate]:
+        num_candidates = request.num_candidates
         with request.timed("candidates"):
             if request.vector is None:
-                return self._lexical(request, num_candidates)
+                return lexical()
             dense = self.index.search_dense(request.vector, k=num_candidates, where=request.where)
             if self.settings.candidates == "dense":
                 return dense
-            lexical = self._lexical(request, num_candidates)
+            words = lexical()
             if self.settings.fusion == "rank":
-                constant = self.settings.fusion_constant
-                return fuse_ranks([dense, lexical], num_candidates=num_candidates, constant=constant)
-            cosines, weight = self._cosines(request.vector, dense, lexical), self.settings.lexical_weight
-            return fuse_scores(cosines, lexical, num_candidates=num_candidates, lexical_weight=weight)
+                return fuse_ranks([dense, words], num_candidates=num_candidates, constant=self.settings.fusion_constant)
+            cosines, weight = self._cosines(request.vector, dense, words), self.settings.lexical_weight
+            return fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=weight)
 
-    def _lexical(self, request: _Request, num_candidates: int) -> list[Candidate]:
-        return self.index.search_lexical(request.query, k=num_candidates, where=request.where)
+    def _lexical(self, request: _Request) -> list[Candidate]:
+        if self.settings.candidates == "dense":
+            return []
+        return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
 
     def _cosines(self, vector: Vector, dense: Sequence[Candidate], lexical: Sequence[Candidate]) -> dict[str, float]:
         """The cosine of every passage that either search found: of those that only words found, from their vectors."""
@@ -197,11 +214,12 @@ class _Request:
 
     query: str
     k: int
+    num_candidates: int
     where: Filter
     evidence: bool
-    vector: Vector | None
-    token_vectors: Vectors | None
-    seconds: dict[str, float]
+    vector: Vector | None = None
+    token_vectors: Vectors | None = None
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 # A run of stops with the closing marks behind it, or the end of a line. Never tried twice, so that time stays linear.
 _END = re.compile(
@@ -82,8 +83,8 @@ def claim_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _claims(sentence: str) -> bool:
-    words = [word for word in sentence.split() if any(character.isalnum() for character in word)]
-    return len(words) >= _FEWEST_WORDS and not sentence.endswith(":")
+    words = (word for word in sentence.split() if any(map(str.isalnum, word)))
+    return not sentence.endswith(":") and len(list(islice(words, _FEWEST_WORDS))) == _FEWEST_WORDS
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
