@@ -6,6 +6,7 @@ as all of them. That holds of long passages: a short one has few vectors to spar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -70,13 +71,27 @@ def _pooled(vectors: Vectors, factor: int) -> tuple[Vectors, NDArray[np.uint8]]:
 
 
 def _clusters(vectors: Vectors, count: int) -> NDArray[np.uint8]:
-    """[T], the cluster of each vector, numbered by their first members; ties may leave fewer than `count`."""
-    from scipy.cluster.hierarchy import fcluster, linkage  # a search that reads stored vectors does not need it
+    """[T], the cluster of each vector, numbered by their first members."""
+    from scipy.cluster.hierarchy import linkage  # a search that reads stored vectors does not need it
+    from scipy.spatial.distance import squareform
 
-    above = np.triu_indices(len(vectors), 1)
     products = vectors @ vectors.T
     squares = products.diagonal()
-    distances = np.sqrt(np.maximum(squares[above[0]] + squares[above[1]] - 2 * products[above], 0))
-    labels = fcluster(linkage(distances, "ward"), count, "maxclust")
+    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * products, 0))
+    joins = linkage(squareform(distances, checks=False), "ward")[: len(vectors) - count, :2].astype(int)
+    labels = _after_joins(len(vectors), joins.tolist())
     _, first, places = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first)).astype(np.uint8)[places]
+
+
+def _after_joins(count: int, joins: Sequence[tuple[int, int]]) -> list[int]:
+    """The cluster of each of `count` vectors: join number n, from 0, makes cluster count + n of two others.
+
+    >>> _after_joins(4, [(0, 2), (1, 4)])
+    [5, 5, 5, 3]
+    """
+    clusters = list(range(count + len(joins)))
+    for number in reversed(range(len(joins))):  # the last join first, so that those inside it take its cluster over
+        for part in joins[number]:
+            clusters[part] = clusters[count + number]
+    return clusters[:count]

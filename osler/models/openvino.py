@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from osler.cores import one_blas_thread
 from osler.errors import ModelError
 from osler.models.calibration import in_8_bits
 from osler.models.telemetry import leave_out_telemetry
@@ -79,9 +80,13 @@ class Network:
         """The outputs of each batch, in order; while one is looked at, the next are computed."""
         if len(batches) == 1:
             yield self._outputs(self._alone.create_infer_request().infer(_inputs(batches[0])))
-            return
+        elif batches:
+            with one_blas_thread():  # what is done with an output must not wait for cores that compute the next
+                yield from self._each_on_a_core(batches)
+
+    def _each_on_a_core(self, batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
         running: deque[Any] = deque()
-        idle = self._requests() if batches else []
+        idle = self._requests()
         for batch in batches:
             if not idle:
                 request = running.popleft()
