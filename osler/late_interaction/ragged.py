@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -84,11 +83,11 @@ def _part(token_vectors: TokenVectors, passages: Rows, vectors: Rows, tokens: Ro
     pooled = token_vectors.pooled
     if pooled is not None and tokens is not None:
         pooled = PooledTokens(pooled.places[tokens], pooled.counts[passages])
-    return replace(
-        token_vectors,
+    return TokenVectors(
         codes=token_vectors.codes[vectors],
         scales=token_vectors.scales[vectors],
         lengths=token_vectors.lengths[passages],
+        bits=token_vectors.bits,
         pooled=pooled,
     )
 
