@@ -1,10 +1,11 @@
 """How fast passages become vectors, and how near these are, against sentence-transformers on the same texts.
 
-    python benchmarks/encoding.py scifact/corpus.jsonl --passages 512
+    python benchmarks/encoding.py scifact/corpus.jsonl --passages 512 --pylate /tmp/peers
 
-All run MiniLM on the CPU, in turns: sentence-transformers as it comes and in bfloat16; osler's dense vectors in each
-precision that the processor has; dense and token vectors of the shipped models in one pass; and the whole of `osler
-index`, splitting, compressing and writing included. No passage is longer than what sentence-transformers reads.
+All run MiniLM on the CPU, in turns: sentence-transformers as it comes and in bfloat16; PyLate's token vectors, in an
+environment of its own; osler's dense vectors in each precision that the processor has; dense and token vectors of the
+shipped models in one pass; and the whole of `osler index`, splitting, compressing and writing included. No passage is
+longer than what sentence-transformers reads.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from peer import Peer
 from sentence_transformers import SentenceTransformer
 from timing import Seconds, Work, in_turns, times_faster
 
@@ -35,6 +38,7 @@ from osler.records import Document, Passage, Vectors
 
 BACKBONE = "minilm"
 REFERENCE = "sentence-transformers"
+PYLATE = "pylate_fast_plaid"
 PRECISIONS = ("fp32", "bf16", "int8")
 MAX_TOKENS = 250
 """Of a passage: with the special ones within the 256 that sentence-transformers reads of a text."""
@@ -52,7 +56,11 @@ def main() -> None:
     ours = {f"osler, {precision}": encoder for precision, encoder in encoders(passages)}
     work: dict[str, Work] = {name: lambda model=model: model.encode(texts) for name, model in peers.items()}
     work |= {name: lambda model=model: model.encode_passages(passages) for name, model in ours.items()}
-    seconds = in_turns(work | dict(both_heads(documents, passages)), turns=arguments.turns)
+    work |= both_heads(documents, passages)
+    with ExitStack() as running:
+        if arguments.pylate:
+            work["PyLate, token vectors"] = pylate(running.enter_context(Peer(PYLATE, arguments.pylate)), texts)
+        seconds = in_turns(work, turns=arguments.turns)
     vectors = {name: model.encode(texts) for name, model in peers.items()}
     vectors |= {name: model.encode_passages(passages) for name, model in ours.items()}
     tokens = median(next(iter(ours.values())).model.count_tokens(texts))
@@ -101,6 +109,12 @@ def both_heads(documents: Sequence[Document], passages: Sequence[Passage]) -> It
     yield "osler index", lambda: add_documents(documents, folder / str(next(number)), settings)
 
 
+def pylate(peer: Peer, texts: Sequence[str]) -> Work:
+    """PyLate's ColBERT of the same backbone, its projection random."""
+    peer.call("load", backbone=plain())
+    return lambda: peer.call("encode_passages", texts=list(texts))
+
+
 def report(seconds: Seconds, vectors: dict[str, Vectors], passages: int) -> str:
     """A Markdown table, a row for each contender."""
     exact = vectors["osler, fp32"]
@@ -121,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("corpus", type=Path, help="a corpus that osler index reads")
     made.add_argument("--passages", type=int, default=512, help="passages that are encoded in each turn")
+    made.add_argument("--pylate", type=Path, metavar="FOLDER", help="run PyLate too; its environment goes there")
     made.add_argument("--turns", type=int, default=5)
     return made
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -23,8 +23,8 @@ class Reply(NamedTuple):
 class Peer:
     """A script of benchmarks/peers, running; to be used in a `with`."""
 
-    def __init__(self, script: str, requirements: Sequence[str], work: Path) -> None:
-        python = environment(script, requirements, work)
+    def __init__(self, script: str, work: Path) -> None:
+        python = environment(script, work)
         self._process = subprocess.Popen(
             [python, SCRIPTS / f"{script}.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -49,13 +49,13 @@ class Peer:
         return Reply(**json.loads(line))
 
 
-def environment(name: str, requirements: Sequence[str], work: Path) -> Path:
-    """The interpreter of an environment that holds these packages and what they need."""
-    folder = work / "environments" / name
+def environment(script: str, work: Path) -> Path:
+    """The interpreter of an environment that holds the packages that the script names beside it, and what they need."""
+    requirements, folder = SCRIPTS / f"{script}.txt", work / "environments" / script
     python, done = folder / "bin" / "python", folder / "requirements.txt"
-    if not done.is_file() or done.read_text().split() != list(requirements):
-        sys.stderr.write(f"making the environment of {name}: {' '.join(requirements)}\n")
+    if not done.is_file() or done.read_text() != requirements.read_text():
+        sys.stderr.write(f"making the environment of {script}: {requirements.read_text().split()}\n")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-compile", *requirements], check=True)
-        done.write_text("\n".join(requirements) + "\n")
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-compile", "-r", requirements], check=True)
+        shutil.copy(requirements, done)
     return python

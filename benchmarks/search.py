@@ -51,8 +51,8 @@ CANDIDATES, K = 100, 10
 SLICE = 512
 ROLES = {"encoder": "retriever", "reranker": "reranker"}
 EVERYTHING = Filter(include_retracted=True)
-PLAID = "fast_plaid_search"
-PEERS = {"qdrant_edge_search": ["qdrant-edge-py==0.9.0", "numpy"], PLAID: ["pylate==1.6.0"]}
+PLAID = "pylate_fast_plaid"
+PEERS = ("qdrant_edge_search", PLAID)
 
 Found = Sequence[tuple[str, float]]
 """The doc_id and the score of each passage, best first."""
@@ -124,7 +124,7 @@ def main() -> None:
         theirs = (SentenceTransformer(names["encoder"]), MultiVectorEncoder(names["reranker"]))
         contenders["sentence-transformers"] = Contender(transformers_search(material, *theirs))
         for script in arguments.peer:
-            peer = running.enter_context(Peer(script, PEERS[script], arguments.work))
+            peer = running.enter_context(Peer(script, arguments.work))
             size = size_when_built(peer, material, arguments.work / f"{script}-{dataset.name}")
             search = plaid_search(peer, material) if script == PLAID else qdrant_search(peer, material, *theirs)
             contenders[script.removesuffix("_search")] = Contender(search, size)
@@ -250,7 +250,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--split", default="dev", help="the split whose queries are asked")
     made.add_argument("--models", type=Path, required=True, help="the folder that osler train wrote")
     made.add_argument("--queries", type=int, default=200, help="at most so many queries")
-    made.add_argument("--peer", action="append", default=[], choices=list(PEERS), help="a peer in its own environment")
+    made.add_argument("--peer", action="append", default=[], choices=PEERS, help="a peer in its own environment")
     made.add_argument("--work", type=Path, required=True, help="a folder for indexes and environments")
     return made
 

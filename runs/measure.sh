@@ -18,12 +18,12 @@ osler train --recipe recipes/mini.toml --out "$WORK/models" >/dev/null
 for name in scifact medquad bioasq; do
   osler index "$OSLER_DATA/$name/corpus.jsonl" --index "$WORK/$name" >/dev/null
 done
-into encoding.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl"
+into encoding.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --pylate "$WORK/search"
 into backbones.md python benchmarks/backbones.py "$OSLER_DATA/scifact/corpus.jsonl" --passages 32
 into token_vectors_scifact.md python benchmarks/token_vectors.py --data scifact --split train --index "$WORK/scifact"
 into token_vectors_bioasq.md python benchmarks/token_vectors.py --data bioasq --split dev --index "$WORK/bioasq"
 into maxsim.md python benchmarks/maxsim.py --index "$WORK/scifact"
-into search.md python benchmarks/search.py --data medquad --split dev --models "$WORK/models" --work "$WORK/search" --peer qdrant_edge_search --peer fast_plaid_search
+into search.md python benchmarks/search.py --data medquad --split dev --models "$WORK/models" --work "$WORK/search" --peer qdrant_edge_search --peer pylate_fast_plaid
 into growth.md python benchmarks/growth.py --data medquad --index "$WORK/medquad" --work "$WORK/growth" --size 1000 --size 10000 --size 100000 --size 1000000
 into startup.md python benchmarks/startup.py --index "$WORK/medquad"
 python runs/performance.py

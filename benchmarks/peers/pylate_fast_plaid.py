@@ -30,6 +30,10 @@ class Engine:
         """Encode a query; how many token vectors it has."""
         return len(self.model.encode([query], is_query=True)[0])
 
+    def encode_passages(self, texts: list[str]) -> int:
+        """Encode passages; how many token vectors they have together."""
+        return sum(len(vectors) for vectors in self.model.encode(texts, is_query=False))
+
     def search(self, tokens: list[list[float]], k: int) -> list[tuple[int, float]]:
         """The numbers and scores of the k best passages."""
         found = self.index.search(queries_embeddings=torch.tensor([tokens]), top_k=k)
@@ -38,4 +42,4 @@ class Engine:
 
 if __name__ == "__main__":
     engine = Engine()
-    answer({name: getattr(engine, name) for name in ("build", "load", "encode", "search")})
+    answer({name: getattr(engine, name) for name in ("build", "load", "encode", "encode_passages", "search")})
