@@ -14,6 +14,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -59,7 +60,7 @@ def main() -> None:
     work |= both_heads(documents, passages)
     with ExitStack() as running:
         if arguments.pylate:
-            work["PyLate, token vectors"] = pylate(running.enter_context(Peer(PYLATE, arguments.pylate)), texts)
+            work |= pylate(running.enter_context(Peer(PYLATE, arguments.pylate)), texts)
         seconds = in_turns(work, turns=arguments.turns)
     vectors = {name: model.encode(texts) for name, model in peers.items()}
     vectors |= {name: model.encode_passages(passages) for name, model in ours.items()}
@@ -109,10 +110,11 @@ def both_heads(documents: Sequence[Document], passages: Sequence[Passage]) -> It
     yield "osler index", lambda: add_documents(documents, folder / str(next(number)), settings)
 
 
-def pylate(peer: Peer, texts: Sequence[str]) -> Work:
+def pylate(peer: Peer, texts: Sequence[str]) -> Iterator[tuple[str, Work]]:
     """PyLate's ColBERT of the same backbone, its projection random."""
     peer.call("load", backbone=plain())
-    return lambda: peer.call("encode_passages", texts=list(texts))
+    for name, precision in (("PyLate, token vectors", "float32"), ("PyLate, token vectors, bf16", "bfloat16")):
+        yield name, partial(peer.call, "encode_passages", texts=list(texts), precision=precision)
 
 
 def report(seconds: Seconds, vectors: dict[str, Vectors], passages: int) -> str:

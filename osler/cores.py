@@ -1,50 +1,59 @@
 """Who may use the cores of the machine. Knows no task.
 
-BLAS divides a product among its threads, which spin for a while after it in case another one follows. In a search they
-would spin on the cores that the network of the next stage needs: a product there is too small to be worth it.
+numpy's BLAS divides a product among its threads, which spin for a while after it in case another one follows. Beside a
+network they would spin on the cores that it needs, and the products there are too small to be worth it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from threading import Lock
+from functools import cache
+from threading import RLock
 from typing import Any
 
 import numpy as np  # noqa: F401  # loads the BLAS that is limited
 
 
+def available_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Products of arrays are not divided among threads, in the whole process, until the last of these blocks is left.
+    """numpy's products are not divided among threads, in any thread, until the last of these blocks is left.
 
+    >>> import numpy as np
     >>> with one_blas_thread():
     ...     np.eye(2) @ np.ones(2)
     array([1., 1.])
     """
-    _BLAS.enter()
+    _LIMIT.enter()
     try:
         yield
     finally:
-        _BLAS.leave()
+        _LIMIT.leave()
 
 
-class _Blas:
-    """Counts who is in such a block: the first one sets the limit, the last one takes it away.
+class _Limit:
+    """Counts who is in such a block: the first one sets the limit, the last one takes it away, whichever thread it is.
 
-    What it goes back to is asked once: OpenBLAS tells a thread what that thread has set, not what holds.
+    threadpoolctl lets no thread but one set a limit, so each time that one is asked to give it up.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._inside = 0
+        self._set: Any = None
 
     def enter(self) -> None:
         """Set the limit, unless it is set."""
         with self._lock:
             if not self._inside:
-                self._limit(dict.fromkeys(self._threads, 1))
+                with _control():
+                    self._set = _libraries().limit(limits=1, user_api="blas")
             self._inside += 1
 
     def leave(self) -> None:
@@ -52,21 +61,25 @@ class _Blas:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                self._limit(self._threads)
-
-    def _limit(self, threads: Mapping[str, int]) -> None:
-        self._libraries.limit(limits=dict(threads))
-
-    @cached_property
-    def _threads(self) -> dict[str, int]:
-        """How many threads each library has, by its file."""
-        return {library["filepath"]: library["num_threads"] for library in self._libraries.info()}
-
-    @cached_property
-    def _libraries(self) -> Any:
-        from threadpoolctl import ThreadpoolController
-
-        return ThreadpoolController().select(user_api="blas")
+                with _control():
+                    self._set.restore_original_limits()
 
 
-_BLAS = _Blas()
+_LIMIT = _Limit()
+
+
+@contextmanager
+def _control() -> Iterator[None]:
+    """This thread may set limits, and keeps no other from it afterwards."""
+    from threadpoolctl import OpenBLASController
+
+    OpenBLASController.clear_controlling_thread(force=True)
+    yield
+    OpenBLASController.clear_controlling_thread(force=True)
+
+
+@cache
+def _libraries() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")

@@ -66,7 +66,10 @@ class Reranker(Protocol):
 
 
 class PassageIndex(Protocol):
-    """Passages with their vectors, on disk: what is written in one call is there whole or not at all."""
+    """Passages with their vectors, on disk: what is written in one call is there whole or not at all.
+
+    A search calls it from two threads.
+    """
 
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
         """The stored version of each of these documents, by doc_id; none of those that are not there."""

@@ -192,6 +192,11 @@ class TokenVectors:
         """The length of a vector."""
         return int(self.codes.shape[1]) * 8 // self.bits
 
+    @property
+    def num_tokens(self) -> int:
+        """How many tokens all passages have together: as many as vectors, unless tokens share them."""
+        return len(self.codes) if self.pooled is None else len(self.pooled.places)
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedDocument:

@@ -2,60 +2,69 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from osler.cores import one_blas_thread
 
+THREADS = 2
+
 
 def blas_threads() -> int:
-    """How many threads BLAS has; true in the thread that set it last."""
     return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
 
 
-@pytest.fixture
-def before() -> int:
-    with one_blas_thread():
-        pass
-    return blas_threads()
+@pytest.fixture(autouse=True)
+def several_threads() -> Iterator[None]:
+    with threadpool_limits(limits=THREADS, user_api="blas"):
+        assert blas_threads() == THREADS
+        yield
 
 
-def test_the_limit_is_taken_away_afterwards(before):
+def test_the_limit_is_taken_away_afterwards():
     with one_blas_thread():
         assert blas_threads() == 1
-    assert blas_threads() == before
+    assert blas_threads() == THREADS
 
 
-def test_the_limit_stays_until_the_last_block_is_left(before):
+def test_the_limit_stays_until_the_last_block_is_left():
     with one_blas_thread():
         with one_blas_thread():
             pass
         assert blas_threads() == 1
-    assert blas_threads() == before
+    assert blas_threads() == THREADS
 
 
-def test_an_error_takes_the_limit_away(before):
+def test_an_error_takes_the_limit_away():
     with pytest.raises(RuntimeError), one_blas_thread():
         raise RuntimeError
-    assert blas_threads() == before
+    assert blas_threads() == THREADS
 
 
-def test_a_thread_that_left_first_takes_the_limit_away_the_next_time(before):
-    """It set the limit last it knows of, another thread took it away, and it must not take 1 for what was before."""
-    block, seen = one_blas_thread(), []
+def test_blocks_of_several_threads_overlap_in_any_order():
+    """The thread that set the limit leaves first, and the next time it is another one that sets it."""
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
 
-    def enter() -> None:
-        block.__enter__()
+        def do(thread: ThreadPoolExecutor, work: Callable[[], object]) -> int:
+            thread.submit(work).result(timeout=10)
+            return blas_threads()
 
-    def search() -> None:
+        for first, second in ((one, other), (other, one), (one, other)):
+            blocks = one_blas_thread(), one_blas_thread()
+            assert do(first, blocks[0].__enter__) == 1
+            assert do(second, blocks[1].__enter__) == 1
+            assert do(first, lambda block=blocks[0]: block.__exit__(None, None, None)) == 1
+            assert do(second, lambda block=blocks[1]: block.__exit__(None, None, None)) == THREADS
+
+
+def test_what_the_caller_has_set_in_the_meantime_is_gone_back_to():
+    with one_blas_thread():
+        pass
+    with threadpool_limits(limits=1, user_api="blas"):
         with one_blas_thread():
             pass
-        seen.append(blas_threads())
-
-    for work in (enter, lambda: block.__exit__(None, None, None), search):
-        thread = Thread(target=work)
-        thread.start()
-        thread.join()
-    assert seen == [before]
+        assert blas_threads() == 1
+    assert blas_threads() == THREADS

@@ -43,22 +43,34 @@ def test_rows_are_held_from_the_second_search_on(index):
     ("memory", "vectors", "tokens"),
     [(10 * VECTOR_BYTES - 1, False, False), (10 * VECTOR_BYTES, True, False), (11 * VECTOR_BYTES, True, True)],
 )
-def test_no_more_is_held_than_fits(index, memory, vectors, tokens):
+def test_what_fits_is_held(index, memory, vectors, tokens):
     small = LanceIndex(index._table, MANIFEST, memory=memory)
     assert nearest(small) == nearest(small) == nearest(index)
     rows = small._residence.rows()
     assert (rows is not None) == vectors
     assert bool(rows and rows.token_vectors) == tokens
-    assert not (rows and rows.passages)
+    assert rows is None or rows.passages is None
     stored, expected = (one.token_vectors(["d3#0"])["d3#0"] for one in (small, index))
     assert np.array_equal(stored.codes, expected.codes)
+
+
+def test_passages_are_held_where_they_fit_beside_the_rest(index):
+    held = []
+    for memory in range(11 * VECTOR_BYTES, 30 * VECTOR_BYTES, 500):
+        rows_of = LanceIndex(index._table, MANIFEST, memory=memory)
+        nearest(rows_of), nearest(rows_of)
+        held.append(rows_of._residence.rows().passages is not None)
+    assert held == sorted(held)
+    assert set(held) == {False, True}
 
 
 def test_after_a_commit_only_its_rows_are_read(index, monkeypatch):
     nearest(index), nearest(index)
     taken = []
     read = index._residence._take
-    monkeypatch.setattr(index._residence, "_take", lambda row_ids: taken.append(len(row_ids)) or read(row_ids))
+    monkeypatch.setattr(
+        index._residence, "_take", lambda row_ids, columns: taken.append(len(row_ids)) or read(row_ids, columns)
+    )
     index.upsert([encoded(document("d1", "changed")), encoded(document("new", "text"))])
     index.delete(["d2"])
     found = nearest(index)

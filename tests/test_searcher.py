@@ -173,6 +173,13 @@ def test_a_passage_that_an_update_removed_meanwhile_is_left_out(before, expected
     assert [one.rank for one in ranking.ranked] == list(range(1, len(expected) + 1))
 
 
+def test_a_passage_that_an_update_changed_meanwhile_has_evidence_from_its_new_text():
+    index, new = fake_index(TEXTS), fake_index({"c": "In infants the heart and much later the lung has some fluid."})
+    index.read = new.read
+    [found] = searcher(index).search("heart fluid").ranked
+    assert found.passage.text[found.evidence.start : found.evidence.end] == new.read(["c#0"])[0].text
+
+
 def test_the_seconds_of_every_stage_are_kept():
     seconds = searcher().search("heart fluid").seconds
     assert tuple(seconds) == STAGES == ("encode", "candidates", "read", "maxsim", "evidence")

@@ -23,16 +23,25 @@ class Engine:
         return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
     def load(self, backbone: str) -> None:
-        """A ColBERT of this backbone, whose projection is random: for the time that encoding takes."""
-        self.model = models.ColBERT(model_name_or_path=backbone, embedding_size=128, device="cpu")
+        """A ColBERT of this backbone in both precisions, its projection random: for the time that encoding takes."""
+        self.models = {
+            precision: models.ColBERT(
+                model_name_or_path=backbone,
+                embedding_size=128,
+                document_length=256,  # as much as the others read
+                device="cpu",
+                model_kwargs={"dtype": precision},
+            )
+            for precision in ("float32", "bfloat16")
+        }
 
     def encode(self, query: str) -> int:
         """Encode a query; how many token vectors it has."""
-        return len(self.model.encode([query], is_query=True)[0])
+        return len(self.models["float32"].encode([query], is_query=True)[0])
 
-    def encode_passages(self, texts: list[str]) -> int:
+    def encode_passages(self, texts: list[str], precision: str) -> int:
         """Encode passages; how many token vectors they have together."""
-        return sum(len(vectors) for vectors in self.model.encode(texts, is_query=False))
+        return sum(len(vectors) for vectors in self.models[precision].encode(texts, is_query=False))
 
     def search(self, tokens: list[list[float]], k: int) -> list[tuple[int, float]]:
         """The numbers and scores of the k best passages."""

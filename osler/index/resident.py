@@ -1,7 +1,7 @@
 """What a search reads of passages, held in memory. Knows columns and arrays, no SQL.
 
-A query then reads nothing of the table but what its words match. After a commit only the rows that it wrote are read:
-Lance never gives the id of a row to another one.
+A query then asks the table for nothing but what its words match, and for the rows that a new filter lets through. After
+a commit only the rows that it wrote are read: Lance never gives the id of a row to another one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WORTH_IT = 2
 """The search of a process from which on the rows are held."""
 
 _SAMPLE = 256
-"""Passages whose size stands for that of all."""
+"""About so many passages, taken from everywhere, whose size stands for that of all."""
 
 _COPY = 8
 """About how many rows are compared in the time that one is copied."""
@@ -52,7 +52,7 @@ _MOST_CONDITIONS = 32
 class ResidentRows:
     """Rows [P] in memory, in no order.
 
-    token_vectors is None where none are stored; so are the passages, a table, and they where they do not fit.
+    token_vectors is None where none are stored, or they do not fit; passages is a table, None where it does not fit.
     """
 
     row_ids: NDArray[np.uint64]
@@ -130,11 +130,11 @@ class ResidentRows:
 
 
 class Residence:
-    """Keeps the rows of a table in memory as they are after its last commit, in no more than `memory` bytes.
+    """Keeps the rows of a table in memory as they are after its last commit, in about `memory` bytes.
 
-    Vectors come first, then token vectors, then the passages; what does not fit beside what comes before it is read
-    from the table, and without the vectors nothing is held. Nothing is held before the second search: a process that
-    asks once is faster without.
+    Vectors come first, then token vectors, then the passages: from the first that does not fit beside those before it
+    on, they are read from the table. Nothing is held before the second search: a process that asks once is faster
+    without.
     """
 
     def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int) -> None:
@@ -155,10 +155,11 @@ class Residence:
 
     def note_commit(self) -> None:
         """Ask for the table's version before the rows are next given."""
-        self._known_until = 0.0
+        with self._lock:
+            self._known_until = 0.0
 
     def rows(self) -> ResidentRows | None:
-        """The rows as they were no longer than CHECK_EVERY ago; None before the second search, and where none fit."""
+        """The rows, of a version no older than CHECK_EVERY; None before the second search, and where none fit."""
         if self._searches < _WORTH_IT:
             return None
         if monotonic() < self._known_until:
@@ -166,7 +167,7 @@ class Residence:
         with self._lock:
             known_until, version = monotonic() + CHECK_EVERY, self._table.version
             if version > self._version:
-                self._rows = self._read()
+                self._rows, self._columns = self._read()
                 self._allowed.clear()
                 self._version = version
             self._known_until = known_until
@@ -185,17 +186,18 @@ class Residence:
                     self._allowed[condition] = known
         return known
 
-    def _read(self) -> ResidentRows | None:
+    def _read(self) -> tuple[ResidentRows | None, Sequence[str]]:
+        """The rows as they are now, and their columns; only new rows are read where those held have these columns."""
         there = self._table.search().select(["tokens"]).with_row_id(True).to_arrow()
-        before, self._columns = self._columns, self._columns_that_fit(there)
-        if not self._columns:
-            return None
+        columns = self._columns_that_fit(there)
+        if not columns:
+            return None, columns
         row_ids, old = there[ROW_ID].to_numpy(), self._rows
-        if old is None or before != self._columns:
-            return self._rows_of(self._table.search().select(list(self._columns)).with_row_id(True).to_arrow())
+        if old is None or columns != self._columns:
+            return self._rows_of(self._table.search().select(columns).with_row_id(True).to_arrow()), columns
         new = np.setdiff1d(row_ids, old.row_ids)
         kept = np.flatnonzero(np.isin(old.row_ids, row_ids))
-        return old.kept(kept, more=self._rows_of(self._take(new)))
+        return old.kept(kept, more=self._rows_of(self._take(new, columns))), columns
 
     def _columns_that_fit(self, there: pa.Table) -> list[str]:
         vectors = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
@@ -210,11 +212,13 @@ class Residence:
         return [column for columns, _ in zip(sizes, fitting, strict=False) for column in columns]
 
     def _passage_bytes(self) -> float:
-        sample = self._table.search().select(list(_OTHER_COLUMNS)).limit(_SAMPLE).to_arrow()
+        rows = self._table.count_rows()
+        offsets = range(0, rows, max(1, rows // _SAMPLE))
+        sample = self._table.take_offsets(list(offsets)).select(list(_OTHER_COLUMNS)).to_arrow()
         return float(sample.nbytes) / max(1, len(sample))
 
-    def _take(self, row_ids: NDArray[np.uint64]) -> pa.Table:
-        query = self._table.take_row_ids(row_ids.tolist()).select(list(self._columns))
+    def _take(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
+        query = self._table.take_row_ids(row_ids.tolist()).select(list(columns))
         return query.with_row_id().to_arrow()
 
     def _rows_of(self, table: pa.Table) -> ResidentRows:

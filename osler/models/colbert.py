@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from osler.cores import one_blas_thread
 from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, divide
 from osler.models.bi_encoder import passage_input
@@ -71,8 +72,9 @@ class ColBERT:
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
         """The compressed vectors of the scored tokens of each passage."""
         gathered = GatheredTokens(len(passages), self.dim, self.compression)
-        for batch, outputs in self.model.outputs([passage_input(passage) for passage in passages], "passage"):
-            gathered.add(batch, outputs)
+        with one_blas_thread():  # compressing a batch must not take the cores that compute the next
+            for batch, outputs in self.model.outputs([passage_input(passage) for passage in passages], "passage"):
+                gathered.add(batch, outputs)
         return gathered.token_vectors()
 
     def token_spans(self, passages: Sequence[Passage]) -> list[NDArray[np.int64]]:

@@ -54,13 +54,13 @@ def load_models(
     return ModelPair(bi_encoder, colbert)
 
 
-def load_encoder(name: str, *, device: str = "cpu") -> BiEncoder:
+def load_encoder(name: str, *, device: str = "cpu", precision: Precision = "auto") -> BiEncoder:
     """The bi-encoder of this name alone, for experiments: one that was trained with dot products is no error.
 
     >>> load_encoder("minilm").dim
     384
     """
-    return _Loader(device, _BATCH_TOKENS[device]).bi_encoder(resolve(name), None)
+    return _Loader(device, _BATCH_TOKENS[device], precision).bi_encoder(resolve(name), None)
 
 
 def _share_a_pass(encoder: ModelSource, reranker: ModelSource) -> bool:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.cores import one_blas_thread
+from osler.cores import available_cores
 from osler.errors import ModelError
 from osler.models.calibration import in_8_bits
 from osler.models.telemetry import leave_out_telemetry
@@ -80,13 +80,9 @@ class Network:
         """The outputs of each batch, in order; while one is looked at, the next are computed."""
         if len(batches) == 1:
             yield self._outputs(self._alone.create_infer_request().infer(_inputs(batches[0])))
-        elif batches:
-            with one_blas_thread():  # what is done with an output must not wait for cores that compute the next
-                yield from self._each_on_a_core(batches)
-
-    def _each_on_a_core(self, batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
+            return
         running: deque[Any] = deque()
-        idle = self._requests()
+        idle = self._requests() if batches else []
         for batch in batches:
             if not idle:
                 request = running.popleft()
@@ -110,7 +106,7 @@ class Network:
 
     @cached_property
     def _alone(self) -> Any:
-        return self._compile("LATENCY", {"INFERENCE_NUM_THREADS": max(1, (os.cpu_count() or 1) - 1)})
+        return self._compile("LATENCY", {"INFERENCE_NUM_THREADS": max(1, available_cores() - 1)})
 
     @cached_property
     def _together(self) -> Any:

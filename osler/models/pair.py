@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from osler.cores import one_blas_thread
 from osler.late_interaction.compression import Compression
 from osler.models.bi_encoder import VECTORS, BiEncoder, passage_input
 from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
@@ -68,7 +69,8 @@ class ModelPair:
             return self.encoder.encode_passages(passages), self.reranker.encode_passages(passages)
         vectors = np.zeros((len(passages), self.encoder.dim), dtype=np.float32)
         tokens = GatheredTokens(len(passages), self.reranker.dim, self.reranker.compression)
-        for batch, outputs in self.encoder.model.outputs([passage_input(p) for p in passages], "passage"):
-            vectors[batch.rows] = outputs[VECTORS]
-            tokens.add(batch, outputs)
+        with one_blas_thread():  # compressing a batch must not take the cores that compute the next
+            for batch, outputs in self.encoder.model.outputs([passage_input(p) for p in passages], "passage"):
+                vectors[batch.rows] = outputs[VECTORS]
+                tokens.add(batch, outputs)
         return vectors, tokens.token_vectors()

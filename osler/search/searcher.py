@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from functools import partial
 from time import perf_counter
 
 from osler.config import SearchSettings
-from osler.cores import one_blas_thread
+from osler.cores import available_cores, one_blas_thread
 from osler.errors import UsageError
 from osler.protocols import Encoder, PassageIndex, Reranker
 from osler.records import (
@@ -74,6 +73,8 @@ class Searcher:
         """
         request = self._request(query, k, where, evidence=evidence)
         with one_blas_thread(), ThreadPoolExecutor(1) as beside:
+            if self.settings.candidates == "dense":
+                return self._ranking_of(self._encoded([request])[0])
             words = beside.submit(self._lexical, request)  # looked up while the network reads the query
             return self._ranking(self._encoded([request])[0], words.result)
 
@@ -82,7 +83,7 @@ class Searcher:
     ) -> list[Ranking]:
         """What `search` gives for each of these queries, in their order: encoded together, then one query a core."""
         requests = [self._request(query, k, where, evidence=evidence) for query in queries]
-        with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as cores:
+        with one_blas_thread(), ThreadPoolExecutor(available_cores()) as cores:
             return list(cores.map(self._ranking_of, self._encoded(requests)))
 
     def _request(self, query: str, k: int | None, where: Filter, *, evidence: bool) -> _Request:
@@ -149,8 +150,6 @@ class Searcher:
             return fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=weight)
 
     def _lexical(self, request: _Request) -> list[Candidate]:
-        if self.settings.candidates == "dense":
-            return []
         return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
 
     def _cosines(self, vector: Vector, dense: Sequence[Candidate], lexical: Sequence[Candidate]) -> dict[str, float]:
@@ -248,8 +247,16 @@ def _with_evidence(
 ) -> list[RankedPassage]:
     if not ranked:
         return []
-    spans = reranker.token_spans([passage.passage for passage in ranked])
+    passages = [one.passage for one in ranked]
+    spans = reranker.token_spans(passages)
+    # An update may have come in between: vectors of another text are made anew.
+    changed = [
+        passage
+        for passage, span in zip(passages, spans, strict=True)
+        if token_vectors[passage.passage_id].num_tokens != len(span)
+    ]
+    vectors_of = {**token_vectors, **encode_by_id(changed, reranker)}
     return [
-        replace(one, evidence=best_evidence(query_vectors, one.passage, token_vectors[one.passage.passage_id], span))
+        replace(one, evidence=best_evidence(query_vectors, one.passage, vectors_of[one.passage.passage_id], span))
         for one, span in zip(ranked, spans, strict=True)
     ]
