@@ -106,7 +106,7 @@ class Network:
 
     @cached_property
     def _alone(self) -> Any:
-        return self._compile("LATENCY", {"INFERENCE_NUM_THREADS": max(1, available_cores() - 1)})
+        return self._compile("LATENCY", INFERENCE_NUM_THREADS=max(1, available_cores() - 1))
 
     @cached_property
     def _together(self) -> Any:
@@ -120,7 +120,7 @@ class Network:
     def _outputs(self, results: Any) -> Outputs:
         return {name: results[place] for place, name in enumerate(self.heads)}
 
-    def _compile(self, hint: str, more: Mapping[str, int] = MappingProxyType({})) -> Any:
+    def _compile(self, hint: str, **more: int) -> Any:
         core = _import_openvino().Core()
         options: dict[str, str | int] = {
             **more,
