@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osler.config import Settings
-from osler.datasets import Dataset, load_dataset
+from osler.datasets import Dataset, load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores, per_query
 from osler.evaluate.significance import compare
@@ -86,6 +86,8 @@ class Vectorised:
 def main() -> None:
     arguments = parser().parse_args()
     dataset = load_dataset(arguments.data, arguments.split)
+    if arguments.queries:
+        dataset = sample_queries(dataset, arguments.queries, seed=0)
     searcher = load_searcher(arguments.index, Settings(search={"rerank": False}))
     candidates = found(dataset, searcher, arguments.candidates)
     forms = in_all_forms(dataset, candidates, searcher)
@@ -183,6 +185,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data", required=True, help="a data set in BEIR's layout, or builtin:hpo-lay")
     made.add_argument("--split", default="dev", help="the split whose queries are asked")
     made.add_argument("--index", required=True, help="an index of its corpus")
+    made.add_argument("--queries", type=int, help="so many of them, sampled; all unless given")
     made.add_argument("--candidates", type=int, default=100, help="passages that are scored for each query")
     return made
 

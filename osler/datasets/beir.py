@@ -75,4 +75,4 @@ def _others(folder: Path, split: str) -> str:
     others = [name for name in split_names(folder) if name != split]
     if others:
         return f"name another one: {', '.join(others)}"
-    return f"{'mend' if split in _qrels_files(folder) else 'add'} {folder.name}/qrels_{split}.tsv"
+    return "mend it" if split in _qrels_files(folder) else f"add {folder.name}/qrels_{split}.tsv"
