@@ -91,6 +91,18 @@ def test_passages_in_memory_are_those_of_the_table(index):
     assert [passage.passage_id for passage in from_table] == ["d7#0", "d2#0"]
 
 
+def test_words_find_the_same_with_ids_from_memory_and_what_memory_does_not_hold_yet(index, tmp_path):
+    from_table = index.search_lexical("text", k=5, where=NOT_RETRACTED)
+    nearest(index), nearest(index)
+    assert index._residence.rows() is not None
+    assert index.search_lexical("text", k=5, where=NOT_RETRACTED) == from_table
+    assert index.search_lexical("nowhere", k=5, where=NOT_RETRACTED) == []
+    rows = index._residence.rows()
+    index.upsert([encoded(document("new", "text text text"))])
+    index._residence.rows = lambda: rows  # as if the commit had come in between
+    assert "new#0" in [one.passage_id for one in index.search_lexical("text", k=100, where=NOT_RETRACTED)]
+
+
 def test_a_commit_through_another_handle_is_seen_within_a_second(index, tmp_path):
     other = open_index(tmp_path / "index")
     nearest(index), nearest(index)

@@ -129,12 +129,17 @@ class LanceIndex:
         words that count finds nothing.
         """
         words = MatchQuery(query, "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
+        rows = self._residence.rows()
 
-        def matching(count: int) -> pa.Table:
+        def matching(count: int, columns: Sequence[str]) -> pa.Table:
             found = self._table.search(words, query_type="fts").where(to_sql(where) or "true", prefilter=True)
-            return found.select(["passage_id", "_score"]).with_row_id(True).limit(count).to_arrow()
+            return found.select(list(columns)).with_row_id(True).limit(count).to_arrow()
 
-        return self._best(matching, k, lambda found: found["_score"].to_pylist())
+        def named(count: int) -> pa.Table:
+            found = rows.named(matching(count, ["_score"])) if rows else None
+            return matching(count, ["passage_id", "_score"]) if found is None else found
+
+        return self._best(named, k, lambda found: found["_score"].to_pylist())
 
     @reading()
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:

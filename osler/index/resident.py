@@ -75,6 +75,18 @@ class ResidentRows:
         best = sorted(found, key=lambda one: (-one[1], one[0]))[:k]
         return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(best, start=1)]
 
+    @cached_property
+    def places_of_rows(self) -> dict[int, int]:
+        """The place of each row by its row id."""
+        return {row_id: place for place, row_id in enumerate(self.row_ids.tolist())}
+
+    def named(self, found: pa.Table) -> pa.Table | None:
+        """The table, which has row ids, with the passage_id of each row; None where one of them is not held."""
+        places = [self.places_of_rows.get(row_id, -1) for row_id in found[ROW_ID].to_pylist()]
+        if -1 in places:
+            return None
+        return found.append_column("passage_id", pa.array(self.passage_ids[places], pa.string()))
+
     def row_ids_of(self, passage_ids: Sequence[str]) -> dict[str, int]:
         """The row id of each of these passages that is there, by its id."""
         places = self._places_of(passage_ids)
