@@ -46,9 +46,9 @@ def main() -> None:
     texts = sampled(arguments.corpus, arguments.passages)
     with tempfile.TemporaryDirectory() as folder, quiet():
         os.environ["OSLER_CACHE"] = folder  # nobody needs these networks again
-        bert, modernbert = (saved(network, Path(folder)) for network in networks())
-        encoders = {name: load_encoder(str(path), precision=arguments.precision) for name, path in (bert, modernbert)}
-        reranker = colbert(modernbert[1], arguments.precision)
+        backbones = saved(Path(folder))
+        encoders = {name: load_encoder(str(path), precision=arguments.precision) for name, path in backbones.items()}
+        reranker = colbert(backbones[MODERNBERT], arguments.precision)
         for tokens in arguments.tokens or LENGTHS:
             passages = cut(texts, encoders[BERT], tokens - SPECIAL_TOKENS)
             seconds = in_turns(work(encoders, reranker, passages), turns=arguments.turns)
@@ -60,20 +60,18 @@ def main() -> None:
             print("\n".join(table(("", "passages a second", f"times {REFERENCE}"), rows)) + "\n")
 
 
-def networks() -> tuple[tuple[str, PreTrainedModel], tuple[str, PreTrainedModel]]:
-    """Both shapes with random weights."""
+def saved(folder: Path) -> dict[str, Path]:
+    """The folder of each shape, with random weights and the tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(str(resolve("minilm").folder))
-    special = {"pad_token_id": tokenizer.pad_token_id, "cls_token_id": tokenizer.cls_token_id}
-    modernbert = ModernBertConfig(**special, sep_token_id=tokenizer.sep_token_id)
-    return (BERT, BertModel(BertConfig())), (MODERNBERT, ModernBertModel(modernbert))
-
-
-def saved(network: tuple[str, PreTrainedModel], folder: Path) -> tuple[str, Path]:
-    """The name of the network and its folder, with the tokenizer."""
-    name, module = network
-    module.save_pretrained(folder / name)
-    AutoTokenizer.from_pretrained(str(resolve("minilm").folder)).save_pretrained(folder / name)
-    return name, folder / name
+    special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "cls_token_id", "sep_token_id")}
+    networks: dict[str, PreTrainedModel] = {
+        BERT: BertModel(BertConfig()),
+        MODERNBERT: ModernBertModel(ModernBertConfig(**special)),
+    }
+    for name, network in networks.items():
+        network.save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+    return {name: folder / name for name in networks}
 
 
 def colbert(backbone: Path, precision: str) -> ColBERT:
@@ -111,6 +109,8 @@ def cut(documents: Sequence[Document], encoder: BiEncoder, tokens: int) -> list[
 
 
 def work(encoders: dict[str, BiEncoder], reranker: ColBERT, passages: Sequence[Passage]) -> dict[str, Work]:
+    """What is compared, by name."""
+
     def both() -> None:
         encoders[MODERNBERT].encode_passages(passages)
         reranker.encode_passages(passages)

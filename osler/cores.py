@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from threading import RLock
+from threading import Lock
 from typing import Any
 
 import numpy as np  # noqa: F401  # loads the BLAS that is limited
@@ -44,7 +44,7 @@ class _Limit:
     """
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        self._lock = Lock()
         self._inside = 0
         self._set: Any = None
 

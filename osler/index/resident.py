@@ -6,10 +6,9 @@ a commit only the rows that it wrote are read: Lance never gives the id of a row
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, takewhile
 from threading import Lock
 from time import monotonic
 
@@ -30,8 +29,8 @@ MEMORY = 512_000_000
 CHECK_EVERY = 0.1
 """Seconds for which the table's version is taken as known: asking for it takes a hundredth of a search."""
 
-_ID_BYTES = 150
-"""About what an id takes: its text, its place in a dictionary, its row."""
+_ID_BYTES = 250
+"""About what an id takes: its text, its row, and the places of both in a dictionary."""
 
 _WORTH_IT = 2
 """The search of a process from which on the rows are held."""
@@ -66,6 +65,11 @@ class ResidentRows:
         """The place of each passage by its id."""
         return {passage_id: place for place, passage_id in enumerate(self.passage_ids)}
 
+    @cached_property
+    def places_of_rows(self) -> dict[int, int]:
+        """The place of each row by its row id."""
+        return {row_id: place for place, row_id in enumerate(self.row_ids.tolist())}
+
     def nearest(self, vector: Vector, *, k: int, allowed: NDArray[np.int64] | None) -> list[Candidate]:
         """The k passages of the highest dot product with the vector [d], equal ones by id; allowed: places, or all."""
         scores = self._scores(vector, allowed)
@@ -74,11 +78,6 @@ class ResidentRows:
         found = zip(self.passage_ids[rows].tolist(), scores[places].tolist(), strict=True)
         best = sorted(found, key=lambda one: (-one[1], one[0]))[:k]
         return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(best, start=1)]
-
-    @cached_property
-    def places_of_rows(self) -> dict[int, int]:
-        """The place of each row by its row id."""
-        return {row_id: place for place, row_id in enumerate(self.row_ids.tolist())}
 
     def named(self, found: pa.Table) -> pa.Table | None:
         """The table, which has row ids, with the passage_id of each row; None where one of them is not held."""
@@ -212,19 +211,24 @@ class Residence:
         return old.kept(kept, more=self._rows_of(self._take(new, columns))), columns
 
     def _columns_that_fit(self, there: pa.Table) -> list[str]:
-        vectors = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
-        sizes = {
-            ("passage_id", "vector"): len(there) * (4 * self._manifest.encoder.dim + _ID_BYTES),
-            TOKEN_COLUMNS: vectors * self._manifest.compression.vector_bytes(self._manifest.reranker.dim),
-            _OTHER_COLUMNS: len(there) * self._passage_bytes(),
-        }
-        if not self._manifest.token_vectors:
-            del sizes[TOKEN_COLUMNS]
-        fitting = takewhile(lambda size: size <= self._memory, accumulate(sizes.values()))
-        return [column for columns, _ in zip(sizes, fitting, strict=False) for column in columns]
+        fitting: list[str] = []
+        left = float(self._memory)
+        for columns, size in self._sizes(there):
+            left -= size
+            if left < 0:
+                break
+            fitting += columns
+        return fitting
 
-    def _passage_bytes(self) -> float:
-        rows = self._table.count_rows()
+    def _sizes(self, there: pa.Table) -> Iterator[tuple[Sequence[str], float]]:
+        """What is held in this order, and the bytes that it takes."""
+        yield ("passage_id", "vector"), len(there) * (4 * self._manifest.encoder.dim + _ID_BYTES)
+        if self._manifest.token_vectors:
+            vectors = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
+            yield TOKEN_COLUMNS, vectors * self._manifest.compression.vector_bytes(self._manifest.reranker.dim)
+        yield _OTHER_COLUMNS, len(there) * self._passage_bytes(len(there))
+
+    def _passage_bytes(self, rows: int) -> float:
         offsets = range(0, rows, max(1, rows // _SAMPLE))
         sample = self._table.take_offsets(list(offsets)).select(list(_OTHER_COLUMNS)).to_arrow()
         return float(sample.nbytes) / max(1, len(sample))
