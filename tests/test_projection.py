@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from osler.late_interaction.projection import principal_projection
+from osler.late_interaction.projection import principal_projection, rotated
 
 
 def random_vectors(rows: int, columns: int) -> np.ndarray:
@@ -53,3 +53,19 @@ def test_equal_vectors_in_another_order_give_the_same_matrix():
 def test_a_size_that_cannot_be_is_refused(dim):
     with pytest.raises(ValueError, match="choose 1 to 4"):
         principal_projection(random_vectors(3, 4), dim)
+
+
+def test_rotated_keeps_dot_products_and_evens_out_the_dimensions():
+    vectors = random_vectors(400, 64) * np.arange(64, 0, -1, dtype=np.float32)
+    matrix = principal_projection(vectors, 32)
+    before, after = vectors @ matrix, vectors @ rotated(matrix, seed=3)
+    products = before @ before.T
+    assert np.allclose(after @ after.T, products, atol=1e-5 * np.abs(products).max())
+    uneven, even = (np.ptp(projected.std(axis=0)) for projected in (before, after))
+    assert even < 0.5 * uneven
+
+
+def test_rotated_is_the_same_for_the_same_seed_only():
+    matrix = np.eye(6, 4, dtype=np.float32)
+    assert np.array_equal(rotated(matrix, seed=3), rotated(matrix, seed=3))
+    assert not np.allclose(rotated(matrix, seed=3), rotated(matrix, seed=4))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transformers import AddedToken
 
 from osler.errors import ModelError, UsageError
-from osler.late_interaction.projection import principal_projection
+from osler.late_interaction.projection import principal_projection, rotated
 from osler.models.catalog import resolve
 from osler.models.tower import quiet
 from osler.train.fitting.backbone import load_transformer
@@ -146,9 +146,9 @@ def _head(headless: MultiVectorEncoder, settings: RerankerSettings, passages: Se
 
 
 def _principal(headless: MultiVectorEncoder, dim: int, passages: Sequence[str], seed: int) -> Tensor:
-    """The top components [dim, h] of the unit token vectors of a sample of the passages."""
+    """The top components [dim, h], rotated, of the unit token vectors of a sample of the passages."""
     distinct = sorted(set(passages))
     sample = random.Random(seed).sample(distinct, min(_SAMPLE, len(distinct)))
     vectors: Any = headless.encode_document(sample, normalize_embeddings=True, show_progress_bar=False)
     matrix = principal_projection(torch.cat(vectors).cpu().numpy(), dim)  # [h, dim]
-    return torch.from_numpy(matrix.T.copy())
+    return torch.from_numpy(rotated(matrix, seed=seed).T.copy())
