@@ -54,7 +54,7 @@ def main() -> None:
     texts = [passage_input(passage) for passage in passages]
     dtypes = {REFERENCE: torch.float32, f"{REFERENCE}, bf16": torch.bfloat16}
     peers = {name: SentenceTransformer(plain(), model_kwargs={"dtype": dtype}) for name, dtype in dtypes.items()}
-    ours = {f"osler, {precision}": encoder for precision, encoder in encoders(passages)}
+    ours = {f"osler, {precision}": encoder for precision, encoder in encoders(passages, plain())}
     work: dict[str, Work] = {name: lambda model=model: model.encode(texts) for name, model in peers.items()}
     work |= {name: lambda model=model: model.encode_passages(passages) for name, model in ours.items()}
     work |= both_heads(documents, passages)
@@ -86,10 +86,10 @@ def sampled(corpus: Path, passages: int) -> tuple[list[Document], list[Passage]]
     return documents, found
 
 
-def encoders(passages: Sequence[Passage]) -> Iterator[tuple[str, BiEncoder]]:
-    """The backbone in each precision that this processor has."""
+def encoders(passages: Sequence[Passage], name: str) -> Iterator[tuple[str, BiEncoder]]:
+    """The bi-encoder of this name in each precision that this processor has, 8 bits calibrated on the passages."""
     for precision in PRECISIONS:
-        models = load_models(plain(), plain(), precision=precision)
+        models = load_models(name, name, precision=precision)
         try:
             models.encode_passages(passages[:1])
         except ModelError as error:

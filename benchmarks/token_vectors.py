@@ -63,8 +63,8 @@ FORMS = (
     *(Form(Compression(bits)) for bits in (8, 4, 2, 1)),
     *(Form(Compression(32, pooling)) for pooling in (2, 3, 4)),
     *(Form(Compression(bits, pooling)) for pooling in (2, 3) for bits in (4, 2, 1)),
-    *(Form(Compression(8), width) for width in (96, 64, 48)),
-    *(Form(Compression(2, 2), width) for width in (96, 64)),
+    *(Form(Compression(8), width) for width in (64, 48)),
+    Form(Compression(2, 2), 64),
 )
 
 

@@ -19,6 +19,8 @@ for name in scifact medquad bioasq; do
   osler index "$OSLER_DATA/$name/corpus.jsonl" --index "$WORK/$name" >/dev/null
 done
 into encoding.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --pylate "$WORK/search"
+into precision_scifact.md python benchmarks/precision.py --data scifact --split train
+into precision_bioasq.md python benchmarks/precision.py --data bioasq --split dev
 into backbones.md python benchmarks/backbones.py "$OSLER_DATA/scifact/corpus.jsonl" --passages 32
 into token_vectors_scifact.md python benchmarks/token_vectors.py --data scifact --split train --index "$WORK/scifact"
 into token_vectors_bioasq.md python benchmarks/token_vectors.py --data bioasq --split dev --index "$WORK/bioasq"

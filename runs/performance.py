@@ -21,6 +21,7 @@ compared takes turns within one run; ratios are medians over turns, with the lea
 
 PARTS = (
     ("Encoding", "encoding.md", markdown),
+    ("What fewer bits do to retrieval", "precision_*.md", markdown),
     ("ModernBERT beside BERT", "backbones.md", markdown),
     ("The size of token vectors", "token_vectors_*.md", markdown),
     ("MaxSim", "maxsim.md", markdown),

@@ -314,6 +314,21 @@ def test_keep_leaves_a_share_of_what_was_learned(backbones, tmp_path):
     assert set(report(tmp_path / "0.5")["phases"]) == {"start", "contrastive", "kept"}  # measured as it is saved
 
 
+def test_final_dim_keeps_principal_components_of_what_was_learned(backbones, tmp_path):
+    def trained_with(final_dim):
+        folder = tmp_path / str(final_dim)
+        settings = recipe(backbones["bert"], method="head", epochs=0.5, final_dim=final_dim)
+        return load(train_reranker(mined(), mined(), settings, folder)), read_adapter(folder / "adapter.safetensors")
+
+    (whole, _), (turned, _), (narrow, adapter) = (trained_with(final_dim) for final_dim in (None, 24, 20))
+    assert np.allclose(in_float(turned, QUERY, TEXTS), in_float(whole, QUERY, TEXTS), atol=1e-5)  # rotated, no more
+    assert adapter.token_projection.shape == adapter.reranker.projection == (48, 20)
+    assert narrow.encode_query([QUERY])[0].shape[1] == 20
+    scores = in_float(whole, QUERY, TEXTS)
+    assert np.corrcoef(in_float(narrow, QUERY, TEXTS), scores)[0, 1] > 0.8
+    assert set(report(tmp_path / "20")["phases"]) == {"start", "contrastive", "kept"}
+
+
 @pytest.mark.parametrize("kind", ["bert", "modernbert"])
 def test_principal_components_keep_more_of_maxsim_than_a_random_projection(backbones, kind):
     texts = [text for one in mined() for text in texts_of(one)]
@@ -363,7 +378,11 @@ def test_punctuation_of_passages_is_skipped_and_that_of_queries_counts(backbones
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"dim": 100}, r"reranker.dim = 100 is more than the backbone's 48"), ({"max_tokens": 513}, "513 is more than")],
+    [
+        ({"dim": 100}, r"reranker.dim = 100 is more than the backbone's 48"),
+        ({"final_dim": 32}, r"reranker.final_dim = 32 is more than reranker.dim = 24"),
+        ({"max_tokens": 513}, "513 is more than"),
+    ],
 )
 def test_what_the_backbone_cannot_give_is_refused(backbones, settings, message):
     with pytest.raises(UsageError, match=message):

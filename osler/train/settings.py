@@ -114,6 +114,9 @@ class RerankerSettings(OptimiserSettings):
     """Stage 2's model and its losses: contrastive first, then distillation."""
 
     dim: int = Field(default=128, ge=8, description="Length of a token vector.")
+    final_dim: int | None = Field(
+        default=None, ge=8, description="Principal components of it that are kept after training; empty: all."
+    )
     projection: Literal["principal", "random"] = Field(default="principal", description="Where the projection starts.")
     start: Literal["backbone", "retriever"] = Field(
         default="backbone", description="Which weights training starts from."

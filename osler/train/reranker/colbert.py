@@ -79,6 +79,20 @@ def skipped_words(model: MultiVectorEncoder) -> tuple[str, ...]:
     return tuple(word for module in model if isinstance(module, MultiVectorMask) for word in module.skiplist_words)
 
 
+def narrow(model: MultiVectorEncoder, dim: int, *, passages: Sequence[str], seed: int) -> None:
+    """Keep the top `dim` components of the model's token vectors, rotated so that each of them varies about as much.
+
+    passages: where the components come from. The head then projects to them at once: scaling to unit length comes last,
+    so vectors are those of the whole head, projected.
+    """
+    whole: Any = token_head(model)
+    components = _principal(model, dim, passages, seed)  # [dim, d]
+    turned = torch.from_numpy(rotated(components.numpy().T, seed=seed).T.copy())
+    head = _untrained(whole.in_features, dim)
+    head.linear.weight = nn.Parameter(turned @ whole.linear.weight.detach().float())  # [dim, h]
+    model[list(model).index(whole)] = head
+
+
 def lift_caps(model: MultiVectorEncoder) -> int:
     """The longest query of training; from now on, as in search, only the backbone's positions limit a text."""
     transformer: Any = model[0]
@@ -100,6 +114,10 @@ def check_fit(transformer: Transformer, recipe: RecipeSettings, *, name: str) ->
         raise UsageError(f"reranker.max_tokens = {settings.max_tokens} is more than the backbone reads ({reads}).")
     if settings.dim > width:
         raise UsageError(f"reranker.dim = {settings.dim} is more than the backbone's {width}: lower it.")
+    if (settings.final_dim or 0) > settings.dim:
+        raise UsageError(
+            f"reranker.final_dim = {settings.final_dim} is more than reranker.dim = {settings.dim}: lower it."
+        )
     vocabulary = transformer.tokenizer.get_vocab() if transformer.tokenizer else {}
     new = [marker for marker in settings.markers if marker.strip() and _token(marker, vocabulary) not in vocabulary]
     if new and recipe.reranker_tuning.method != "full":
@@ -136,19 +154,22 @@ def _longest(transformer: Any, marker: str, queries: Sequence[str]) -> int:
 
 def _head(headless: MultiVectorEncoder, settings: RerankerSettings, passages: Sequence[str], seed: int) -> Dense:
     transformer: Any = headless[0]
-    width = transformer.get_embedding_dimension()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = Dense(width, settings.dim, bias=False, activation_function=nn.Identity(), module_input_name=_TOKENS)
+        head = _untrained(transformer.get_embedding_dimension(), settings.dim)
     if settings.projection == "principal":
         head.linear.weight = nn.Parameter(_principal(headless, settings.dim, passages, seed))
     return head
 
 
-def _principal(headless: MultiVectorEncoder, dim: int, passages: Sequence[str], seed: int) -> Tensor:
-    """The top components [dim, h], rotated, of the unit token vectors of a sample of the passages."""
+def _untrained(width: int, dim: int) -> Dense:
+    return Dense(width, dim, bias=False, activation_function=nn.Identity(), module_input_name=_TOKENS)
+
+
+def _principal(model: MultiVectorEncoder, dim: int, passages: Sequence[str], seed: int) -> Tensor:
+    """The top components [dim, h] of the unit token vectors of a sample of the passages."""
     distinct = sorted(set(passages))
     sample = random.Random(seed).sample(distinct, min(_SAMPLE, len(distinct)))
-    vectors: Any = headless.encode_document(sample, normalize_embeddings=True, show_progress_bar=False)
+    vectors: Any = model.encode_document(sample, normalize_embeddings=True, show_progress_bar=False)
     matrix = principal_projection(torch.cat(vectors).cpu().numpy(), dim)  # [h, dim]
-    return torch.from_numpy(rotated(matrix, seed=seed).T.copy())
+    return torch.from_numpy(matrix.T.copy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.digests import weights_digest
 from osler.models.tower import quiet
 from osler.train.fitting.tuning import lora_matrices, merge
-from osler.train.reranker.colbert import lift_caps, skipped_words, token_head
+from osler.train.reranker.colbert import lift_caps, narrow, skipped_words, token_head
 from osler.train.reranker.valid_ranking import maxsim_of
 from osler.train.settings import RecipeSettings
 
@@ -31,16 +32,19 @@ _PASSAGES: Final = (
 )
 
 
-def save_reranker(model: MultiVectorEncoder, recipe: RecipeSettings, folder: Path) -> None:
+def save_reranker(model: MultiVectorEncoder, recipe: RecipeSettings, folder: Path, *, passages: Sequence[str]) -> None:
     """Merge what was learned into the model, and write it below the folder with `osler.json` in it.
 
     Beside it `adapter.safetensors`, where the backbone has one set of weights and not all of them were trained.
+    passages: of the training data, whose principal components are kept where the settings want fewer dimensions.
     """
     tuning, source = recipe.reranker_tuning, resolve(recipe.backbone)
     keep = tuning.keep
     layers, scale = lora_matrices(model, keep=keep)
     merge(model, keep=keep)
     model.to("cpu").eval()
+    if recipe.reranker.final_dim:
+        narrow(model, recipe.reranker.final_dim, passages=passages, seed=recipe.seed)
     facts = _facts(model, recipe)
     target = folder / MODEL_FOLDER
     shutil.rmtree(target, ignore_errors=True)

@@ -73,11 +73,8 @@ def train_reranker(
         course.require_same(report["digest"], folder)
         return folder / MODEL_FOLDER
     labelled = _labelled(examples)
-    model = colbert_model(
-        recipe,
-        queries=[example.query for example in (*examples, *valid)],
-        passages=[passage.text for example in labelled for passage in (example.positive, *example.negatives)],
-    )
+    passages = [passage.text for example in labelled for passage in (example.positive, *example.negatives)]
+    model = colbert_model(recipe, queries=[example.query for example in (*examples, *valid)], passages=passages)
     set_seed(recipe.seed)
     adapt(model, recipe.reranker_tuning)
     outcome: dict[str, Any] = {"start": {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}}
@@ -85,8 +82,10 @@ def train_reranker(
     for phase, loss in _phases(model, course, recipe.reranker, partial(_taught, teach, folder / _CHECKPOINTS)):
         fitted = fit(model, loss, phase, folder / _CHECKPOINTS / phase.stage, on_progress=on_progress)
         outcome[phase.stage] = {**asdict(fitted), "nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
-    save_reranker(model, recipe, folder)
-    if recipe.reranker_tuning.keep < 1:  # what is saved is not what the last phase ended with
+    save_reranker(model, recipe, folder, passages=passages)
+    if (
+        recipe.reranker_tuning.keep < 1 or recipe.reranker.final_dim
+    ):  # what is saved is not what the last phase ended with
         outcome["kept"] = {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
     write_json(folder / _REPORT, {**_report(course, recipe), "phases": outcome})
     shutil.rmtree(folder / _CHECKPOINTS)
