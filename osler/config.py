@@ -42,7 +42,7 @@ class IndexSettings(_Stage):
     """How an index is written."""
 
     token_vectors: bool = Field(default=True, description="Keep token vectors, so that re-ranking need not encode.")
-    token_bits: Literal[32, 8, 4, 2, 1] = Field(default=4, description="Bits of a component of a token vector.")
+    token_bits: Literal[32, 8, 4, 2, 1] = Field(default=2, description="Bits of a component of a token vector.")
     token_pooling: int = Field(default=2, ge=1, le=4, description="Tokens of a long passage that share a vector.")
     commit_passages: int = Field(default=2048, ge=1, description="Passages written in one commit.")
 

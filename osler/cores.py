@@ -7,13 +7,16 @@ network they would spin on the cores that it needs, and the products there are t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np  # noqa: F401  # loads the BLAS that is limited
+
+Item = TypeVar("Item")
 
 
 def available_cores() -> int:
@@ -35,6 +38,21 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         _LIMIT.leave()
+
+
+def on_every_core(work: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Do the work on every item, each core on its share. It is worth it where numpy takes a millisecond for an item.
+
+    >>> on_every_core(print, ["one"])
+    one
+    """
+
+    def share(first: int) -> None:
+        for item in items[first :: available_cores()]:
+            work(item)
+
+    with one_blas_thread(), ThreadPoolExecutor(available_cores()) as cores:
+        list(cores.map(share, range(available_cores())))  # so that an error of one of them is raised
 
 
 class _Limit:

@@ -1,4 +1,4 @@
-"""Writes osler/models/adapters/minilm-128.npy: the principal components of MiniLM's token vectors.
+"""Writes osler/models/adapters/minilm-128.npy: the principal components of MiniLM's token vectors, rotated.
 
 The vectors are those of every twelfth document of the Human Phenotype Ontology. Run `.venv/bin/python
 scripts/fit_projection.py` from the root of the repository; the file it writes is the one in the repository.
@@ -12,7 +12,7 @@ import numpy as np
 from osler.corpus import read_documents
 from osler.corpus.split import split
 from osler.late_interaction.codes import dequantise
-from osler.late_interaction.projection import principal_projection
+from osler.late_interaction.projection import principal_projection, rotated
 from osler.models import load_models
 from osler.models.catalog import resolve
 from osler.records import Document
@@ -32,7 +32,7 @@ def main() -> None:
         for passage in split(document, count_tokens=pair.encoder.model.count_tokens, max_tokens=384)
     ]
     vectors = dequantise(pair.reranker.encode_passages(passages))
-    matrix = principal_projection(vectors, DIM)
+    matrix = rotated(principal_projection(vectors, DIM), seed=0)
     np.save(TARGET, matrix)
     kept = float(np.square(vectors @ matrix).sum() / np.square(vectors).sum())
     print(f"{TARGET.name}: {len(passages)} passages, {len(vectors)} token vectors, {kept:.1%} of their squares kept")

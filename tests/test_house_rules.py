@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "protocols": {"records"},
     "config": {"errors"},
     "text": {"records", "errors"},
-    "late_interaction": {"records", "errors"},
+    "late_interaction": {"records", "errors", "cores"},
     "corpus": BASE,
     "models": BASE,
     "index": BASE,

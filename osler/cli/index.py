@@ -34,7 +34,7 @@ def index(
         typer.Option("--token-vectors/--no-token-vectors", help="Keep token vectors.", show_default="token-vectors"),
     ] = None,
     token_bits: Annotated[
-        int | None, typer.Option(metavar="32|8|4|2|1", help="Bits of a component of a token vector.", show_default="4")
+        int | None, typer.Option(metavar="32|8|4|2|1", help="Bits of a component of a token vector.", show_default="2")
     ] = None,
     token_pooling: Annotated[
         int | None, typer.Option(metavar="1-4", help="Tokens of a long passage that share a vector.", show_default="2")

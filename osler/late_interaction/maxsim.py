@@ -10,14 +10,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from osler.cores import on_every_core
 from osler.late_interaction.codes import centred
 from osler.records import TokenVectors, Vectors
 
 LOWEST = -1.0
 """The score where there is nothing to compare: the least mean of cosines, so it ranks last, and JSON can hold it."""
 
-BLOCK_TOKENS = 2_048
-"""Passage tokens scored at once: 1 MB of float32 at 128 dimensions, which stays in a processor's cache."""
+BLOCK_TOKENS = 8_192
+"""Passage vectors scored at once: 3 to 4 MB of float32, which stay in a processor's cache."""
+
+_ENOUGH_BLOCKS = 4
+"""From so many on they are divided among cores; threads cost more than they bring where the whole takes 2 ms."""
 
 
 def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.float32]:
@@ -39,14 +43,23 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
         return scores
     ends = np.cumsum(token_vectors.lengths)
     starts = ends - token_vectors.lengths
-    for first, last in _blocks(ends):
+
+    def score(block: tuple[int, int]) -> None:
+        first, last = block
         # reduceat gives an empty segment the value at its start: a neighbour's. So only passages with tokens go in.
         filled = first + np.flatnonzero(token_vectors.lengths[first:last])
         rows = slice(int(starts[first]), int(ends[last - 1]))
         if len(filled):
-            similarities = _similarities(query_vectors, token_vectors, rows)  # [q, tokens of the block]
+            similarities = _similarities(query_vectors, token_vectors, rows)  # [q, vectors of the block]
             best = np.maximum.reduceat(similarities, starts[filled] - rows.start, axis=1)
             scores[filled] = best.mean(axis=0)
+
+    blocks = list(_blocks(ends))
+    if len(blocks) < _ENOUGH_BLOCKS:
+        for block in blocks:
+            score(block)
+    else:
+        on_every_core(score, blocks)
     return scores
 
 

@@ -56,8 +56,8 @@ def read_rows(folder: Path, searcher: Searcher) -> Rows:
 
 
 def components(codes: np.ndarray) -> np.ndarray:
-    """What four bits stand for, two to a byte, the lower first: -7.5 to 7.5 in steps of 1."""
-    return np.stack([codes % 16, codes // 16], axis=2).reshape(len(codes), -1) - 7.5
+    """What two bits stand for, four to a byte, the lowest first: -1.5, -0.5, 0.5, 1.5."""
+    return np.stack([codes // 4**place % 4 for place in range(4)], axis=2).reshape(len(codes), -1) - 1.5
 
 
 def naive_maxsim(query_vectors: np.ndarray, passage_vectors: np.ndarray) -> float:

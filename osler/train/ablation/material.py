@@ -31,6 +31,7 @@ _RETRIEVER: Final[Mapping[str, Any]] = {
 _RERANKER: Final[Mapping[str, Any]] = {
     "start": "backbone",
     "tuning": None,
+    "final_dim": None,
     "unlabelled_queries": 0,
     "distill_epochs": 0.0,
 }
