@@ -1,13 +1,13 @@
 """A two-stage search, one query at a time, against what one would build from other libraries: time, quality, size.
 
-    osler train --recipe recipes/mini.toml --out models
-    python benchmarks/search.py --data medquad --split dev --models models --work /tmp/search
+    python benchmarks/search.py --data medquad --split dev --work /tmp/search
 
-Every contender finds with the same models' vectors: 100 candidates by one vector, their order by token vectors.
-sentence-transformers compares all vectors (semantic_search) and the candidates' token vectors, all in memory. Qdrant's
-embedded engine does the same over multivectors. PyLate's fast-plaid has a stage of its own by centroids instead. osler
-searches as it comes, with hybrid candidates and evidence; and, like for like, with dense candidates and no evidence.
-Queries come in turns. A peer in its own process is charged what it took there, and the encoding of the query.
+Every contender finds with the vectors of osler's default models: 100 candidates by one vector, their order by token
+vectors. sentence-transformers compares all vectors (semantic_search) and the candidates' token vectors, all in memory.
+Qdrant's embedded engine does the same over multivectors. PyLate's fast-plaid has a stage of its own by centroids
+instead. osler searches as it comes, with hybrid candidates and evidence; and, like for like, with dense candidates and
+no evidence. Queries come in turns. A peer in its own process is charged what it took there, and the encoding of the
+query.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
+import shipped
 import torch
 from numpy.typing import NDArray
 from peer import Peer
@@ -40,7 +41,7 @@ from osler.evaluate.measures import Scores, document_scores, per_query
 from osler.late_interaction.codes import dequantise
 from osler.late_interaction.compression import Compression
 from osler.late_interaction.ragged import concatenate, reorder
-from osler.load import add_documents, load_searcher
+from osler.load import DEFAULT_MODEL, add_documents, load_searcher
 from osler.models import ModelPair, load_models
 from osler.models.catalog import resolve
 from osler.records import Filter, Passage
@@ -49,7 +50,6 @@ from osler.search.searcher import Searcher
 MEASURE = "nDCG@10"
 CANDIDATES, K = 100, 10
 SLICE = 512
-ROLES = {"encoder": "retriever", "reranker": "reranker"}
 EVERYTHING = Filter(include_retracted=True)
 PLAID = "pylate_fast_plaid"
 PEERS = ("qdrant_edge_search", PLAID)
@@ -111,17 +111,17 @@ class Contender:
 def main() -> None:
     arguments = parser().parse_args()
     dataset = sample_queries(load_dataset(arguments.data, arguments.split), arguments.queries, seed=0)
-    names = {role: str(arguments.models / folder / "model") for role, folder in ROLES.items()}
     index = arguments.work / f"index-{dataset.name}"
-    searchers = our_searchers(dataset, names, index)
-    material = material_of(dataset, load_models(**names), arguments.work / f"vectors-{dataset.name}")
+    searchers = our_searchers(dataset, index)
+    models = load_models(DEFAULT_MODEL, DEFAULT_MODEL)
+    material = material_of(dataset, models, arguments.work / f"vectors-{dataset.name}")
     size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
     with ExitStack() as running:
         contenders = {
             name: Contender(osler_search(one, material, evidence=name == "osler"), size)
             for name, one in searchers.items()
         }
-        theirs = (SentenceTransformer(names["encoder"]), MultiVectorEncoder(names["reranker"]))
+        theirs = (shipped.retriever(), shipped.reranker())
         contenders["sentence-transformers"] = Contender(transformers_search(material, *theirs))
         for script in arguments.peer:
             peer = running.enter_context(Peer(script, arguments.work))
@@ -137,9 +137,9 @@ def main() -> None:
     print(report(dataset, contenders))
 
 
-def our_searchers(dataset: Dataset, names: Mapping[str, str], index: Path) -> dict[str, Searcher]:
+def our_searchers(dataset: Dataset, index: Path) -> dict[str, Searcher]:
     """osler as it comes, and with the candidates that the peers have, over an index that is built first."""
-    add_documents(dataset.documents.values(), index, Settings(models=names))
+    add_documents(dataset.documents.values(), index, Settings())
     return {
         "osler": load_searcher(index),
         "osler, dense candidates, no evidence": load_searcher(index, Settings(search={"candidates": "dense"})),
@@ -248,7 +248,6 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--data", required=True, help="a data set in BEIR's layout, or builtin:hpo-lay")
     made.add_argument("--split", default="dev", help="the split whose queries are asked")
-    made.add_argument("--models", type=Path, required=True, help="the folder that osler train wrote")
     made.add_argument("--queries", type=int, default=200, help="at most so many queries")
     made.add_argument("--peer", action="append", default=[], choices=PEERS, help="a peer in its own environment")
     made.add_argument("--work", type=Path, required=True, help="a folder for indexes and environments")
