@@ -132,12 +132,12 @@ def test_the_shipped_models_are_small_and_read_a_passage_once():
     pair = load_models("osler-mini", "osler-mini")
     assert pair.shared
     vectors, token_vectors = pair.encode_passages(passages(["Fluid around the heart."]))
-    assert (vectors.shape, token_vectors.codes.shape[1]) == ((1, 384), 128)
+    assert (vectors.shape, token_vectors.codes.shape[1]) == ((1, 384), 88)
 
 
 def test_the_shipped_re_ranker_brings_its_weight_and_its_threshold():
     facts = load_models("osler-mini", "osler-mini").reranker.facts
-    assert facts.projection == (384, 128)
+    assert facts.projection == (384, 88)
     assert 0 < facts.stage1_weight < 1
     assert 0 < facts.abstain_below < 1
 
