@@ -11,25 +11,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
 from encoding import PRECISIONS, encoders
+from passages import passages_of
+from quality import MEASURE, difference, values_of
 
-from osler.config import SplitSettings
-from osler.corpus.split import split
 from osler.datasets import Dataset, load_dataset
 from osler.evaluate.dense import best_rows
 from osler.evaluate.markdown import table
-from osler.evaluate.measures import Scores, document_scores, per_query
-from osler.evaluate.significance import compare
+from osler.evaluate.measures import Scores, document_scores
 from osler.load import DEFAULT_MODEL
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.records import Passage
 
-MEASURE = "nDCG@10"
 EXACT = PRECISIONS[0]
 BEST = 200
 """Passages kept of a query: enough for ten documents."""
@@ -41,17 +39,11 @@ SLICE = 512
 def main() -> None:
     arguments = parser().parse_args()
     dataset = load_dataset(arguments.data, arguments.split)
-    passages = list(split_corpus(dataset, arguments.encoder))
+    model = load_models(arguments.encoder, arguments.encoder).encoder.model
+    passages = passages_of(dataset.documents.values(), model)
     runs = {name: dense_run(dataset, passages, encoder) for name, encoder in encoders(passages, arguments.encoder)}
     heading = f"{dataset.name} {dataset.split}: {len(dataset.queries):,} queries, {len(passages):,} passages."
     print("\n".join([heading, "", *report(dataset, runs)]))
-
-
-def split_corpus(dataset: Dataset, encoder: str) -> Iterator[Passage]:
-    """The passages that an index of the corpus would hold."""
-    count_tokens = load_models(encoder, encoder).encoder.model.count_tokens
-    for document in dataset.documents.values():
-        yield from split(document, count_tokens=count_tokens, max_tokens=SplitSettings().max_tokens)
 
 
 def dense_run(dataset: Dataset, passages: Sequence[Passage], encoder: BiEncoder) -> Scores:
@@ -71,12 +63,11 @@ def dense_run(dataset: Dataset, passages: Sequence[Passage], encoder: BiEncoder)
 
 def report(dataset: Dataset, runs: Mapping[str, Scores]) -> list[str]:
     """A Markdown table, a row for each precision."""
-    values = {name: list(per_query(dataset.qrels, run, [MEASURE])[MEASURE].values()) for name, run in runs.items()}
-    rows = []
-    for name, ours in values.items():
-        tested = compare({dataset.name: ours}, {dataset.name: values[EXACT]})
-        difference = f"{tested.difference:+.4f} ({tested.low:+.4f} to {tested.high:+.4f})"
-        rows.append((name, f"{fmean(ours):.4f}", "" if name == EXACT else difference))
+    values = {name: values_of(dataset, run) for name, run in runs.items()}
+    rows = [
+        (name, f"{fmean(ours):.4f}", "" if name == EXACT else difference(dataset, ours, values[EXACT]))
+        for name, ours in values.items()
+    ]
     return table(("precision", MEASURE, f"against {EXACT}, 95%"), rows)
 
 

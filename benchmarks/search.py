@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean, median
 from time import perf_counter
@@ -28,16 +28,17 @@ import numpy as np
 import shipped
 import torch
 from numpy.typing import NDArray
+from passages import passages_of
 from peer import Peer
+from quality import MEASURE, values_of
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from sentence_transformers.util import semantic_search
 from timing import percentile
 
-from osler.config import Settings, SplitSettings
-from osler.corpus.split import split
+from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
 from osler.evaluate.markdown import table
-from osler.evaluate.measures import Scores, document_scores, per_query
+from osler.evaluate.measures import Scores, document_scores
 from osler.late_interaction.codes import dequantise
 from osler.late_interaction.compression import Compression
 from osler.late_interaction.ragged import concatenate, reorder
@@ -47,7 +48,6 @@ from osler.models.catalog import resolve
 from osler.records import Filter, Passage
 from osler.search.searcher import Searcher
 
-MEASURE = "nDCG@10"
 CANDIDATES, K = 100, 10
 SLICE = 512
 EVERYTHING = Filter(include_retracted=True)
@@ -148,8 +148,7 @@ def our_searchers(dataset: Dataset, index: Path) -> dict[str, Searcher]:
 
 def material_of(dataset: Dataset, models: ModelPair, folder: Path) -> Material:
     """Float vectors of every passage, encoded unless they lie in the folder, where the peers read them."""
-    cut = partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=SplitSettings().max_tokens)
-    passages = [passage for document in dataset.documents.values() for passage in cut(document)]
+    passages = passages_of(dataset.documents.values(), models.encoder.model)
     if not (folder / "lengths.npy").is_file():
         write_vectors(passages, models.with_compression(Compression(bits=32)), folder)
     vectors, tokens, lengths = (np.load(folder / f"{name}.npy") for name in ("vectors", "tokens", "lengths"))
@@ -236,11 +235,10 @@ def report(dataset: Dataset, contenders: Mapping[str, Contender]) -> str:
     ours = next(iter(contenders.values())).seconds
     rows = []
     for name, one in contenders.items():
-        values = per_query(dataset.qrels, one.run, [MEASURE])[MEASURE].values()
         ratio = median(theirs / mine for theirs, mine in zip(one.seconds, ours, strict=True))
         p50, p99 = (f"{1000 * percentile(one.seconds, share):.1f}" for share in (0.5, 0.99))
         size = f"{one.bytes / 1e6:,.0f}" if one.bytes else "in memory"
-        rows.append((name, p50, p99, f"{ratio:.1f}", f"{fmean(values):.4f}", size))
+        rows.append((name, p50, p99, f"{ratio:.1f}", f"{fmean(values_of(dataset, one.run)):.4f}", size))
     return "\n".join(table(("", "p50 ms", "p99 ms", "times osler", MEASURE, "MB on disk"), rows))
 
 

@@ -21,12 +21,12 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
+from quality import MEASURE, difference, values_of
 
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
 from osler.evaluate.markdown import table
-from osler.evaluate.measures import Scores, document_scores, per_query
-from osler.evaluate.significance import compare
+from osler.evaluate.measures import Scores, document_scores
 from osler.late_interaction.codes import dequantise, vector_bytes
 from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.projection import principal_projection
@@ -35,7 +35,6 @@ from osler.records import Filter, RankedPassage, TokenVectors, Vectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores
 from osler.search.searcher import Searcher
 
-MEASURE = "nDCG@10"
 FLOAT = Compression(bits=32)
 SAMPLE = 50_000
 """Token vectors that principal components are found from."""
@@ -166,13 +165,12 @@ def report(
     forms: Mapping[Form, Vectorised],
 ) -> str:
     """A Markdown table, a row for each form."""
-    values = {form: list(per_query(dataset.qrels, run, [MEASURE])[MEASURE].values()) for form, run in runs.items()}
+    values = {form: values_of(dataset, run) for form, run in runs.items()}
     whole = FORMS[0]
     rows = []
     for form, vectors in forms.items():
-        tested = compare({dataset.name: values[form]}, {dataset.name: values[whole]})
-        difference = f"{tested.difference:+.4f} ({tested.low:+.4f} to {tested.high:+.4f})"
-        cells = (f"{fmean(values[form]):.4f}", "" if form == whole else difference)
+        against = "" if form == whole else difference(dataset, values[form], values[whole])
+        cells = (f"{fmean(values[form]):.4f}", against)
         rows.append((form.name, *cells, f"{vectors.bytes:,.0f}", f"{1000 * median(seconds[form]):.2f}"))
     columns = ("token vectors", MEASURE, "against float, 95%", "bytes a passage", "ms a query")
     heading = (

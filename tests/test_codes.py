@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from osler.late_interaction.codes import OFFSETS, SCALES, dequantise, quantise
+from osler.late_interaction.codes import KEPT, OFFSETS, SCALES, dequantise, quantise
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 
@@ -72,6 +74,19 @@ def test_fewer_bits_take_less_room_and_keep_the_direction(bits, size, cosine):
     assert (stored.dim, stored.bits) == (64, bits)
     cosines = (read * vectors).sum(axis=1) / np.linalg.norm(read, axis=1)
     assert cosines.mean() > cosine
+
+
+@pytest.mark.parametrize("bits", [4, 2, 1])
+def test_no_other_scale_brings_a_vector_nearer_but_for_the_constant(bits):
+    vectors = unit_vectors(50)
+    stored = quantise(vectors, [50], bits=bits)
+
+    def error(factor):
+        scales = stored.scales * np.float32(factor * KEPT[bits])
+        return ((dequantise(replace(stored, scales=scales)) - vectors) ** 2).sum(axis=1)
+
+    for factor in (0.97, 1.03):
+        assert (error(1) < error(factor)).all()
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2, 1])

@@ -28,7 +28,7 @@ SCALES: Final = {32: "<f4", 8: "<f4", 4: "<f2", 2: "<f2", 1: "<f2"}
 _CLIPS: Final = (1.0, 0.85, 0.7, 0.55)
 """Shares of the largest component that the outermost codes may stand for; the best is taken vector by vector."""
 
-_KEPT: Final = {4: 0.99, 2: 0.884, 1: 0.64}
+KEPT: Final = {4: 0.99, 2: 0.884, 1: 0.64}
 """By bits: the dot product of a unit vector and the nearest that its codes give, in the mean over random vectors."""
 
 
@@ -145,8 +145,8 @@ def _nearest(vectors: Vectors, bits: Bits) -> _Codes:
         scales = products / norms
         nearer = products * scales > gains
         gains[nearer] = (products * scales)[nearer]
-        best.codes[nearer], best.scales[nearer] = codes[nearer], scales[nearer] / np.float32(_KEPT[bits])
-    return best
+        best.codes[nearer], best.scales[nearer] = codes[nearer], scales[nearer]
+    return best._replace(scales=best.scales / np.float32(KEPT[bits]))
 
 
 def _pack(codes: NDArray[np.uint8], bits: Bits) -> NDArray[np.uint8]:

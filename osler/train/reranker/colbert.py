@@ -11,11 +11,13 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
-from torch import Tensor, nn
+from torch import nn
 from transformers import AddedToken
 
 from osler.errors import ModelError, UsageError
@@ -86,10 +88,9 @@ def narrow(model: MultiVectorEncoder, dim: int, *, passages: Sequence[str], seed
     so vectors are those of the whole head, projected.
     """
     whole: Any = token_head(model)
-    components = _principal(model, dim, passages, seed)  # [dim, d]
-    turned = torch.from_numpy(rotated(components.numpy().T, seed=seed).T.copy())
+    matrix = rotated(_principal(model, dim, passages, seed), seed=seed)  # [d, dim]
     head = _untrained(whole.in_features, dim)
-    head.linear.weight = nn.Parameter(turned @ whole.linear.weight.detach().float())  # [dim, h]
+    head.linear.weight = nn.Parameter(torch.from_numpy(matrix).T @ whole.linear.weight.detach())  # [dim, h]
     model[list(model).index(whole)] = head
 
 
@@ -158,7 +159,8 @@ def _head(headless: MultiVectorEncoder, settings: RerankerSettings, passages: Se
         torch.manual_seed(seed)
         head = _untrained(transformer.get_embedding_dimension(), settings.dim)
     if settings.projection == "principal":
-        head.linear.weight = nn.Parameter(_principal(headless, settings.dim, passages, seed))
+        matrix = _principal(headless, settings.dim, passages, seed)
+        head.linear.weight = nn.Parameter(torch.from_numpy(matrix).T.contiguous())
     return head
 
 
@@ -166,10 +168,9 @@ def _untrained(width: int, dim: int) -> Dense:
     return Dense(width, dim, bias=False, activation_function=nn.Identity(), module_input_name=_TOKENS)
 
 
-def _principal(model: MultiVectorEncoder, dim: int, passages: Sequence[str], seed: int) -> Tensor:
-    """The top components [dim, h] of the unit token vectors of a sample of the passages."""
+def _principal(model: MultiVectorEncoder, dim: int, passages: Sequence[str], seed: int) -> NDArray[np.float32]:
+    """The top components [h, dim] of the unit token vectors of a sample of the passages."""
     distinct = sorted(set(passages))
     sample = random.Random(seed).sample(distinct, min(_SAMPLE, len(distinct)))
     vectors: Any = model.encode_document(sample, normalize_embeddings=True, show_progress_bar=False)
-    matrix = principal_projection(torch.cat(vectors).cpu().numpy(), dim)  # [h, dim]
-    return torch.from_numpy(matrix.T.copy())
+    return principal_projection(torch.cat(vectors).cpu().numpy(), dim)
