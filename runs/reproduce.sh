@@ -26,7 +26,8 @@ into retrieval_medquad.jsonl osler evaluate retrieval --data medquad --split dev
 into retrieval_bioasq.jsonl osler evaluate retrieval --data bioasq --split dev --index "$WORK/bioasq" --baseline bm25 --baseline zero-shot --baseline fusion --json
 into retrieval_hpo-lay.jsonl osler evaluate retrieval --data builtin:hpo-lay --split test --index "$WORK/hpo-lay" --baseline bm25 --baseline zero-shot --baseline fusion --json
 into ablation.jsonl osler evaluate ablation --recipe recipes/mini.toml --out docs/results/ablation --json
-into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/medquad" --out docs/results/sweep --questions 5 -k 5 --json
+into sweep_index.json osler index "$OSLER_DATA/medquad/corpus.jsonl" --index "$WORK/medquad-8-bits" --token-bits 8 --token-pooling 1 --json
+into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/medquad" --index "$WORK/medquad-8-bits" --out docs/results/sweep --questions 5 -k 5,10 --json
 into negation.json osler evaluate negation --scifact scifact --json
 [ -s docs/results/full_text.jsonl ] || rm -rf "$WORK/full-text" # its builds are timed whole
 into full_text.jsonl osler evaluate full-text "$OSLER_DATA/formats/jats" --among scifact --out "$WORK/full-text" --json
