@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from osler.evaluate.markdown import table, with_interval
+from osler.evaluate.sweep_report import ALL
 
 SCRIPT = Path(__file__).with_name("reproduce.sh")
 RESULTS = SCRIPT.parent.parent / "docs" / "results"
@@ -67,6 +68,13 @@ def report(file: Path) -> str:
     text = (folder / f"{folder.name}.md").read_text(encoding="utf-8")
     body = text.partition("\n")[2].strip().replace("](", f"]({file.parent.name}/{folder.name}/")
     return re.sub(r"^#", "##", body, flags=re.MULTILINE)
+
+
+def front(file: Path) -> str:
+    """A sweep's report up to the table of every point, which the folder has."""
+    folder = f"{file.parent.name}/{file.stem}"
+    link = f"Every setting: [{folder}/{file.stem}.md]({folder}/{file.stem}.md)."
+    return f"{report(file).partition(f'### {ALL}')[0]}{link}"
 
 
 def retrieval(file: Path) -> str:
@@ -157,7 +165,7 @@ PARTS = (
     ("The recipe without one of its data sets, on that set", "left_out_*.md", markdown),
     ("Retrieval against the built-in baselines", "retrieval_*.jsonl", retrieval),
     ("Ablation", "ablation.jsonl", report),
-    ("Quality against time", "sweep.jsonl", report),
+    ("Quality against time", "sweep.jsonl", front),
     ("Negation", "negation.json", negation),
     ("Full text or abstract", "full_text.jsonl", full_text),
     ("Contamination", "contamination_*.jsonl", contamination),

@@ -16,6 +16,7 @@ from osler.evaluate.answers import AnswerReport
 from osler.evaluate.full_text import ABSTRACT, FULL_TEXT, FullTextReport, IndexCost, PartReport
 from osler.evaluate.negation import ProbeResult
 from osler.evaluate.report import RunReport
+from osler.evaluate.sweep_report import ALL
 
 RUNS = Path(__file__).parent.parent / "runs"
 
@@ -69,7 +70,7 @@ def test_every_measurement_has_a_place_in_the_document(tmp_path):
 
 def test_every_figure_of_the_study_has_a_place_in_the_document():
     patterns = [pattern for _, pattern, _ in results.PARTS]
-    without = {"training.jsonl", "corpora.json"}  # how models and an index came about: no figures of their own
+    without = {"training.jsonl", "corpora.json", "sweep_index.json"}  # how models and indexes came about
     for name, _ in COMMANDS:
         assert name in without or any(fnmatch(name, pattern) for pattern in patterns), name
 
@@ -91,15 +92,19 @@ def test_a_table_stands_under_the_command_that_made_it(tmp_path):
     assert "MIRAGE" not in text
 
 
-def test_a_report_becomes_a_part(tmp_path):
+@pytest.mark.parametrize("name", ["ablation", "sweep"])
+def test_a_report_becomes_a_part(tmp_path, name):
     folder = tmp_path / "results"
-    (folder / "sweep").mkdir(parents=True)
-    (folder / "sweep.jsonl").write_text("{}\n")
-    (folder / "sweep" / "sweep.md").write_text("# Title\n\n![plot](sweep.png)\n\n## Part\n\nText.\n")
+    (folder / name).mkdir(parents=True)
+    (folder / f"{name}.jsonl").write_text("{}\n")
+    text = f"# Title\n\n![plot]({name}.png)\n\n## Part\n\nText.\n\n## {ALL}\n\nRows.\n"
+    (folder / name / f"{name}.md").write_text(text)
     text = "\n".join(results.parts(folder, results.SCRIPT, results.PARTS))
-    assert "![plot](results/sweep/sweep.png)" in text
+    assert f"![plot](results/{name}/{name}.png)" in text
     assert "\n### Part" in text
     assert "# Title" not in text
+    assert ("Rows." in text) == (name == "ablation")
+    assert ("[results/sweep/sweep.md](results/sweep/sweep.md)" in text) == (name == "sweep")
 
 
 def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):

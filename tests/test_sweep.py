@@ -6,11 +6,12 @@ import sys
 import pytest
 from fakes import FakeEncoder, FakeReranker, fake_index
 
+from osler.cli.sweep import _short
 from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.reply_times import TimedGenerator, time_replies
 from osler.evaluate.sweep import GENERATE, TOTAL, Grid, SweepPoint, pareto_front, sweep, with_replies
-from osler.evaluate.sweep_report import write_sweep
+from osler.evaluate.sweep_report import ALL, write_sweep
 from osler.records import Document, Query, Section
 from osler.search.searcher import Searcher
 
@@ -98,24 +99,36 @@ def test_the_front_holds_what_nothing_beats_in_both():
 
 
 def test_the_report_is_a_page_a_table_and_a_plot(tmp_path):
-    points = [point("dense", 0.5, 1), point("<b>", 0.9, 4)]
+    points = [point("dense", 0.5, 1), point("<b>", 0.9, 4), point("slow", 0.4, 5)]
     write_sweep(points, tmp_path / "report", title="tiny & small", about="2 queries")
     files = {path.name for path in (tmp_path / "report").iterdir()}
     assert files == {"sweep.md", "sweep.html", "sweep.png", "sweep.svg"}
-    text = (tmp_path / "report" / "sweep.md").read_text()
-    assert "| settings | nDCG@10 | 95% | total p50 / p95 ms | encode p50 / p95 ms | candidates p50 / p95 ms |" in text
-    assert "| dense 10, k = 5 | 0.500 | 0.400–0.600 | 1.0 / 3.0 | 0.5 / 1.5 | 0.0 / 0.0 |" in text
-    assert "generate" not in text
+    front, _, every = (tmp_path / "report" / "sweep.md").read_text().partition(f"## {ALL}")
+    assert "| settings | nDCG@10 | 95% | total p50 / p95 ms | encode p50 / p95 ms | candidates p50 / p95 ms |" in every
+    assert "| dense 10, k = 5 | 0.500 | 0.400–0.600 | 1.0 / 3.0 | 0.5 / 1.5 | 0.0 / 0.0 |" in every
+    assert "| slow 10, k = 5 | 0.400 |" in every
+    assert "slow" not in front
+    assert "| dense 10, k = 5 | 0.500 |" in front
     page = (tmp_path / "report" / "sweep.html").read_text()
     assert "tiny &amp; small" in page
     assert "&lt;b&gt; 10" in page
     assert (tmp_path / "report" / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_replies_have_a_column_where_some_were_timed(tmp_path):
-    write_sweep(with_replies([point("dense", 0.5, 1)], {5: [2.0]}), tmp_path, title="tiny", about="2 queries")
-    assert "generate p50 / p95 ms" in (tmp_path / "sweep.md").read_text()
-    assert "2000.0 / 2000.0" in (tmp_path / "sweep.html").read_text()
+def test_replies_have_a_sentence_where_some_were_timed(tmp_path):
+    points = [point("dense", 0.5, 1), point("lexical", 0.4, 2)]
+    write_sweep(points, tmp_path, title="tiny", about="2 queries.")
+    assert "reply" not in (tmp_path / "sweep.md").read_text()
+    write_sweep(with_replies(points, {5: [2.0]}), tmp_path, title="tiny", about="2 queries.")
+    for file in ("sweep.md", "sweep.html"):
+        text = (tmp_path / file).read_text()
+        assert text.count("2 queries. A reply to 5 passages takes 2.0 s (95th percentile 2.0 s).") == 1
+
+
+def test_two_indexes_are_named_by_their_folders_or_by_their_paths_where_those_are_the_same():
+    assert _short(["work/a", "work/b"]) == ["a", "b"]
+    assert _short(["one/a", "two/a"]) == ["one/a", "two/a"]
+    assert _short(["s3://bucket/a"]) == ["a"]
 
 
 def test_flags_that_cannot_be_meant_are_one_line(capsys):

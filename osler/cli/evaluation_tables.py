@@ -14,7 +14,8 @@ from osler.evaluate.full_text import FullTextReport, IndexCost
 from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
 from osler.evaluate.negation import ProbeResult
 from osler.evaluate.report import MAIN, RunComparison, RunReport
-from osler.evaluate.sweep import GENERATE, TOTAL, SweepPoint, pareto_front
+from osler.evaluate.sweep import TOTAL, SweepPoint, pareto_front
+from osler.evaluate.sweep_report import reply_sentences
 
 _SHOWN: Final = {
     "nDCG@10": "nDCG@10",
@@ -97,12 +98,8 @@ def print_sweep(points: Sequence[SweepPoint]) -> None:
         times = (f"{point.p50[TOTAL]:.1f}", f"{point.p95[TOTAL]:.1f}")
         table.add_row(point.label, *figures, *times, "yes" if point in front else "")
     OUT.print(table)
-    for k, (p50, p95) in sorted(_replies(points).items()):
-        OUT.print(f"a reply to {k} passages takes {p50 / 1000:.1f} s (95th percentile {p95 / 1000:.1f} s)")
-
-
-def _replies(points: Sequence[SweepPoint]) -> dict[int, tuple[float, float]]:
-    return {one.k: (one.p50[GENERATE], one.p95[GENERATE]) for one in points if GENERATE in one.p50}
+    for sentence in reply_sentences(points):
+        OUT.print(sentence, soft_wrap=True)
 
 
 def print_answers(report: AnswerReport) -> None:

@@ -71,7 +71,7 @@ def sweep(
     folders = list(dict.fromkeys(index or [options.DEFAULT_INDEX]))
     for folder in folders:
         check_corpus(dataset, folder)
-    searchers = {folder: load_searcher(folder, chosen) for folder in folders}
+    searchers = {name: load_searcher(folder, chosen) for name, folder in zip(_short(folders), folders, strict=True)}
     # A language model that cannot be reached is said before the sweep, not after it.
     seconds = _replies(dataset, folders[0], grid.k, questions, chosen) if questions else {}
     with counting("sweep") as on_point:
@@ -103,12 +103,18 @@ def _replies(
     return seconds
 
 
+def _short(folders: list[str]) -> list[str]:
+    """The last parts of the paths, where they tell the indexes apart."""
+    names = [Path(folder).resolve().name for folder in folders]
+    return names if len(set(names)) == len(names) else folders
+
+
 def _about(dataset: Dataset, folders: list[str]) -> str:
     asked = f"{len(dataset.queries):,} queries, one at a time in one process."
-    return " ".join([asked, *(_about_index(folder) for folder in folders)])
+    return " ".join([asked, *map(_about_index, _short(folders), folders)])
 
 
-def _about_index(folder: str) -> str:
+def _about_index(name: str, folder: str) -> str:
     from rich.filesize import decimal
 
     from osler.index import open_index
@@ -119,7 +125,7 @@ def _about_index(folder: str) -> str:
     models = " and ".join(dict.fromkeys((manifest.encoder.name, manifest.reranker.name)))
     tokens = f"{counts.token_vector_bytes_per_passage:,.0f} bytes of them token vectors"
     return (
-        f"{folder}: {counts.passages:,} passages by {models} in {decimal(size)}, "
+        f"{name}: {counts.passages:,} passages by {models} in {decimal(size)}, "
         f"{size // max(counts.passages, 1):,} bytes a passage, {tokens}."
     )
 

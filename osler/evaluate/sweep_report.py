@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,16 @@ from osler.evaluate.markdown import table
 from osler.evaluate.report import MAIN
 from osler.evaluate.sweep import GENERATE, TOTAL, SweepPoint, pareto_front
 
+ALL: Final = "All settings"
+"""The heading of the table of every point."""
+
 _PARTS: Final = (TOTAL, "encode", "candidates", "read", "maxsim")
+_COLUMNS: Final = ("settings", MAIN, "95%", *(f"{part} p50 / p95 ms" for part in _PARTS), "front")
+_FRONT: Final = "Means of neighbours on the front can differ by chance alone: see their intervals."
+_COLOURS: Final = {"dense": "tab:blue", "lexical": "tab:green", "hybrid": "tab:purple"}
+_MARKERS: Final = (("o", "x"), ("s", "+"), ("^", "1"), ("D", "2"))
+"""Of an index, with re-ranking and without."""
+
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
     "table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:right}"
@@ -24,18 +33,10 @@ _STYLE: Final = (
 def write_sweep(points: Sequence[SweepPoint], folder: Path, *, title: str, about: str) -> None:
     """Write the report; about: a sentence with the data set, its queries, the index and its size."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [_columns(points), *_rows(points)]
-    (folder / "sweep.md").write_text(_markdown(rows, title, about), encoding="utf-8")
-    (folder / "sweep.html").write_text(_html(rows, title, about), encoding="utf-8")
+    sentences = [about, *reply_sentences(points)]
+    (folder / "sweep.md").write_text(_markdown(points, title, sentences), encoding="utf-8")
+    (folder / "sweep.html").write_text(_html(points, title, sentences), encoding="utf-8")
     _plot(points, folder, title)
-
-
-def _parts(points: Sequence[SweepPoint]) -> tuple[str, ...]:
-    return (*_PARTS, GENERATE) if any(GENERATE in point.p50 for point in points) else _PARTS
-
-
-def _columns(points: Sequence[SweepPoint]) -> tuple[str, ...]:
-    return ("settings", MAIN, "95%", *(f"{part} p50 / p95 ms" for part in _parts(points)), "front")
 
 
 def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
@@ -45,26 +46,35 @@ def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
             point.label,
             f"{point.quality:.3f}",
             f"{point.low:.3f}–{point.high:.3f}",
-            *(f"{point.p50.get(part, 0.0):.1f} / {point.p95.get(part, 0.0):.1f}" for part in _parts(points)),
+            *(f"{point.p50.get(part, 0.0):.1f} / {point.p95.get(part, 0.0):.1f}" for part in _PARTS),
             "yes" if id(point) in front else "",
         )
         for point in points
     ]
 
 
-def _markdown(rows: Sequence[tuple[str, ...]], title: str, about: str) -> str:
-    lines = [f"# {title}", "", about, "", "![quality against time](sweep.png)", ""]
-    return "\n".join([*lines, *table(rows[0], rows[1:])]) + "\n"
+def reply_sentences(points: Sequence[SweepPoint]) -> Iterator[str]:
+    """A sentence for each number of passages that a language model was timed with."""
+    timed = {point.k: (point.p50[GENERATE], point.p95[GENERATE]) for point in points if GENERATE in point.p50}
+    for k, (p50, p95) in sorted(timed.items()):
+        yield f"A reply to {k} passages takes {p50 / 1000:.1f} s (95th percentile {p95 / 1000:.1f} s)."
 
 
-def _html(rows: Sequence[tuple[str, ...]], title: str, about: str) -> str:
-    columns, *points = rows
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
-    body = "".join(_html_row(row) for row in points)
+def _markdown(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) -> str:
+    front = [row[:-1] for row in _rows(pareto_front(points))]
+    lines = [f"# {title}", "", " ".join(sentences), "", "![quality against time](sweep.png)", ""]
+    lines += ["## Pareto front", "", _FRONT, "", *table(_COLUMNS[:-1], front), ""]
+    return "\n".join([*lines, f"## {ALL}", "", *table(_COLUMNS, _rows(points))]) + "\n"
+
+
+def _html(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) -> str:
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in _COLUMNS)
+    body = "".join(_html_row(row) for row in _rows(points))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(about)}</p>"
-        f'<img src="sweep.svg" alt="quality against time"><table><tr>{head}</tr>{body}</table></html>\n'
+        f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(' '.join(sentences))}</p>"
+        f'<img src="sweep.svg" alt="quality against time"><p>Bold: the Pareto front. {_FRONT}</p>'
+        f"<table><tr>{head}</tr>{body}</table></html>\n"
     )
 
 
@@ -73,23 +83,39 @@ def _html_row(row: Sequence[str]) -> str:
     return f'<tr class="{"front" if row[-1] else ""}">{cells}</tr>'
 
 
+def _draw_points(axes: Any, points: Sequence[SweepPoint]) -> None:
+    indexes = list(dict.fromkeys(point.index for point in points))
+    for (index, candidates, rerank), chosen in _series(points).items():
+        times, quality = zip(*((point.p50[TOTAL], point.quality) for point in chosen), strict=True)
+        label = f"{index}{': ' if index else ''}{candidates}{' + MaxSim' if rerank else ''}"
+        marker = _MARKERS[indexes.index(index) % len(_MARKERS)][not rerank]
+        axes.plot(times, quality, marker, color=_COLOURS.get(candidates), label=label, alpha=0.7)
+
+
+def _draw_front(axes: Any, front: Sequence[SweepPoint]) -> None:
+    times, quality = zip(*((point.p50[TOTAL], point.quality) for point in front), strict=True)
+    axes.plot(times, quality, "k--", lw=1, label="Pareto front, candidates named")
+    for number, point in enumerate(front):
+        place = (4, 4 if number % 2 else -12)
+        axes.annotate(str(point.num_candidates), (times[number], quality[number]), place, textcoords="offset points")
+
+
+def _series(points: Sequence[SweepPoint]) -> dict[tuple[str, str, bool], list[SweepPoint]]:
+    """The points by what a dot's colour and shape say: index, candidates, re-ranking."""
+    series: dict[tuple[str, str, bool], list[SweepPoint]] = {}
+    for point in points:
+        series.setdefault((point.index, point.candidates, point.rerank), []).append(point)
+    return series
+
+
 def _plot(points: Sequence[SweepPoint], folder: Path, title: str) -> None:
     require("matplotlib", extra="evaluate")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Any = figure.subplots()
-    series: dict[tuple[str, str, bool], list[SweepPoint]] = {}
-    for point in points:
-        series.setdefault((point.index, point.candidates, point.rerank), []).append(point)
-    for (index, candidates, rerank), chosen in series.items():
-        times, quality = zip(*((point.p50[TOTAL], point.quality) for point in chosen), strict=True)
-        label = f"{index}{': ' if index else ''}{candidates}{' + MaxSim' if rerank else ''}"
-        axes.plot(times, quality, "o" if rerank else "x", label=label, alpha=0.8)
-    front = pareto_front(points)
-    axes.plot([one.p50[TOTAL] for one in front], [one.quality for one in front], "k--", lw=1, label="Pareto front")
-    for point in front:
-        axes.annotate(str(point.num_candidates), (point.p50[TOTAL], point.quality), (4, 4), textcoords="offset points")
+    _draw_points(axes, points)
+    _draw_front(axes, pareto_front(points))
     axes.set(title=title, xlabel="median milliseconds a query", ylabel=MAIN, xscale="log")
     axes.xaxis.set_major_formatter("{x:g}")  # 20, not 2 x 10^1
     axes.xaxis.set_minor_formatter("{x:g}")
