@@ -52,6 +52,18 @@ def test_a_point_holds_quality_with_its_interval_and_the_times_of_each_part():
     assert told == [(1, 1)]
 
 
+def test_a_query_is_read_in_one_pass_where_both_models_share_it():
+    asked = []
+
+    def encode_queries(queries):
+        asked.extend(queries)
+        return FakeEncoder().encode_queries(queries), FakeReranker().encode_queries(queries)
+
+    one = Searcher(fake_index(TEXTS), FakeEncoder(), FakeReranker(), SearchSettings(), encode_queries=encode_queries)
+    sweep(dataset(), {"tiny": one}, Grid(("hybrid",), (4,), (True,), (4,)))
+    assert asked[-2:] == ["heart fluid", "gene"]
+
+
 def test_without_re_ranking_no_maxsim_is_computed():
     (found,) = sweep(dataset(), {"tiny": searcher()}, Grid(("dense",), (4,), (False,), (4,)))
     assert found.p50["maxsim"] == 0

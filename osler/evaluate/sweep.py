@@ -92,7 +92,7 @@ def sweep(
     searchers by the name of their index. Ask `coverage` first whether each index can answer at all.
     """
     combinations = [
-        (name, Searcher(one.index, one.encoder, one.reranker, settings))
+        (name, one.with_settings(settings))
         for name, one in searchers.items()
         for settings in grid.settings(one.settings)
     ]

@@ -62,6 +62,10 @@ class Searcher:
         self.settings = settings
         self._encode_queries = encode_queries
 
+    def with_settings(self, settings: SearchSettings) -> Searcher:
+        """The same index and models, searched with other settings."""
+        return Searcher(self.index, self.encoder, self.reranker, settings, encode_queries=self._encode_queries)
+
     def search(
         self, query: str, *, k: int | None = None, where: Filter = NOT_RETRACTED, evidence: bool = True
     ) -> Ranking:
