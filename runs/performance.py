@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results import markdown, parts, write_document
+from results import Part, markdown, parts, write_document
 
 SCRIPT = Path(__file__).with_name("measure.sh")
 MEASURED = SCRIPT.parent.parent / "docs" / "performance"
@@ -20,14 +20,14 @@ compared takes turns within one run; ratios are medians over turns, with the lea
 """
 
 PARTS = (
-    ("Encoding", "encoding.md", markdown),
-    ("What fewer bits do to retrieval", "precision_*.md", markdown),
-    ("ModernBERT beside BERT", "backbones.md", markdown),
-    ("The size of token vectors", "token_vectors_*.md", markdown),
-    ("MaxSim", "maxsim.md", markdown),
-    ("A search with two stages", "search.md", markdown),
-    ("Up to a million passages", "growth.md", markdown),
-    ("Starting", "startup.md", markdown),
+    Part("Encoding", "encoding.md", markdown),
+    Part("What fewer bits do to retrieval", "precision_*.md", markdown),
+    Part("ModernBERT beside BERT", "backbones.md", markdown),
+    Part("The size of token vectors", "token_vectors_*.md", markdown),
+    Part("MaxSim", "maxsim.md", markdown),
+    Part("A search with two stages", "search.md", markdown),
+    Part("Up to a million passages", "growth.md", markdown),
+    Part("Starting", "startup.md", markdown),
 )
 
 

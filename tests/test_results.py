@@ -60,7 +60,7 @@ def test_every_flag_of_a_benchmark_is_one_of_its_script(command):
 
 def test_every_measurement_has_a_place_in_the_document(tmp_path):
     for name, _ in MEASUREMENTS:
-        assert any(fnmatch(name, pattern) for _, pattern, _ in performance.PARTS), name
+        assert any(fnmatch(name, part.pattern) for part in performance.PARTS), name
         (tmp_path / name).write_text(f"What {name} says.\n")
     text = "\n".join(results.parts(tmp_path, performance.SCRIPT, performance.PARTS))
     for name, command in MEASUREMENTS:
@@ -69,7 +69,7 @@ def test_every_measurement_has_a_place_in_the_document(tmp_path):
 
 
 def test_every_figure_of_the_study_has_a_place_in_the_document():
-    patterns = [pattern for _, pattern, _ in results.PARTS]
+    patterns = [part.pattern for part in results.PARTS]
     without = {"training.jsonl", "corpora.json", "sweep_index.json"}  # how models and indexes came about
     for name, _ in COMMANDS:
         assert name in without or any(fnmatch(name, pattern) for pattern in patterns), name
