@@ -5,7 +5,8 @@
 
 prints a table: nDCG@10 by data set, the macro average with its 95% bootstrap interval, and for each
 system the paired bootstrap p-value against the trained two-stage (queries resampled within each data set). A data set
-named by --apart is shown, but is no part of the average and of the test.
+named by --apart is shown, but is no part of the average and of the test; models that the same recipe trained with other
+settings (--against) are two more systems.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from systems import Values, baselines, trained
 
 from osler.evaluate.significance import compare, interval
 from osler.index import open_index
-from osler.models import load_models
+from osler.models import ModelPair, load_models
 from osler.train.examples.parts import divide
 from osler.train.recipe_file import load_recipe
 
@@ -29,14 +30,21 @@ OURS = "trained two-stage"
 def main() -> None:
     arguments = parser().parse_args()
     recipe = load_recipe(arguments.recipe, changes=arguments.set)
-    folder = arguments.models
-    models = load_models(str(folder / "retriever" / "model"), str(folder / "reranker" / "model"))
+    pairs = {folder: pair(folder) for folder in [arguments.models, *arguments.against]}
     by_dataset: dict[str, Values] = {}
     for part in divide(recipe):
         if part.dev:
-            plain = baselines(part.dev, recipe.backbone, arguments.work)
-            by_dataset[part.name] = plain | trained(part.dev, models, open_index(folder / "index" / part.name))
+            by_dataset[part.name] = baselines(part.dev, recipe.backbone, arguments.work)
+            for folder, models in pairs.items():
+                values = trained(part.dev, models, open_index(folder / "index" / part.name))
+                suffix = "" if folder == arguments.models else f", {folder.name}"
+                by_dataset[part.name] |= {f"{name}{suffix}": of for name, of in values.items()}
     print("\n" + table(by_dataset, apart=arguments.apart))
+
+
+def pair(folder: Path) -> ModelPair:
+    """The retriever and the re-ranker that training left in the folder."""
+    return load_models(str(folder / "retriever" / "model"), str(folder / "reranker" / "model"))
 
 
 def table(by_dataset: dict[str, Values], *, apart: Sequence[str]) -> str:
@@ -66,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--recipe", type=Path, default=Path("recipes/mini.toml"))
     found.add_argument("--set", action="append", default=[], help="another setting of the recipe, name=value")
     found.add_argument("--models", type=Path, default=Path("models"), help="the folder that osler train wrote")
+    found.add_argument("--against", type=Path, action="append", default=[], help="a folder of other trained models")
     found.add_argument("--apart", action="append", default=[], help="a data set that is no part of the average")
     found.add_argument("--work", type=Path, required=True, help="a folder for the indexes of the untrained backbone")
     return found
