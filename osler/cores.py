@@ -47,12 +47,18 @@ def on_every_core(work: Callable[[Item], None], items: Sequence[Item]) -> None:
     one
     """
 
+    count = available_cores()
+
     def share(first: int) -> None:
-        for item in items[first :: available_cores()]:
+        for item in items[first::count]:
             work(item)
 
-    with one_blas_thread(), ThreadPoolExecutor(available_cores()) as cores:
-        list(cores.map(share, range(available_cores())))  # so that an error of one of them is raised
+    # The calling thread has a share too: it is awake, and a thread that only waits delays those that work.
+    with one_blas_thread(), ThreadPoolExecutor(max(1, count - 1)) as others:
+        shares = [others.submit(share, first) for first in range(1, count)]
+        share(0)
+        for other in shares:
+            other.result()  # so that an error of one of them is raised
 
 
 class _Limit:

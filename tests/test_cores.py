@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from osler.cores import one_blas_thread
+from osler import cores
+from osler.cores import on_every_core, one_blas_thread
 
 THREADS = 2
 
@@ -41,6 +43,29 @@ def test_the_limit_stays_until_the_last_block_is_left():
 def test_an_error_takes_the_limit_away():
     with pytest.raises(RuntimeError), one_blas_thread():
         raise RuntimeError
+    assert blas_threads() == THREADS
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_every_core_has_a_share_and_every_item_is_worked_on_once(monkeypatch, count):
+    monkeypatch.setattr(cores, "available_cores", lambda: 3)
+    done = []
+    on_every_core(lambda item: done.append((item, threading.get_ident())), range(count))
+    assert sorted(item for item, _ in done) == list(range(count))
+    here = [item for item, thread in done if thread == threading.get_ident()]
+    assert here == list(range(0, count, 3))
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_an_error_of_any_core_is_raised(monkeypatch, bad):
+    monkeypatch.setattr(cores, "available_cores", lambda: 2)
+
+    def work(item: int) -> None:
+        if item == bad:
+            raise ValueError(item)
+
+    with pytest.raises(ValueError, match=str(bad)):
+        on_every_core(work, [0, 1])
     assert blas_threads() == THREADS
 
 

@@ -150,6 +150,14 @@ def test_vectors_do_not_depend_on_the_batch(backbones):
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
 
 
+def test_batches_are_as_wide_as_a_multiple_of_eight_that_the_model_can_read():
+    model = load_models("minilm", "minilm").encoder.model
+    texts = ("gout", "acute gout of the big toe", "gout " * 600)
+    assert [next(model.outputs([text], "query"))[0].ids.shape[1] for text in texts] == [8, 16, 512]
+    short = model.cut_to(11)
+    assert next(short.outputs(["gout " * 600], "query"))[0].ids.shape[1] == 11
+
+
 def test_no_text_gives_no_vector():
     vectors, token_vectors = load_models("minilm", "minilm").encode_passages([])
     assert vectors.shape == (0, 384)

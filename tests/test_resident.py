@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, resident
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, lexical, open_index, resident
+from osler.index.lexical import matching_rows
 from osler.index.resident import _ID_BYTES
 from osler.records import NOT_RETRACTED, Filter
 
@@ -101,6 +102,31 @@ def test_words_find_the_same_with_ids_from_memory_and_what_memory_does_not_hold_
     index.upsert([encoded(document("new", "text text text"))])
     index._residence.rows = lambda: rows  # as if the commit had come in between
     assert "new#0" in [one.passage_id for one in index.search_lexical("text", k=100, where=NOT_RETRACTED)]
+
+
+@pytest.mark.parametrize("year", [2000, 2003, 2008, 2099])
+def test_words_meet_a_filter_in_memory_as_in_the_table(index, monkeypatch, year):
+    """From 2003 on most rows pass, so that hits are dropped in memory, and more asked for; of 2008, few."""
+    index.optimise()  # rows that no search index covers are scored among those that pass alone
+    where = Filter(year_from=year)
+    from_table = [index.search_lexical("text", k=k, where=where) for k in (1, 2, 10)]
+    assert [len(found) for found in from_table] == [min(k, max(0, 2010 - year)) for k in (1, 2, 10)]
+    nearest(index), nearest(index)
+    asked = []
+    monkeypatch.setattr(
+        lexical, "matching_rows", lambda *a, **k: asked.append(k["condition"]) or matching_rows(*a, **k)
+    )
+    assert [index.search_lexical("text", k=k, where=where) for k in (1, 2, 10)] == from_table
+    assert any(asked) == (year > 2005)
+
+
+def test_the_nearest_are_the_same_where_cores_share_the_rows(index, monkeypatch):
+    nearest(index)
+    alone = index.search_dense(QUERY, k=5, where=NOT_RETRACTED)
+    monkeypatch.setattr(resident, "_SHARED", 4)
+    shared = index.search_dense(QUERY, k=5, where=NOT_RETRACTED)
+    assert [one.passage_id for one in shared] == [one.passage_id for one in alone]
+    assert [one.score for one in shared] == pytest.approx([one.score for one in alone])
 
 
 def test_a_commit_through_another_handle_is_seen_within_a_second(index, tmp_path):

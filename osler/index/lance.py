@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa
-from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
 from osler.index.approximate import approximate_index, nearest_query, recall
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
+from osler.index.lexical import held_rows, matching_rows
 from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
 from osler.index.resident import MEMORY, Residence
@@ -116,8 +116,9 @@ class LanceIndex:
 
         def nearest(count: int) -> pa.Table:
             query = nearest_query(self._table, vector, count=count, exact=self._exact)
-            found = query.where(condition or "true", prefilter=True).select(["passage_id", "_distance"])
-            return found.with_row_id(True).to_arrow()
+            if condition:
+                query = query.where(condition, prefilter=True)
+            return query.select(["passage_id", "_distance"]).with_row_id(True).to_arrow()
 
         return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
@@ -128,18 +129,17 @@ class LanceIndex:
         Title, heading and text are searched. The query is words, never syntax; any of them suffices, and one without
         words that count finds nothing.
         """
-        words = MatchQuery(query, "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
-        rows = self._residence.rows()
+        condition, rows = to_sql(where), self._residence.rows()
+        allowed = self._residence.allowed(rows, condition) if rows and condition else None
 
-        def matching(count: int, columns: Sequence[str]) -> pa.Table:
-            found = self._table.search(words, query_type="fts").where(to_sql(where) or "true", prefilter=True)
-            return found.select(list(columns)).with_row_id(True).limit(count).to_arrow()
+        def matching(count: int) -> pa.Table:
+            if rows:
+                held = held_rows(self._table, query, rows, count=count, condition=condition, allowed=allowed)
+                if held is not None:
+                    return held
+            return matching_rows(self._table, query, count=count, condition=condition)
 
-        def named(count: int) -> pa.Table:
-            found = rows.named(matching(count, ["_score"])) if rows else None
-            return matching(count, ["passage_id", "_score"]) if found is None else found
-
-        return self._best(named, k, lambda found: found["_score"].to_pylist())
+        return self._best(matching, k, lambda found: found["_score"].to_pylist())
 
     @reading()
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:

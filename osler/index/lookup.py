@@ -29,8 +29,10 @@ class RowLookup:
 
     def remember(self, found: pa.Table) -> None:
         """Keep the row ids of these rows, which have the columns passage_id and _rowid."""
-        seen = {} if len(self._seen) > _MOST else self._seen
-        self._seen = seen | dict(zip(found["passage_id"].to_pylist(), found[ROW_ID].to_pylist(), strict=True))
+        if len(self._seen) > _MOST:
+            self._seen = {}
+        # Threads may do so at once: an update of a dictionary is one step, and a copy would take longer every time.
+        self._seen.update(dict(zip(found["passage_id"].to_pylist(), found[ROW_ID].to_pylist(), strict=True)))
 
     def rows(self, passage_ids: Sequence[str], columns: Sequence[str], known: Mapping[str, int]) -> pa.Table:
         """The rows of these passages, in any order, passage_id among their columns; known: row ids from elsewhere."""

@@ -87,8 +87,7 @@ class ColBERT:
         spans = []
         for passage, text, encoding in zip(passages, texts, encodings, strict=True):
             before = len(self.model.spec.passage_prompt) + len(text) - len(passage.text)
-            batch = self.model.token_batch([encoding], np.zeros(1, dtype=np.int64), "passage")
-            spans.append(_text_spans(encoding.offsets, before)[batch.scored[0]])
+            spans.append(_text_spans(encoding.offsets, before)[self.model.spec.scored(encoding.ids)])
         return spans
 
     def _with(self, model: TextModel, compression: Compression) -> ColBERT:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tokenizers import Encoding, Tokenizer
 
 from osler.errors import ModelError
@@ -24,6 +24,10 @@ Run = Callable[[Sequence["TokenBatch"]], Iterator[Outputs]]
 
 Calibrate = Callable[[Sequence["TokenBatch"], str], Run]
 """The same network in 8 bits, calibrated on these batches and kept under this name."""
+
+_STEP: Final = 8
+"""Batches are as wide as a multiple of this: a network prepares itself for every width that it has not just seen, which
+takes a quarter of the time of a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ class TextModelSpec:
     def prompt(self, role: Role) -> str:
         """What stands before each text of this role."""
         return self.query_prompt if role == "query" else self.passage_prompt
+
+    def scored(self, ids: ArrayLike) -> NDArray[np.bool_]:
+        """Which of these tokens of a passage late interaction counts."""
+        return ~np.isin(ids, self.skip)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TextModelSpec:
@@ -147,7 +155,8 @@ class TextModel:
     def token_batch(self, encodings: Sequence[Encoding], rows: NDArray[np.int64], role: Role) -> TokenBatch:
         """These encodings as padded arrays; queries filled up with mask tokens where the model wants that."""
         expansion = self.spec.expansion if role == "query" else None
-        width = max(max(len(encoding) for encoding in encodings), expansion.length if expansion else 0)
+        longest = max(max(len(encoding) for encoding in encodings), expansion.length if expansion else 0)
+        width = max(longest, min(-(-longest // _STEP) * _STEP, self.spec.max_tokens))
         ids = np.full((len(encodings), width), expansion.token if expansion else self.spec.pad, dtype=np.int64)
         real = np.zeros((len(encodings), width), dtype=bool)
         for row, encoding in enumerate(encodings):
@@ -155,7 +164,7 @@ class TextModel:
             real[row, : len(encoding)] = True
         counted = _expanded(real, expansion)
         mask = (counted if expansion and expansion.attend else real).astype(np.int64)
-        scored = counted & ~np.isin(ids, self.spec.skip) if role == "passage" else counted
+        scored = counted & self.spec.scored(ids) if role == "passage" else counted
         return TokenBatch(rows, ids, mask, scored)
 
     def _token_batches(self, encodings: Sequence[Encoding], role: Role) -> list[TokenBatch]:
