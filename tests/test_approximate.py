@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM
 
-from osler.index import Manifest, ModelIdentity, approximate, create_index, open_index, resident
+from osler.index import Manifest, ModelIdentity, approximate, create_index, open_index, residence
 from osler.index.approximate import approximate_index, keep_approximate
 from osler.records import Document, EncodedDocument, Filter, Passage, Section
 
@@ -35,7 +35,7 @@ def documents(first: int, count: int) -> list[EncodedDocument]:
 @pytest.fixture
 def large(tmp_path, monkeypatch):
     monkeypatch.setattr(approximate, "FROM_ROWS", 300)
-    monkeypatch.setattr(resident, "_WORTH_IT", 10**9)
+    monkeypatch.setattr(residence, "_WORTH_IT", 10**9)
     index = create_index(tmp_path / "index", MANIFEST)
     index.upsert(documents(0, 400))
     return index

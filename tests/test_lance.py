@@ -9,7 +9,7 @@ from index_contract import found, stored_ids
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index, resident, upkeep
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index, residence, upkeep
 from osler.records import NOT_RETRACTED, EncodedDocument
 
 MANIFEST = Manifest(
@@ -21,7 +21,7 @@ MANIFEST = Manifest(
 @pytest.fixture(params=["table", "memory"])
 def index(tmp_path, request, monkeypatch) -> LanceIndex:
     """An index whose searches read the table, or hold its rows in memory from the first one on."""
-    monkeypatch.setattr(resident, "_WORTH_IT", 0 if request.param == "memory" else 10**9)
+    monkeypatch.setattr(residence, "_WORTH_IT", 0 if request.param == "memory" else 10**9)
     return create_index(tmp_path / "index", MANIFEST)
 
 

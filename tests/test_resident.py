@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, lexical, open_index, resident
-from osler.index.lexical import matching_rows
-from osler.index.resident import _ID_BYTES
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, residence, resident, restriction
+from osler.index.filters import to_sql
+from osler.index.residence import _ID_BYTES
 from osler.records import NOT_RETRACTED, Filter
 
 MANIFEST = Manifest(
@@ -104,20 +104,38 @@ def test_words_find_the_same_with_ids_from_memory_and_what_memory_does_not_hold_
     assert "new#0" in [one.passage_id for one in index.search_lexical("text", k=100, where=NOT_RETRACTED)]
 
 
+@pytest.mark.parametrize("memory", [0, 512_000_000])
 @pytest.mark.parametrize("year", [2000, 2003, 2008, 2099])
-def test_words_meet_a_filter_in_memory_as_in_the_table(index, monkeypatch, year):
-    """From 2003 on most rows pass, so that hits are dropped in memory, and more asked for; of 2008, few."""
+def test_a_filter_lets_the_same_through_whether_the_table_or_its_hits_are_asked(index, monkeypatch, year, memory):
     index.optimise()  # rows that no search index covers are scored among those that pass alone
+    index = LanceIndex(index._table, MANIFEST, memory=memory)
     where = Filter(year_from=year)
-    from_table = [index.search_lexical("text", k=k, where=where) for k in (1, 2, 10)]
-    assert [len(found) for found in from_table] == [min(k, max(0, 2010 - year)) for k in (1, 2, 10)]
-    nearest(index), nearest(index)
-    asked = []
-    monkeypatch.setattr(
-        lexical, "matching_rows", lambda *a, **k: asked.append(k["condition"]) or matching_rows(*a, **k)
-    )
-    assert [index.search_lexical("text", k=k, where=where) for k in (1, 2, 10)] == from_table
-    assert any(asked) == (year > 2005)
+
+    def found():
+        lexical = [index.search_lexical("text", k=k, where=where) for k in (1, 2, 10)]
+        return [*lexical, *(index.search_dense(QUERY, k=k, where=where) for k in (1, 2, 10))]
+
+    expected = [min(k, max(0, 2010 - year)) for k in (1, 2, 10)] * 2
+    monkeypatch.setattr(residence, "_WORTH_IT", 10**9)
+    from_table = found()
+    assert [len(one) for one in from_table] == expected
+    monkeypatch.setattr(residence, "_WORTH_IT", 2)
+    monkeypatch.setattr(restriction, "_SPARE", 0)  # so that more are asked for
+    monkeypatch.setattr(restriction, "_MOST_FAILING", 5)  # of 2008, the table is asked
+    from_hits = found()
+    assert [[one.passage_id for one in of] for of in from_hits] == [[one.passage_id for one in of] for of in from_table]
+    for ours, theirs in zip(from_hits, from_table, strict=True):
+        assert [one.score for one in ours] == pytest.approx([one.score for one in theirs])
+    assert (index._residence.restriction(to_sql(where)).sql == "") == (year < 2005)
+
+
+def test_which_rows_fail_a_filter_follows_commits(index):
+    index = LanceIndex(index._table, MANIFEST, memory=0)
+    recent = Filter(year_from=2008)
+    assert sorted(nearest(index, recent)) == sorted(nearest(index, recent)) == ["d8#0", "d9#0"]
+    index.upsert([encoded(document("d1", "text 1", year=2020)), encoded(document("d9", "text 9", year=1990))])
+    assert sorted(nearest(index, recent)) == ["d1#0", "d8#0"]
+    assert sorted(one.passage_id for one in index.search_lexical("text", k=9, where=recent)) == ["d1#0", "d8#0"]
 
 
 def test_the_nearest_are_the_same_where_cores_share_the_rows(index, monkeypatch):

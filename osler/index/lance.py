@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa
+from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
 from osler.index.approximate import approximate_index, nearest_query, recall
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
-from osler.index.lexical import held_rows, matching_rows
 from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
-from osler.index.resident import MEMORY, Residence
+from osler.index.residence import MEMORY, Residence
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
@@ -113,12 +113,14 @@ class LanceIndex:
         if rows := self._residence.rows():
             allowed = self._residence.allowed(rows, condition) if condition else None
             return rows.nearest(vector, k=k, allowed=allowed)
+        restriction = self._residence.restriction(condition)
+
+        def found(count: int) -> pa.Table:
+            query = restriction.applied(nearest_query(self._table, vector, count=count, exact=self._exact))
+            return query.select(["passage_id", "_distance"]).with_row_id(True).to_arrow()
 
         def nearest(count: int) -> pa.Table:
-            query = nearest_query(self._table, vector, count=count, exact=self._exact)
-            if condition:
-                query = query.where(condition, prefilter=True)
-            return query.select(["passage_id", "_distance"]).with_row_id(True).to_arrow()
+            return restriction.best(found, count)
 
         return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
@@ -129,15 +131,16 @@ class LanceIndex:
         Title, heading and text are searched. The query is words, never syntax; any of them suffices, and one without
         words that count finds nothing.
         """
-        condition, rows = to_sql(where), self._residence.rows()
-        allowed = self._residence.allowed(rows, condition) if rows and condition else None
+        words = MatchQuery(query, "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
+        restriction, rows = self._residence.restriction(to_sql(where)), self._residence.rows()
+
+        def found(count: int, *columns: str) -> pa.Table:
+            search = restriction.applied(self._table.search(words, query_type="fts"))
+            return search.select([*columns, "_score"]).with_row_id(True).limit(count).to_arrow()
 
         def matching(count: int) -> pa.Table:
-            if rows:
-                held = held_rows(self._table, query, rows, count=count, condition=condition, allowed=allowed)
-                if held is not None:
-                    return held
-            return matching_rows(self._table, query, count=count, condition=condition)
+            named = rows.named(restriction.best(found, count)) if rows else None
+            return restriction.best(lambda asked: found(asked, "passage_id"), count) if named is None else named
 
         return self._best(matching, k, lambda found: found["_score"].to_pylist())
 

@@ -13,7 +13,7 @@ from osler.errors import StoreError
 from osler.index.failures import reading, writing
 from osler.index.lance import LanceIndex
 from osler.index.manifest import Manifest
-from osler.index.resident import CHECK_EVERY, MEMORY
+from osler.index.residence import CHECK_EVERY, MEMORY
 from osler.index.rows import MANIFEST_KEY, table_schema
 from osler.index.upkeep import create_search_indexes
 

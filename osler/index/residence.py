@@ -1,0 +1,171 @@
+"""What a search reads of a table, kept in memory as it is after the last commit. Knows the table and when to read it.
+
+A query then asks the table for nothing but what its words match, and for the rows that a new filter lets through. After
+a commit only the rows that it wrote are read: Lance never gives the id of a row to another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from threading import Lock
+from time import monotonic
+
+import numpy as np
+import pyarrow as pa
+from lancedb.table import LanceTable
+from numpy.typing import NDArray
+
+from osler.index.lookup import ROW_ID
+from osler.index.manifest import Manifest
+from osler.index.resident import ResidentRows
+from osler.index.restriction import Restriction, restriction
+from osler.index.rows import PASSAGE_COLUMNS, TOKEN_COLUMNS, to_token_vectors, to_vectors
+
+MEMORY = 512_000_000
+"""Bytes of vectors, token vectors and passages that are held unless told otherwise."""
+
+CHECK_EVERY = 0.1
+"""Seconds for which the table's version is taken as known: asking for it takes a hundredth of a search."""
+
+_ID_BYTES = 250
+"""About what an id takes: its text, its row, and the places of both in a dictionary."""
+
+_WORTH_IT = 2
+"""The search of a process from which on the rows are held."""
+
+_SAMPLE = 256
+"""About so many passages, taken from everywhere, whose size stands for that of all."""
+
+_OTHER_COLUMNS = tuple(column for column in PASSAGE_COLUMNS if column != "passage_id")
+
+_MOST_CONDITIONS = 32
+"""Filters whose rows are remembered until the next commit."""
+
+
+class Residence:
+    """Keeps the rows of a table in memory as they are after its last commit, in about `memory` bytes.
+
+    Vectors come first, then token vectors, then the passages: from the first that does not fit beside those before it
+    on, they are read from the table. Nothing is held before the second search: a process that asks once is faster
+    without.
+    """
+
+    def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int) -> None:
+        self._table = table
+        self._manifest = manifest
+        self._memory = memory
+        self._lock = Lock()
+        self._searches = 0
+        self._version = -1
+        self._known_until = 0.0
+        self._columns: Sequence[str] = ()
+        self._rows: ResidentRows | None = None
+        self._allowed: dict[str, NDArray[np.int64]] = {}
+        self._restrictions: dict[str, Restriction] = {}
+
+    def note_search(self) -> None:
+        """Count a search."""
+        self._searches += 1
+
+    def note_commit(self) -> None:
+        """Ask for the table's version before the rows are next given."""
+        with self._lock:
+            self._known_until = 0.0
+
+    def rows(self) -> ResidentRows | None:
+        """The rows, of a version no older than CHECK_EVERY; None before the second search, and where none fit."""
+        if self._searches < _WORTH_IT:
+            return None
+        if monotonic() < self._known_until:
+            return self._rows
+        with self._lock:
+            known_until, version = monotonic() + CHECK_EVERY, self._table.version
+            if version > self._version:
+                self._rows, self._columns = self._read()
+                self._allowed.clear()
+                self._restrictions.clear()
+                self._version = version
+            self._known_until = known_until
+            return self._rows
+
+    def allowed(self, rows: ResidentRows, condition: str) -> NDArray[np.int64]:
+        """The places among the rows of those that meet this SQL condition, ascending."""
+        with self._lock:
+            known = self._allowed.get(condition) if rows is self._rows else None
+        if known is None:
+            found = self._table.search().where(condition).select(["passage_id"]).to_arrow()["passage_id"].to_pylist()
+            places = rows.places
+            known = np.array(sorted(places[one] for one in found if one in places), dtype=np.int64)
+            with self._lock:
+                if rows is self._rows and len(self._allowed) < _MOST_CONDITIONS:
+                    self._allowed[condition] = known
+        return known
+
+    def restriction(self, condition: str) -> Restriction:
+        """What lets the rows through that meet this SQL condition, none where it is "".
+
+        From the second search on of rows of a version no older than CHECK_EVERY.
+        """
+        if not condition or self._searches < _WORTH_IT:
+            return Restriction(condition)
+        self.rows()
+        with self._lock:
+            version, known = self._version, self._restrictions.get(condition)
+        if known is None:
+            known = restriction(self._table, condition)
+            with self._lock:
+                if version == self._version and len(self._restrictions) < _MOST_CONDITIONS:
+                    self._restrictions[condition] = known
+        return known
+
+    def _read(self) -> tuple[ResidentRows | None, Sequence[str]]:
+        """The rows as they are now, and their columns; only new rows are read where those held have these columns."""
+        there = self._table.search().select(["tokens"]).with_row_id(True).to_arrow()
+        columns = self._columns_that_fit(there)
+        if not columns:
+            return None, columns
+        row_ids, old = there[ROW_ID].to_numpy(), self._rows
+        if old is None or columns != self._columns:
+            return self._rows_of(self._table.search().select(columns).with_row_id(True).to_arrow()), columns
+        new = np.setdiff1d(row_ids, old.row_ids)
+        kept = np.flatnonzero(np.isin(old.row_ids, row_ids))
+        return old.kept(kept, more=self._rows_of(self._take(new, columns))), columns
+
+    def _columns_that_fit(self, there: pa.Table) -> list[str]:
+        fitting: list[str] = []
+        left = float(self._memory)
+        for columns, size in self._sizes(there):
+            left -= size
+            if left < 0:
+                break
+            fitting += columns
+        return fitting
+
+    def _sizes(self, there: pa.Table) -> Iterator[tuple[Sequence[str], float]]:
+        """What is held in this order, and the bytes that it takes."""
+        yield ("passage_id", "vector"), len(there) * (4 * self._manifest.encoder.dim + _ID_BYTES)
+        if self._manifest.token_vectors:
+            vectors = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
+            yield TOKEN_COLUMNS, vectors * self._manifest.compression.vector_bytes(self._manifest.reranker.dim)
+        yield _OTHER_COLUMNS, len(there) * self._passage_bytes(len(there))
+
+    def _passage_bytes(self, rows: int) -> float:
+        offsets = range(0, rows, max(1, rows // _SAMPLE))
+        sample = self._table.take_offsets(list(offsets)).select(list(_OTHER_COLUMNS)).to_arrow()
+        return float(sample.nbytes) / max(1, len(sample))
+
+    def _take(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
+        query = self._table.take_row_ids(row_ids.tolist()).select(list(columns))
+        return query.with_row_id().to_arrow()
+
+    def _rows_of(self, table: pa.Table) -> ResidentRows:
+        there = set(table.column_names)
+        tokens = there.issuperset(TOKEN_COLUMNS) and not table["codes"].null_count
+        return ResidentRows(
+            table[ROW_ID].to_numpy(),
+            np.array(table["passage_id"].to_pylist(), dtype=object),
+            to_vectors(table["vector"]),
+            to_token_vectors(table, self._manifest) if tokens else None,
+            # In one piece: a row of many pieces is found slowly.
+            table.select(PASSAGE_COLUMNS).combine_chunks() if there.issuperset(PASSAGE_COLUMNS) else None,
+        )
