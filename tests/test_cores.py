@@ -1,4 +1,4 @@
-"""BLAS is kept to one thread for as long as anybody asks for it, and has its threads back afterwards."""
+"""BLAS keeps to one thread for as long as anybody asks for it, and has its threads back afterwards; work is shared."""
 
 from __future__ import annotations
 

@@ -111,8 +111,7 @@ class LanceIndex:
         condition = to_sql(where)
         self._residence.note_search()
         if rows := self._residence.rows():
-            allowed = self._residence.allowed(rows, condition) if condition else None
-            return rows.nearest(vector, k=k, allowed=allowed)
+            return rows.nearest(vector, k=k, allowed=self._residence.allowed(rows, condition))
         restriction = self._residence.restriction(condition)
 
         def found(count: int) -> pa.Table:

@@ -88,14 +88,15 @@ class Residence:
             self._known_until = known_until
             return self._rows
 
-    def allowed(self, rows: ResidentRows, condition: str) -> NDArray[np.int64]:
-        """The places among the rows of those that meet this SQL condition, ascending."""
+    def allowed(self, rows: ResidentRows, condition: str) -> NDArray[np.int64] | None:
+        """The places among the rows of those that meet this SQL condition, ascending; None where none fails it."""
+        found = self.restriction(condition)
+        if not (found.sql or found.failing):
+            return None
         with self._lock:
             known = self._allowed.get(condition) if rows is self._rows else None
         if known is None:
-            found = self._table.search().where(condition).select(["passage_id"]).to_arrow()["passage_id"].to_pylist()
-            places = rows.places
-            known = np.array(sorted(places[one] for one in found if one in places), dtype=np.int64)
+            known = self._passing(rows, found)
             with self._lock:
                 if rows is self._rows and len(self._allowed) < _MOST_CONDITIONS:
                     self._allowed[condition] = known
@@ -117,6 +118,13 @@ class Residence:
                 if version == self._version and len(self._restrictions) < _MOST_CONDITIONS:
                     self._restrictions[condition] = known
         return known
+
+    def _passing(self, rows: ResidentRows, found: Restriction) -> NDArray[np.int64]:
+        if not found.sql:
+            failing = np.fromiter(found.failing, dtype=np.uint64)
+            return np.flatnonzero(np.isin(rows.row_ids, failing, invert=True))
+        meeting = self._table.search().where(found.sql).select(["position"]).with_row_id(True).to_arrow()
+        return np.flatnonzero(np.isin(rows.row_ids, meeting[ROW_ID].to_numpy()))
 
     def _read(self) -> tuple[ResidentRows | None, Sequence[str]]:
         """The rows as they are now, and their columns; only new rows are read where those held have these columns."""
