@@ -98,7 +98,8 @@ def print_ranking(ranking: Ranking) -> None:
         OUT.print(_heading(ranked))
         OUT.print(Padding(_excerpt(ranked), (0, 0, 1, 3)))
     stages = "  ".join(f"{stage} {seconds * 1000:.0f} ms" for stage, seconds in ranking.seconds.items())
-    ERR.print(f"[dim]{len(ranking.ranked)} passages  ·  {stages}[/dim]")
+    count = len(ranking.ranked)
+    ERR.print(f"[dim]{count} {'passage' if count == 1 else 'passages'}  ·  {stages}[/dim]", soft_wrap=True)
 
 
 def print_answer(answer: Answer) -> None:
