@@ -15,6 +15,7 @@ import pyarrow as pa
 from lancedb.table import LanceTable
 from numpy.typing import NDArray
 
+from osler.index.joining import join
 from osler.index.lookup import ROW_ID
 from osler.index.manifest import Manifest
 from osler.index.resident import ResidentRows
@@ -130,14 +131,14 @@ class Residence:
         """The rows as they are now, and their columns; only new rows are read where those held have these columns."""
         there = self._table.search().select(["tokens"]).with_row_id(True).to_arrow()
         columns = self._columns_that_fit(there)
-        if not columns:
+        if not (columns and len(there)):
             return None, columns
         row_ids, old = there[ROW_ID].to_numpy(), self._rows
         if old is None or columns != self._columns:
-            return self._rows_of(self._table.search().select(columns).with_row_id(True).to_arrow()), columns
+            return self._all(columns), columns
         new = np.setdiff1d(row_ids, old.row_ids)
         kept = np.flatnonzero(np.isin(old.row_ids, row_ids))
-        return old.kept(kept, more=self._rows_of(self._take(new, columns))), columns
+        return join([old.at(kept), self._rows_of(self._take(new, columns))]), columns
 
     def _columns_that_fit(self, there: pa.Table) -> list[str]:
         fitting: list[str] = []
@@ -162,6 +163,10 @@ class Residence:
         sample = self._table.take_offsets(list(offsets)).select(list(_OTHER_COLUMNS)).to_arrow()
         return float(sample.nbytes) / max(1, len(sample))
 
+    def _all(self, columns: Sequence[str]) -> ResidentRows:
+        batches = self._table.search().select(list(columns)).with_row_id(True).to_batches()
+        return join(self._rows_of(pa.Table.from_batches([batch])) for batch in batches)
+
     def _take(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
         query = self._table.take_row_ids(row_ids.tolist()).select(list(columns))
         return query.with_row_id().to_arrow()
@@ -174,6 +179,5 @@ class Residence:
             np.array(table["passage_id"].to_pylist(), dtype=object),
             to_vectors(table["vector"]),
             to_token_vectors(table, self._manifest) if tokens else None,
-            # In one piece: a row of many pieces is found slowly.
-            table.select(PASSAGE_COLUMNS).combine_chunks() if there.issuperset(PASSAGE_COLUMNS) else None,
+            table.select(PASSAGE_COLUMNS) if there.issuperset(PASSAGE_COLUMNS) else None,
         )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from osler.cores import on_every_core
 from osler.index.lookup import ROW_ID
 from osler.index.rows import to_passage
-from osler.late_interaction.ragged import concatenate, divide, reorder
+from osler.late_interaction.ragged import divide, reorder
 from osler.records import Candidate, Passage, TokenVectors, Vector, Vectors
 
 _COPY = 8
@@ -88,19 +88,14 @@ class ResidentRows:
         rows = [known[passage_id] for passage_id in passage_ids if passage_id in known]
         return [to_passage(row) for row in self.passages.take(pa.array(rows, pa.int64())).to_pylist()]
 
-    def kept(self, places: NDArray[np.int64], *, more: ResidentRows) -> ResidentRows:
-        """The rows at these places, and more."""
-        tokens = passages = None
-        if self.token_vectors is not None and more.token_vectors is not None:
-            tokens = concatenate([reorder(self.token_vectors, places), more.token_vectors])
-        if self.passages is not None and more.passages is not None:
-            passages = pa.concat_tables([self.passages.take(pa.array(places)), more.passages]).combine_chunks()
+    def at(self, places: NDArray[np.int64]) -> ResidentRows:
+        """The rows at these places. A copy."""
         return ResidentRows(
-            np.concatenate([self.row_ids[places], more.row_ids]),
-            np.concatenate([self.passage_ids[places], more.passage_ids]),
-            np.concatenate([self.vectors[places], more.vectors]),
-            tokens,
-            passages,
+            self.row_ids[places],
+            self.passage_ids[places],
+            self.vectors[places],
+            None if self.token_vectors is None else reorder(self.token_vectors, places),
+            None if self.passages is None else self.passages.take(pa.array(places)),
         )
 
     def _scores(self, vector: Vector, allowed: NDArray[np.int64] | None) -> NDArray[np.float32]:

@@ -117,8 +117,18 @@ def _pooled(places: pa.ChunkedArray) -> PooledTokens:
 
 
 def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """The bytes of all values, one after another."""
-    return np.frombuffer(b"".join(column.to_pylist()), dtype=np.uint8)
+    """The bytes of all values, one after another; none of them may be null."""
+    return np.concatenate([np.empty(0, np.uint8), *map(_bytes_of_chunk, column.chunks)])
+
+
+def _bytes_of_chunk(values: pa.BinaryArray | pa.LargeBinaryArray) -> NDArray[np.uint8]:
+    """A view of them: a Python object for each would take as much memory again, and keep it."""
+    _, ends, data = values.buffers()
+    if data is None:
+        return np.empty(0, np.uint8)
+    width = np.int64 if pa.types.is_large_binary(values.type) else np.int32
+    first, last = np.frombuffer(ends, dtype=width)[[values.offset, values.offset + len(values)]]
+    return np.frombuffer(data, dtype=np.uint8)[first:last]
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
