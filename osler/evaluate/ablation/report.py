@@ -114,8 +114,8 @@ class AblationReport:
 
     def _about(self) -> list[str]:
         tests = (
-            "Means are over seeds and queries within a data set, then over data sets. Intervals are 95% bootstrap "
-            "intervals over seeds and queries. A claim holds, or does not, where two paired tests over "
+            "Means are over seeds and queries within a data set, then over data sets. Intervals are 95% intervals over "
+            "seeds and queries, by Student's t. A claim holds, or does not, where two paired tests over "
             f"queries (randomisation, whose p is shown, and bootstrap, p < {SIGNIFICANT}) and the interval of the "
             f"difference agree; {len(self.judged)} claims are each tested at that level, without a correction for "
             "their number."

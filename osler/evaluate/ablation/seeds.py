@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from osler.evaluate.significance import Values
 
@@ -14,11 +14,6 @@ SeedValues = Mapping[str, Sequence[Sequence[float]]]
 """[S, Q] by data set: the value of each query under each seed."""
 
 Array = NDArray[np.float64]
-
-_SAMPLES: Final = 10_000
-_INTERVAL: Final = (2.5, 97.5)
-_DRAWS: Final = 2_000_000
-"""Queries drawn at once: 16 MB of places, and as much again a seed."""
 
 
 def macro_mean(values: SeedValues) -> float:
@@ -39,21 +34,25 @@ def seed_means(values: SeedValues) -> Values:
     return {name: np.mean(rows, axis=0).tolist() for name, rows in values.items()}
 
 
-def interval(values: SeedValues, *, samples: int = _SAMPLES, seed: int = 42) -> tuple[float, float]:
-    """The 95% percentile bootstrap interval of the macro mean over seeds and queries.
+def interval(values: SeedValues) -> tuple[float, float]:
+    """The 95% interval of the macro mean over seeds and queries.
 
-    Each sample draws seeds with replacement, then queries with replacement within each data set. All seeds answered the
-    same queries, so the queries drawn are the same for each of them: their chance is not averaged away over seeds.
+    The mean +- sqrt(t_S^2 v_S + t_Q^2 v_Q), where v_S is the squared standard error of the mean as the seeds' means
+    show it, v_Q as the queries' means over seeds do, and t_S and t_Q are Student's quantiles for as many. It holds the
+    true mean at least 95 times in a hundred (Banerjee, 1960), where a bootstrap takes three seeds that agree by luck
+    for proof. All seeds answer the same queries, whose chance is not averaged away. A single seed tells nothing of
+    seeds: its interval is that of its queries.
 
-    >>> interval({"a": [[0.0, 0.0], [1.0, 1.0]]})
-    (0.0, 1.0)
+    >>> [round(end, 2) for end in interval({"a": [[0.4, 0.6, 0.5], [0.5, 0.7, 0.6]]})]
+    [-0.13, 1.23]
     """
-    generator = np.random.default_rng(seed)
-    seeds = len(next(iter(values.values())))
-    shares = generator.multinomial(seeds, [1 / seeds] * seeds, size=samples) / seeds  # [samples, S]
-    means = [_resampled(np.asarray(rows, dtype=np.float64), shares, generator) for rows in values.values()]
-    low, high = np.percentile(np.mean(means, axis=0), _INTERVAL)
-    return float(low), float(high)
+    rows = [np.asarray(one, dtype=np.float64) for one in values.values()]
+    seeds, queries = len(rows[0]), min(one.shape[1] for one in rows)
+    of_seeds = np.mean([one.mean(axis=1) for one in rows], axis=0).reshape(1, -1)
+    of_queries = [one.mean(axis=0) for one in rows]
+    half = np.hypot(_t(seeds) * _standard_error(of_seeds), _t(queries) * _standard_error(of_queries))
+    mean = macro_mean(values)
+    return float(mean - half), float(mean + half)
 
 
 def differences(ours: SeedValues, theirs: SeedValues) -> dict[str, list[list[float]]]:
@@ -68,14 +67,12 @@ def differences(ours: SeedValues, theirs: SeedValues) -> dict[str, list[list[flo
     return {name: (np.asarray(ours[name]) - np.asarray(theirs[name])).tolist() for name in ours}
 
 
-def _resampled(rows: Array, shares: Array, generator: np.random.Generator) -> Array:
-    """[samples]: the mean over queries drawn with replacement and over seeds with these shares."""
-    queries = rows.shape[1]
-    block = max(1, _DRAWS // queries)
-    parts = []
-    for first in range(0, len(shares), block):
-        chosen = shares[first : first + block]
-        places = generator.integers(queries, size=(len(chosen), queries))
-        of_seed = np.stack([row[places].mean(axis=1) for row in rows], axis=1)  # [block, S]
-        parts.append((of_seed * chosen).sum(axis=1))
-    return np.concatenate(parts)
+def _standard_error(samples: Sequence[Array] | Array) -> float:
+    """Of the mean of the means of these samples; a sample of one value is taken as certain."""
+    variances = [sample.var(ddof=1) / len(sample) for sample in samples if len(sample) > 1]
+    return float(np.sqrt(np.sum(variances))) / len(samples)
+
+
+def _t(count: int) -> float:
+    """Standard errors to each side of a mean of so many values that hold 95% of Student's distribution."""
+    return float(stdtrit(count - 1, 0.975)) if count > 1 else 0.0
