@@ -15,7 +15,7 @@ from osler.datasets import Dataset
 from osler.errors import UsageError
 from osler.evaluate.measures import MEASURES
 from osler.evaluate.report import RunReport
-from osler.evaluate.retrieval import coverage, search_dataset
+from osler.evaluate.retrieval import TOTAL, coverage, search_dataset
 from osler.evaluate.runs import read_run, write_run
 from osler.records import Document, Query, Section
 from osler.search.searcher import STAGES, Searcher
@@ -61,9 +61,9 @@ def test_more_candidates_than_a_hundred_are_all_in_the_run():
     assert len(runs.candidates["q1"]) == len(runs.ranked["q1"]) == 150
 
 
-def test_the_seconds_of_each_part_are_kept_for_each_query():
+def test_the_seconds_of_each_part_and_in_all_are_kept_for_each_query():
     runs = search_dataset(dataset(), searcher())
-    assert {part: len(seconds) for part, seconds in runs.seconds.items()} == dict.fromkeys(STAGES, 2)
+    assert {part: len(seconds) for part, seconds in runs.seconds.items()} == dict.fromkeys((*STAGES, TOTAL), 2)
 
 
 def test_progress_is_told_after_each_query():

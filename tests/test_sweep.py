@@ -10,7 +10,9 @@ from osler.cli.sweep import _short
 from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.reply_times import TimedGenerator, time_replies
-from osler.evaluate.sweep import GENERATE, TOTAL, Grid, SweepPoint, pareto_front, sweep, with_replies
+from osler.evaluate.report import HIT, MAIN, RunReport
+from osler.evaluate.retrieval import TOTAL
+from osler.evaluate.sweep import GENERATE, Grid, SweepPoint, pareto_front, sweep, with_replies
 from osler.evaluate.sweep_report import ALL, write_sweep
 from osler.records import Document, Query, Section
 from osler.search.searcher import Searcher
@@ -31,7 +33,13 @@ def searcher():
 def point(label, quality, milliseconds):
     times = {TOTAL: milliseconds, "encode": milliseconds / 2}
     slow = {part: 3 * one for part, one in times.items()}
-    return SweepPoint(label, 10, False, 5, quality, quality - 0.1, quality + 0.1, times, slow)
+    return SweepPoint(label, 10, False, 5, report(quality), times, slow)
+
+
+def report(quality):
+    """The report of forty queries of this mean, half of which are off by 0.1 to each side."""
+    of_query = {f"q{number}": quality + (0.1 if number % 2 else -0.1) for number in range(40)}
+    return RunReport("", {MAIN: of_query, HIT: of_query})
 
 
 def test_every_combination_is_a_point_unless_fewer_candidates_than_k_are_asked_for():
@@ -44,12 +52,12 @@ def test_every_combination_is_a_point_unless_fewer_candidates_than_k_are_asked_f
 def test_a_point_holds_quality_with_its_interval_and_the_times_of_each_part():
     told = []
     (found,) = sweep(
-        dataset(), {"tiny": searcher()}, Grid(("hybrid",), (4,), (True,), (4,)), on_point=lambda *one: told.append(one)
+        dataset(), {"tiny": searcher()}, Grid(("hybrid",), (4,), (True,), (4,)), on_query=lambda *one: told.append(one)
     )
-    assert found.quality == found.high == 1.0
+    assert (found.quality, found.interval) == (1.0, (1.0, 1.0))
     assert set(found.p50) == {"encode", "candidates", "read", "maxsim", "evidence", TOTAL}
-    assert 0 < found.p50[TOTAL] <= found.p95[TOTAL]
-    assert told == [(1, 1)]
+    assert sum(one for part, one in found.p50.items() if part != TOTAL) < found.p50[TOTAL] <= found.p95[TOTAL]
+    assert told == [(1, 2), (2, 2)]
 
 
 def test_a_query_is_read_in_one_pass_where_both_models_share_it():
@@ -117,24 +125,44 @@ def test_the_report_is_a_page_a_table_and_a_plot(tmp_path):
     assert files == {"sweep.md", "sweep.html", "sweep.png", "sweep.svg"}
     front, _, every = (tmp_path / "report" / "sweep.md").read_text().partition(f"## {ALL}")
     assert "| settings | nDCG@10 | 95% | total p50 / p95 ms | encode p50 / p95 ms | candidates p50 / p95 ms |" in every
-    assert "| dense 10, k = 5 | 0.500 | 0.400–0.600 | 1.0 / 3.0 | 0.5 / 1.5 | 0.0 / 0.0 |" in every
+    assert "| dense 10, k = 5 | 0.500 | 0.470–0.530 | 1.0 / 3.0 | 0.5 / 1.5 | 0.0 / 0.0 |" in every
     assert "| slow 10, k = 5 | 0.400 |" in every
     assert "slow" not in front
     assert "| dense 10, k = 5 | 0.500 |" in front
+    assert "| better, +0.400 (p = 0.0001) |" in front
     page = (tmp_path / "report" / "sweep.html").read_text()
     assert "tiny &amp; small" in page
     assert "&lt;b&gt; 10" in page
     assert (tmp_path / "report" / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_replies_have_a_sentence_where_some_were_timed(tmp_path):
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ([2.0, 3.0, 7.0], "A reply to 5 passages takes 3.0 s, the median of 3 (2.0 to 7.0 s)."),
+        ([2.0] * 20, "A reply to 5 passages takes 2.0 s, the median of 20 (95th percentile 2.0 s)."),
+    ],
+)
+def test_replies_have_a_sentence_where_some_were_timed(tmp_path, seconds, said):
     points = [point("dense", 0.5, 1), point("lexical", 0.4, 2)]
     write_sweep(points, tmp_path, title="tiny", about="2 queries.")
     assert "reply" not in (tmp_path / "sweep.md").read_text()
-    write_sweep(with_replies(points, {5: [2.0]}), tmp_path, title="tiny", about="2 queries.")
+    write_sweep(with_replies(points, {5: seconds}), tmp_path, title="tiny", about="2 queries.")
     for file in ("sweep.md", "sweep.html"):
-        text = (tmp_path / file).read_text()
-        assert text.count("2 queries. A reply to 5 passages takes 2.0 s (95th percentile 2.0 s).") == 1
+        assert (tmp_path / file).read_text().count(said) == 1
+
+
+def test_a_query_is_asked_under_every_combination_before_the_next_one():
+    asked = []
+
+    class Encoder(FakeEncoder):
+        def encode_queries(self, queries):
+            asked.extend(queries)
+            return super().encode_queries(queries)
+
+    one = Searcher(fake_index(TEXTS), Encoder(), FakeReranker(), SearchSettings())
+    sweep(dataset(), {"tiny": one}, Grid(("dense",), (2, 4), (True, False), (2,)))
+    assert asked[-8:] == ["heart fluid"] * 4 + ["gene"] * 4
 
 
 def test_two_indexes_are_named_by_their_folders_or_by_their_paths_where_those_are_the_same():
@@ -148,7 +176,7 @@ def test_flags_that_cannot_be_meant_are_one_line(capsys):
 
     for flags, said in (
         (["--num-candidates", "ten"], "--num-candidates 'ten'"),
-        (["--candidates", "x"], "'x' is none"),
+        (["--candidates", "dense, x"], "'x' is none"),
         (["--generator", "local"], "add --questions 5"),
         (["--num-candidates", "5,9", "-k", "10,20"], "9 candidates are fewer than the 10 passages that come back"),
         (["--out", __file__], f"--out {__file__}: {__file__} is a file"),

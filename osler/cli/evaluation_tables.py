@@ -14,7 +14,8 @@ from osler.evaluate.full_text import FullTextReport, IndexCost
 from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
 from osler.evaluate.negation import ProbeResult
 from osler.evaluate.report import MAIN, RunComparison, RunReport
-from osler.evaluate.sweep import TOTAL, SweepPoint, pareto_front
+from osler.evaluate.retrieval import TOTAL
+from osler.evaluate.sweep import SweepPoint, pareto_front
 from osler.evaluate.sweep_report import reply_sentences
 
 _SHOWN: Final = {
@@ -94,7 +95,7 @@ def print_sweep(points: Sequence[SweepPoint]) -> None:
     front = pareto_front(points)
     table = _table(["settings"], [MAIN, "95%", "p50 ms", "p95 ms", "front"])
     for point in points:
-        figures = (f"{point.quality:.3f}", _range((point.low, point.high)))
+        figures = (f"{point.quality:.3f}", _range(point.interval))
         times = (f"{point.p50[TOTAL]:.1f}", f"{point.p95[TOTAL]:.1f}")
         table.add_row(point.label, *figures, *times, "yes" if point in front else "")
     OUT.print(table)

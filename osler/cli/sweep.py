@@ -74,8 +74,8 @@ def sweep(
     searchers = {name: load_searcher(folder, chosen) for name, folder in zip(_short(folders), folders, strict=True)}
     # A language model that cannot be reached is said before the sweep, not after it.
     seconds = _replies(dataset, folders[0], grid.k, questions, chosen) if questions else {}
-    with counting("sweep") as on_point:
-        points = run_sweep(dataset, searchers, grid, on_point=on_point)
+    with counting("sweep, queries under all settings") as on_query:
+        points = run_sweep(dataset, searchers, grid, on_query=on_query)
     points = with_replies(points, seconds)
     write_sweep(points, out, title=f"{dataset.name} {split}: quality against time", about=_about(dataset, folders))
     if json:
@@ -133,7 +133,7 @@ def _about_index(name: str, folder: str) -> str:
 def _names(text: str) -> tuple[str, ...]:
     from osler.errors import UsageError
 
-    known, names = ("dense", "lexical", "hybrid"), tuple(text.split(","))
+    known, names = ("dense", "lexical", "hybrid"), tuple(name.strip() for name in text.split(","))
     for name in names:
         if name not in known:
             raise UsageError(f"--candidates: {name!r} is none of {', '.join(known)}.")

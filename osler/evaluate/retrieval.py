@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Final
 
 from osler.datasets import Dataset
 from osler.errors import UsageError
-from osler.evaluate.measures import Scores, document_scores
+from osler.evaluate.measures import document_scores
 from osler.protocols import PassageIndex
-from osler.records import DocumentVersion, Filter, Ranking
+from osler.records import DocumentVersion, Filter, Query, Ranking
 from osler.search.searcher import Searcher
+
+TOTAL: Final = "total"
+"""The name of the time of a whole search, beside those of its parts."""
 
 _EVERYTHING = Filter(include_retracted=True)  # qrels judge retracted documents too
 
@@ -25,12 +30,23 @@ OnQuery = Callable[[int, int], None]
 class StageRuns:
     """What each stage found, query_id -> doc_id -> score; a document scores as its best passage.
 
-    seconds: for each part of a search, what each query took.
+    seconds: what each query took, by part of a search and in all (TOTAL); what runs beside a part is no part, and the
+    parts are not all there is, so the total is not their sum.
     """
 
-    candidates: Scores
-    ranked: Scores
+    candidates: dict[str, dict[str, float]] = field(default_factory=dict)
+    ranked: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def search(self, query: Query, searcher: Searcher, *, k: int) -> None:
+        """Search for the query, without evidence, and keep what was found and how long it took."""
+        began = perf_counter()
+        ranking = searcher.search(query.text, k=k, where=_EVERYTHING, evidence=False)
+        taken = {**ranking.seconds, TOTAL: perf_counter() - began}
+        self.candidates[query.query_id] = _scores(ranking, candidates=True)
+        self.ranked[query.query_id] = _scores(ranking, candidates=False)
+        for part, seconds in taken.items():
+            self.seconds.setdefault(part, []).append(seconds)
 
 
 def search_dataset(
@@ -41,14 +57,10 @@ def search_dataset(
     With a smaller k only the k that stage 2 ranks highest are in either run, so that `candidates` says nothing of stage
     1 any more. Ask `coverage` first whether the index can answer at all.
     """
-    runs = StageRuns({}, {})
+    runs = StageRuns()
     k = searcher.settings.num_candidates if k is None else k
     for number, query in enumerate(dataset.queries.values(), start=1):
-        ranking = searcher.search(query.text, k=k, where=_EVERYTHING, evidence=False)
-        runs.candidates[query.query_id] = _scores(ranking, candidates=True)
-        runs.ranked[query.query_id] = _scores(ranking, candidates=False)
-        for part, seconds in ranking.seconds.items():
-            runs.seconds.setdefault(part, []).append(seconds)
+        runs.search(query, searcher, k=k)
         if on_query:
             on_query(number, len(dataset.queries))
     return runs

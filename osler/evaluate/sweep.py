@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Final
@@ -14,11 +14,9 @@ from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.errors import UsageError
 from osler.evaluate.report import MAIN, RunReport
-from osler.evaluate.retrieval import search_dataset
+from osler.evaluate.retrieval import TOTAL, OnQuery, StageRuns
+from osler.records import Query
 from osler.search.searcher import Searcher
-
-TOTAL: Final = "total"
-"""The name of the sum over the parts of a search."""
 
 GENERATE: Final = "generate"
 """The name of a language model's reply, which is no part of a search nor of its total."""
@@ -53,21 +51,21 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class SweepPoint:
-    """One combination: nDCG@10 with its 95% interval, and milliseconds of a query, by part of a search and in all.
+    """One combination: what it found, and milliseconds of a query, by part of a search and in all.
 
-    index: the name of the index that was searched, where there are several.
+    index: the name of the index that was searched, where there are several. replies: the seconds that a language model
+    took to answer from k passages.
     """
 
     candidates: str
     num_candidates: int
     rerank: bool
     k: int
-    quality: float
-    low: float
-    high: float
+    report: RunReport
     p50: Mapping[str, float]
     p95: Mapping[str, float]
     index: str = ""
+    replies: tuple[float, ...] = ()
 
     @property
     def label(self) -> str:
@@ -75,33 +73,38 @@ class SweepPoint:
         index = f"{self.index}: " if self.index else ""
         return f"{index}{self.candidates} {self.num_candidates}{' + MaxSim' if self.rerank else ''}, k = {self.k}"
 
+    @property
+    def quality(self) -> float:
+        """nDCG@10."""
+        return self.report.metrics[MAIN]
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval of nDCG@10."""
+        return self.report.intervals[MAIN]
+
     def json(self) -> dict[str, Any]:
         """A line of `osler evaluate sweep --json`."""
-        return asdict(self)
+        low, high = self.interval
+        fields = {name: value for name, value in asdict(self).items() if name != "report"}
+        return {**fields, "quality": self.quality, "low": low, "high": high}
 
 
 def sweep(
-    dataset: Dataset,
-    searchers: Mapping[str, Searcher],
-    grid: Grid,
-    *,
-    on_point: Callable[[int, int], None] | None = None,
+    dataset: Dataset, searchers: Mapping[str, Searcher], grid: Grid, *, on_query: OnQuery | None = None
 ) -> list[SweepPoint]:
-    """A point for each combination of the grid over each index, every query asked one at a time in this process.
+    """A point for each combination of the grid over each index, every search alone in this process.
 
-    searchers by the name of their index. Ask `coverage` first whether each index can answer at all.
+    Each query is asked under all combinations before the next one, in a random order: what slows the machine for a
+    while slows them alike. searchers by the name of their index. Ask `coverage` first whether each can answer at all.
     """
     combinations = [
-        (name, one.with_settings(settings))
+        (name if len(searchers) > 1 else "", one.with_settings(settings))
         for name, one in searchers.items()
         for settings in grid.settings(one.settings)
     ]
-    points = []
-    for number, (name, searcher) in enumerate(combinations, start=1):
-        points.append(_point(dataset, searcher, name if len(searchers) > 1 else ""))
-        if on_point:
-            on_point(number, len(combinations))
-    return points
+    runs = _runs(list(dataset.queries.values()), [searcher for _, searcher in combinations], on_query)
+    return [_point(dataset, *combination, run) for combination, run in zip(combinations, runs, strict=True)]
 
 
 def with_replies(points: Iterable[SweepPoint], seconds: Mapping[int, Sequence[float]]) -> list[SweepPoint]:
@@ -111,6 +114,7 @@ def with_replies(points: Iterable[SweepPoint], seconds: Mapping[int, Sequence[fl
             point,
             p50={**point.p50, GENERATE: _milliseconds(seconds[point.k], 50)},
             p95={**point.p95, GENERATE: _milliseconds(seconds[point.k], 95)},
+            replies=tuple(seconds[point.k]),
         )
         if seconds.get(point.k)
         else point
@@ -127,32 +131,33 @@ def pareto_front(points: Iterable[SweepPoint]) -> list[SweepPoint]:
     return front
 
 
-def _point(dataset: Dataset, searcher: Searcher, index: str) -> SweepPoint:
-    for query in list(dataset.queries.values())[:_WARM]:
-        searcher.search(query.text, evidence=False)
-    runs = search_dataset(dataset, searcher, k=searcher.settings.k)
-    report = RunReport.of("", dataset.qrels, runs.ranked)
-    low, high = report.intervals[MAIN]
+def _runs(queries: Sequence[Query], searchers: Sequence[Searcher], on_query: OnQuery | None) -> list[StageRuns]:
+    """What each searcher finds, in their order."""
+    for query in queries[:_WARM]:
+        for searcher in searchers:
+            searcher.search(query.text, evidence=False)
+    runs = [StageRuns() for _ in searchers]
+    order = np.random.default_rng(0)
+    for number, query in enumerate(queries, start=1):
+        for place in order.permutation(len(searchers)):
+            runs[place].search(query, searchers[place], k=searchers[place].settings.k)
+        if on_query:
+            on_query(number, len(queries))
+    return runs
+
+
+def _point(dataset: Dataset, index: str, searcher: Searcher, runs: StageRuns) -> SweepPoint:
     settings = searcher.settings
     return SweepPoint(
         candidates=settings.candidates,
         num_candidates=settings.num_candidates,
         rerank=settings.rerank,
         k=settings.k,
-        quality=report.metrics[MAIN],
-        low=low,
-        high=high,
-        p50=_percentile(runs.seconds, 50),
-        p95=_percentile(runs.seconds, 95),
+        report=RunReport.of("", dataset.qrels, runs.ranked),
+        p50={part: _milliseconds(seconds, 50) for part, seconds in runs.seconds.items()},
+        p95={part: _milliseconds(seconds, 95) for part, seconds in runs.seconds.items()},
         index=index,
     )
-
-
-def _percentile(seconds: Mapping[str, Sequence[float]], percent: int) -> dict[str, float]:
-    """Milliseconds, by part and in all."""
-    total = np.sum([np.asarray(one) for one in seconds.values()], axis=0)
-    parts = {**{part: np.asarray(one) for part, one in seconds.items()}, TOTAL: total}
-    return {part: _milliseconds(one, percent) for part, one in parts.items()}
 
 
 def _milliseconds(seconds: ArrayLike, percent: int) -> float:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from osler.errors import require
 from osler.evaluate.markdown import table
 from osler.evaluate.report import MAIN
-from osler.evaluate.sweep import GENERATE, TOTAL, SweepPoint, pareto_front
+from osler.evaluate.retrieval import TOTAL
+from osler.evaluate.sweep import GENERATE, SweepPoint, pareto_front
 
 ALL: Final = "All settings"
 """The heading of the table of every point."""
 
 _PARTS: Final = (TOTAL, "encode", "candidates", "read", "maxsim")
 _COLUMNS: Final = ("settings", MAIN, "95%", *(f"{part} p50 / p95 ms" for part in _PARTS), "front")
-_FRONT: Final = "Means of neighbours on the front can differ by chance alone: see their intervals."
+_FRONT: Final = (
+    "Nothing beats these in both quality and median time. The last column says what paired tests over queries make of "
+    "each against the one before it."
+)
+_PARTS_OF_TIME: Final = (
+    "The total is the time of a whole search without evidence. Words are looked up while the model reads the query: "
+    "where both are needed, `candidates` is what is left to wait for."
+)
+_FEW_REPLIES: Final = 20
+"""Fewer have no 95th percentile."""
+
 _COLOURS: Final = {"dense": "tab:blue", "lexical": "tab:green", "hybrid": "tab:purple"}
 _MARKERS: Final = (("o", "x"), ("s", "+"), ("^", "1"), ("D", "2"))
 """Of an index, with re-ranking and without."""
@@ -33,7 +45,7 @@ _STYLE: Final = (
 def write_sweep(points: Sequence[SweepPoint], folder: Path, *, title: str, about: str) -> None:
     """Write the report; about: a sentence with the data set, its queries, the index and its size."""
     folder.mkdir(parents=True, exist_ok=True)
-    sentences = [about, *reply_sentences(points)]
+    sentences = [about, _PARTS_OF_TIME, *reply_sentences(points)]
     (folder / "sweep.md").write_text(_markdown(points, title, sentences), encoding="utf-8")
     (folder / "sweep.html").write_text(_html(points, title, sentences), encoding="utf-8")
     _plot(points, folder, title)
@@ -45,7 +57,7 @@ def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
         (
             point.label,
             f"{point.quality:.3f}",
-            f"{point.low:.3f}–{point.high:.3f}",
+            "–".join(f"{end:.3f}" for end in point.interval),
             *(f"{point.p50.get(part, 0.0):.1f} / {point.p95.get(part, 0.0):.1f}" for part in _PARTS),
             "yes" if id(point) in front else "",
         )
@@ -55,15 +67,27 @@ def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
 
 def reply_sentences(points: Sequence[SweepPoint]) -> Iterator[str]:
     """A sentence for each number of passages that a language model was timed with."""
-    timed = {point.k: (point.p50[GENERATE], point.p95[GENERATE]) for point in points if GENERATE in point.p50}
-    for k, (p50, p95) in sorted(timed.items()):
-        yield f"A reply to {k} passages takes {p50 / 1000:.1f} s (95th percentile {p95 / 1000:.1f} s)."
+    for k, point in sorted({point.k: point for point in points if point.replies}.items()):
+        seconds = point.replies
+        far = f"{min(seconds):.1f} to {max(seconds):.1f} s"
+        if len(seconds) >= _FEW_REPLIES:
+            far = f"95th percentile {point.p95[GENERATE] / 1000:.1f} s"
+        yield f"A reply to {k} passages takes {point.p50[GENERATE] / 1000:.1f} s, the median of {len(seconds)} ({far})."
+
+
+def _steps(front: Sequence[SweepPoint]) -> Iterator[str]:
+    """What may be said of each point of the front against the one before it."""
+    yield ""
+    for before, point in pairwise(front):
+        found = point.report.compared(before.report)
+        yield f"{found.verdict}, {found.difference.difference:+.3f} (p = {found.difference.p:.4f})"
 
 
 def _markdown(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) -> str:
-    front = [row[:-1] for row in _rows(pareto_front(points))]
+    front = pareto_front(points)
+    steps = [(*row[:-1], step) for row, step in zip(_rows(front), _steps(front), strict=True)]
     lines = [f"# {title}", "", " ".join(sentences), "", "![quality against time](sweep.png)", ""]
-    lines += ["## Pareto front", "", _FRONT, "", *table(_COLUMNS[:-1], front), ""]
+    lines += ["## Pareto front", "", _FRONT, "", *table((*_COLUMNS[:-1], "against the one before"), steps), ""]
     return "\n".join([*lines, f"## {ALL}", "", *table(_COLUMNS, _rows(points))]) + "\n"
 
 
@@ -73,7 +97,7 @@ def _html(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) ->
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(' '.join(sentences))}</p>"
-        f'<img src="sweep.svg" alt="quality against time"><p>Bold: the Pareto front. {_FRONT}</p>'
+        '<img src="sweep.svg" alt="quality against time"><p>Bold: the Pareto front.</p>'
         f"<table><tr>{head}</tr>{body}</table></html>\n"
     )
 
