@@ -3,8 +3,8 @@
     python benchmarks/leave_one_out.py --recipe recipes/mini.toml --work /tmp/loo --reduced --only-train hpo-lay
 
 For each data set the recipe is run without it, and the trained two-stage is compared, on its dev part, with the
-untrained one (all dimensions in float) by a paired bootstrap. What is done is kept, so the same command goes on, and
---left-out makes the table a row at a time.
+untrained one (all dimensions in float) by a paired randomisation test. What is done is kept, so the same command goes
+on, and --left-out makes the table a row at a time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from statistics import fmean
 from systems import baselines, place, show, trained
 
 from osler.datasets import Dataset
+from osler.evaluate.markdown import p_value
 from osler.evaluate.significance import compare
 from osler.models import load_models
 from osler.train.corpora import index_corpus
@@ -57,7 +58,7 @@ def row(left_out: Dataset, recipe: RecipeSettings, work: Path) -> str:
     result = compare({left_out.name: values[TRAINED]}, {left_out.name: values[UNTRAINED]})
     means = " | ".join(f"{fmean(values[system]):.3f}" for system in SHOWN)
     spread = f"{result.difference:+.3f} ({result.low:+.3f} to {result.high:+.3f})"
-    return f"| {left_out.name} | {len(values[TRAINED])} | {means} | {spread} | {result.bootstrap_p:.4f} |"
+    return f"| {left_out.name} | {len(values[TRAINED])} | {means} | {spread} | {p_value(result.p)} |"
 
 
 def _without_dev(data: DataSettings) -> DataSettings:

@@ -3,10 +3,10 @@
     osler train --recipe recipes/mini.toml --out models
     python benchmarks/trained_models.py --recipe recipes/mini.toml --models models --work /tmp/untrained
 
-prints a table: nDCG@10 by data set, the macro average with its 95% bootstrap interval, and for each
-system the paired bootstrap p-value against the trained two-stage (queries resampled within each data set). A data set
-named by --apart is shown, but is no part of the average and of the test; models that the same recipe trained with other
-settings (--against) are two more systems.
+prints a table: nDCG@10 by data set and its macro average with their 95% bootstrap intervals, and for each system p of
+the paired randomisation test of the average against the trained two-stage. A data set named by --apart is shown, but is
+no part of the average and of the test; models that the same recipe trained with other settings (--against) are two more
+systems.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from statistics import fmean
 
 from systems import Values, baselines, trained
 
+from osler.evaluate.markdown import p_value, table, with_interval
 from osler.evaluate.significance import compare, interval
 from osler.index import open_index
 from osler.models import ModelPair, load_models
@@ -39,7 +40,7 @@ def main() -> None:
                 values = trained(part.dev, models, open_index(folder / "index" / part.name))
                 suffix = "" if folder == arguments.models else f", {folder.name}"
                 by_dataset[part.name] |= {f"{name}{suffix}": of for name, of in values.items()}
-    print("\n" + table(by_dataset, apart=arguments.apart))
+    print("\n" + report(by_dataset, apart=arguments.apart))
 
 
 def pair(folder: Path) -> ModelPair:
@@ -47,26 +48,24 @@ def pair(folder: Path) -> ModelPair:
     return load_models(str(folder / "retriever" / "model"), str(folder / "reranker" / "model"))
 
 
-def table(by_dataset: dict[str, Values], *, apart: Sequence[str]) -> str:
+def report(by_dataset: dict[str, Values], *, apart: Sequence[str]) -> str:
     """A Markdown table, a row a system, with the p-value of its difference from ours; `apart` does not count there."""
     counted = {name: values for name, values in by_dataset.items() if name not in apart}
-    lines = [
-        "| | " + " | ".join([*counted, "macro average", "p against ours", *apart]) + " |",
-        "|---" * (len(by_dataset) + 3) + "|",
-    ]
-    for system in next(iter(by_dataset.values())):
-        values, ours = ({name: of[one] for name, of in counted.items()} for one in (system, OURS))
-        low, high = interval(values)
-        macro = fmean(fmean(one) for one in values.values())
-        cells = [f"{fmean(one):.3f}" for one in values.values()]
-        cells += [
-            f"{macro:.3f} ({low:.3f}–{high:.3f})",
-            "" if system == OURS else f"{compare(ours, values).bootstrap_p:.4f}",
-        ]
-        cells += [f"{fmean(by_dataset[name][system]):.3f}" for name in apart]
-        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    rows = [row(system, counted, {name: by_dataset[name] for name in apart}) for system in next(iter(counted.values()))]
+    columns = ("", *counted, "macro average", "p against ours", *apart)
     queries = ", ".join(f"{name} {len(systems_of[OURS])}" for name, systems_of in by_dataset.items())
-    return "\n".join([*lines, "", f"Queries: {queries}."])
+    return "\n".join([*table(columns, rows), "", f"Queries: {queries}."])
+
+
+def row(system: str, counted: dict[str, Values], apart: dict[str, Values]) -> list[str]:
+    values, ours = ({name: of[one] for name, of in counted.items()} for one in (system, OURS))
+    macro = with_interval(fmean(fmean(one) for one in values.values()), interval(values))
+    p = "" if system == OURS else p_value(compare(ours, values).p)
+    return [system, *map(mean, values.values()), macro, p, *(mean(of[system]) for of in apart.values())]
+
+
+def mean(values: Sequence[float]) -> str:
+    return with_interval(fmean(values), interval({"": values}))
 
 
 def parser() -> argparse.ArgumentParser:

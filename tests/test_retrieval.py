@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 import ir_measures
@@ -161,7 +162,7 @@ def test_the_command_builds_the_index_once_and_reports_both_stages(folder, capsy
 def test_a_run_file_is_measured_without_an_index(folder, capsys):
     write_run(folder / "mine.run", {"q1": {"c": 2.0, "b": 1.0}})
     (report,) = evaluated(capsys, "--data", folder, "--run", folder / "mine.run")
-    assert report["stage"] == "run"
+    assert report["run"] == str(folder / "mine.run")
     assert report["metrics"]["nDCG@10"] == fmean([1.0, 0.0])
     assert report["metrics"]["Recall@10"] == 0.5
 
@@ -171,7 +172,32 @@ def test_the_table_says_what_may_be_said(folder, capsys):
     assert run_command("--data", folder, "--run", folder / "mine.run", "--baseline", "bm25") == 0
     shown = capsys.readouterr().out
     assert "2 queries" in shown
-    assert "run against bm25: nDCG@10 " in shown
+    assert "mine.run against bm25: nDCG@10 " in shown
+
+
+def test_names_with_square_brackets_are_shown_as_they_are(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    for name in ("mine.run", "a[red]b.run", "[bold]b.run"):
+        write_run(Path(name), {"q1": {"c": 2.0}})
+    compared = ["--compare", "a[red]b.run", "--compare", "[bold]b.run"]
+    assert run_command("--data", folder, "--run", "mine.run", *compared) == 0
+    shown = capsys.readouterr().out
+    assert "against a[red]b.run: " in shown
+    assert "against [bold]b.run: " in shown
+
+
+def test_flags_of_a_search_beside_a_run_are_refused(folder, capsys):
+    write_run(folder / "x.run", {"q1": {"c": 1.0}})
+    words = ["--data", folder, "--run", folder / "x.run", "--num-candidates", "5", "--candidates", "dense"]
+    assert run_command(*words) == 2
+    assert "leave --num-candidates and --candidates out, or --run." in capsys.readouterr().err
+
+
+def test_ids_that_a_run_cannot_hold_are_said_before_the_search(folder, capsys, no_search):
+    with (folder / "corpus.jsonl").open("a") as corpus:
+        corpus.write('{"_id": "d 2", "text": "A text."}\n')
+    assert run_command("--data", folder, "--index", folder / "index", "--run-out", folder / "ours.run") == 1
+    assert "The id 'd 2' cannot stand in a TREC run" in capsys.readouterr().err
 
 
 def test_an_unknown_split_and_an_unknown_baseline_are_one_line(folder, capsys):

@@ -35,6 +35,19 @@ def test_a_line_that_is_no_runs_line_is_named(tmp_path, line, said):
         read_run(tmp_path / "run")
 
 
+@pytest.mark.parametrize("run", [{"q 1": {"a": 1.0}}, {"q": {"a b": 1.0}}, {"q": {"": 1.0}}, {"q": {"a\n": 1.0}}])
+def test_an_id_that_a_run_cannot_hold_is_refused_before_anything_is_written(tmp_path, run):
+    with pytest.raises(CorpusError, match="cannot stand in a TREC run"):
+        write_run(tmp_path / "run", run)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_document_that_a_query_has_twice_is_refused(tmp_path):
+    (tmp_path / "run").write_text("q Q0 a 1 2.0 x\nq Q0 a 2 1.0 x\n")
+    with pytest.raises(CorpusError, match="line 2: 'q' has 'a' twice"):
+        read_run(tmp_path / "run")
+
+
 def test_a_run_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CorpusError, match="nowhere: cannot be read as a run"):
         read_run(tmp_path / "nowhere")

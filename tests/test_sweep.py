@@ -129,7 +129,7 @@ def test_the_report_is_a_page_a_table_and_a_plot(tmp_path):
     assert "| slow 10, k = 5 | 0.400 |" in every
     assert "slow" not in front
     assert "| dense 10, k = 5 | 0.500 |" in front
-    assert "| better, +0.400 (p = 0.0001) |" in front
+    assert "| better, +0.400 (p ≤ 0.0001) |" in front
     page = (tmp_path / "report" / "sweep.html").read_text()
     assert "tiny &amp; small" in page
     assert "&lt;b&gt; 10" in page

@@ -39,14 +39,14 @@ def demo(index: options.Index = DEMO_INDEX) -> None:
         with working(f"answering: {question}"):
             answer = answerer.answer(question)
         print_answer(answer)
-    OUT.print("\n" + _next_steps(index), soft_wrap=True)
+    OUT.print("\nGo on with", style="bold")
+    OUT.print(_next_steps(index), soft_wrap=True)
 
 
 def _next_steps(index: str) -> str:
     osler = _command()
     return "\n".join(
         (
-            "[bold]Go on with[/bold]",
             f'  {osler} search "swelling of the brain" --index {index}',
             f'  {osler} answer "What is an abnormally small head called?" --index {index}',
             f"  {osler} show HP:0001698 --index {index}",

@@ -11,6 +11,7 @@ from rich.table import Table
 from osler.cli.printing import OUT
 from osler.evaluate.answers import AnswerReport
 from osler.evaluate.full_text import FullTextReport, IndexCost
+from osler.evaluate.markdown import p_text, p_value
 from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
 from osler.evaluate.negation import ProbeResult
 from osler.evaluate.report import MAIN, RunComparison, RunReport
@@ -48,9 +49,9 @@ def sentence(name: str, comparison: RunComparison) -> str:
     found = comparison.difference
     return (
         f"{name} against {comparison.run}: {comparison.measure} {found.difference:+.3f} "
-        f"({found.low:+.3f} to {found.high:+.3f}, p = {found.p:.4f} by randomisation, {found.bootstrap_p:.4f} by "
+        f"({found.low:+.3f} to {found.high:+.3f}, {p_text(found.p)} by randomisation, {p_value(found.bootstrap_p)} by "
         f"bootstrap), hits in the first ten {comparison.hits:,} and {comparison.hits_other:,} "
-        f"(McNemar p = {comparison.hits_p:.4f}): {comparison.verdict}"
+        f"(McNemar {p_text(comparison.hits_p)}): {comparison.verdict}"
     )
 
 
@@ -86,7 +87,7 @@ def _cost(cost: Cost) -> str:
 def _mirage_sentence(other: str, compared: MirageComparison) -> str:
     return (
         f"{compared.questions:,} questions that {other} answered too: right answers {compared.right:,}, there "
-        f"{compared.right_there:,} (McNemar p = {compared.p:.4f}): {compared.verdict}"
+        f"{compared.right_there:,} (McNemar {p_text(compared.p)}): {compared.verdict}"
     )
 
 
@@ -118,7 +119,7 @@ def print_negation(results: Mapping[str, ProbeResult]) -> None:
     for name, one in results.items():
         ours, theirs = _range(one.bi_encoder_interval), _range(one.maxsim_interval)
         shares = (f"{one.bi_encoder:.3f}", ours, f"{one.maxsim:.3f}", theirs)
-        table.add_row(name, f"{one.pairs:,}", *shares, f"{one.p:.4f}")
+        table.add_row(name, f"{one.pairs:,}", *shares, p_value(one.p))
     OUT.print(table)
     OUT.print("chance is 0.5 for templates, which are asked both ways", soft_wrap=True)
 

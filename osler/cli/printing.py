@@ -16,8 +16,9 @@ from rich.text import Text
 
 from osler.records import Answer, Citation, Document, EvidenceSpan, RankedPassage, Ranking, is_retracted
 
-OUT: Final = Console(highlight=False, soft_wrap=False)
-ERR: Final = Console(stderr=True, highlight=False)
+# Names and texts are shown as they are: square brackets in them are no markup.
+OUT: Final = Console(highlight=False, soft_wrap=False, markup=False)
+ERR: Final = Console(stderr=True, highlight=False, markup=False)
 
 _EVIDENCE: Final = "bold yellow"
 _STRONGEST_WORDS: Final = "bold black on yellow"
@@ -41,7 +42,7 @@ def working(text: str) -> Iterator[None]:
         print_notice(f"{text} …")
         yield
         return
-    with ERR.status(f"[dim]{text} …[/dim]"):
+    with ERR.status(Text(f"{text} …", style="dim")):
         yield
 
 
@@ -99,7 +100,7 @@ def print_ranking(ranking: Ranking) -> None:
         OUT.print(Padding(_excerpt(ranked), (0, 0, 1, 3)))
     stages = "  ".join(f"{stage} {seconds * 1000:.0f} ms" for stage, seconds in ranking.seconds.items())
     count = len(ranking.ranked)
-    ERR.print(f"[dim]{count} {'passage' if count == 1 else 'passages'}  ·  {stages}[/dim]", soft_wrap=True)
+    ERR.print(f"{count} {'passage' if count == 1 else 'passages'}  ·  {stages}", style="dim", soft_wrap=True)
 
 
 def print_answer(answer: Answer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,24 +53,34 @@ def retrieval(
     """
     from osler.datasets import load_dataset
     from osler.evaluate.report import RunReport
-    from osler.evaluate.runs import write_run
+    from osler.evaluate.runs import check_ids, write_run
 
+    if run:
+        _check_alone(num_candidates, candidates)
     search = {"num_candidates": num_candidates, "candidates": candidates}
     chosen = options.settings_from(settings, models={"device": device}, search=search)
     check_file("--run-out", run_out)
     _check_parts(baseline or [])
     dataset = load_dataset(data, split)
+    if run_out:
+        check_ids(chain(dataset.queries, dataset.documents))
     compared = {str(path): _read(path, dataset) for path in compare or []}
-    stages = {"run": _read(run, dataset)} if run else _stages(dataset, index, chosen)
-    *_, final = stages.values()
+    measured = {str(run): _read(run, dataset)} if run else _stages(dataset, index, chosen)
+    *_, final = measured.values()
     if run_out:
         write_run(run_out, final)
     baselines = _baselines(dataset, baseline or [], chosen.models.device)
-    runs = {"stage": stages, "run": compared, "baseline": baselines}
-    reports = {
-        kind: [RunReport.of(name, dataset.qrels, found) for name, found in of.items()] for kind, of in runs.items()
-    }
-    _print(reports, json=json)
+    runs = (("run" if run else "stage", measured), ("run", compared), ("baseline", baselines))
+    reports = [(kind, RunReport.of(name, dataset.qrels, found)) for kind, of in runs for name, found in of.items()]
+    _print(reports, measured=len(measured), json=json)
+
+
+def _check_alone(num_candidates: int | None, candidates: str | None) -> None:
+    from osler.errors import UsageError
+
+    given = {"--num-candidates": num_candidates, "--candidates": candidates}
+    if flags := [flag for flag, value in given.items() if value is not None]:
+        raise UsageError(f"--run measures a file and searches nothing: leave {' and '.join(flags)} out, or --run.")
 
 
 def _check_parts(baselines: list[str]) -> None:
@@ -133,16 +144,17 @@ def _baselines(dataset: Dataset, names: list[str], device: str) -> dict[str, Sco
         return {name: made.run(name) for name in names}
 
 
-def _print(reports: dict[str, list[RunReport]], *, json: bool) -> None:
+def _print(reports: list[tuple[str, RunReport]], *, measured: int, json: bool) -> None:
+    """The first ones are measured, the last of them against all others; each has its kind."""
     from osler.cli.evaluation_tables import print_retrieval
     from osler.cli.printing import print_json
 
-    stages, others = reports["stage"], [*reports["run"], *reports["baseline"]]
+    all_of_them = [report for _, report in reports]
+    stages, others = all_of_them[:measured], all_of_them[measured:]
     comparisons = [stages[-1].compared(other) for other in (*stages[:-1], *others)]
     if not json:
         print_retrieval(stages, others, comparisons)
         return
-    for kind, of in reports.items():
-        for report in of:
-            compared = {"compared": [one.json() for one in comparisons]} if report is stages[-1] else {}
-            print_json({kind: report.name, **report.json(), **compared})
+    for kind, report in reports:
+        compared = {"compared": [one.json() for one in comparisons]} if report is stages[-1] else {}
+        print_json({kind: report.name, **report.json(), **compared})

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from osler.cli.printing import OUT
+from osler.evaluate.markdown import p_text
 from osler.train.mining.audit import report_text
 
 _SHOWN: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
@@ -47,5 +48,5 @@ def _add_stages(table: Table, name: str, queries: str, stages: Mapping[str, Mapp
 def _gain(comparison: Mapping[str, float]) -> str:
     return (
         f"the re-ranker changes nDCG@10 by {comparison['difference']:+.3f} "
-        f"(95% interval {comparison['low']:+.3f} to {comparison['high']:+.3f}, p = {comparison['p']:.4f})"
+        f"(95% interval {comparison['low']:+.3f} to {comparison['high']:+.3f}, {p_text(comparison['p'])})"
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+_LEAST_P: Final = 0.0001
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -12,6 +15,24 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ['| system | nDCG@10 |', '|---|---|', '| BM25 | 0.606 |']
     """
     return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def p_value(p: float) -> str:
+    """A p-value in a table; the least one that 10,000 samples can show is a bound.
+
+    >>> p_value(0.0412), p_value(1e-12)
+    ('0.0412', '≤ 0.0001')
+    """
+    return f"{p:.4f}" if p > _LEAST_P else f"≤ {_LEAST_P}"
+
+
+def p_text(p: float) -> str:
+    """A p-value in a sentence.
+
+    >>> p_text(0.0412), p_text(1e-12)
+    ('p = 0.0412', 'p ≤ 0.0001')
+    """
+    return f"p = {p:.4f}" if p > _LEAST_P else f"p {p_value(p)}"
 
 
 def with_interval(mean: float, interval: Sequence[float]) -> str:

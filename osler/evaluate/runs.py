@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 
@@ -15,19 +16,31 @@ _COLUMNS = 6
 def write_run(path: Path, run: Run, *, tag: str = "osler") -> None:
     """Write the run, a document a line, best first, equal scores by doc_id; scores keep all their digits.
 
+    CorpusError for an id that such a file cannot hold.
+
     >>> write_run(Path("bm25.run"), {"q1": {"a": 1.5, "b": 2.0}})
     >>> print(Path("bm25.run").read_text(), end="")
     q1 Q0 b 1 2.0 osler
     q1 Q0 a 2 1.5 osler
     """
+    check_ids(chain(run, *run.values()))
     with path.open("w", encoding="utf-8") as file:
         for query_id, scores in run.items():
             for rank, doc_id in enumerate(ranking(scores), start=1):
                 file.write(f"{query_id} Q0 {doc_id} {rank} {float(scores[doc_id])!r} {tag}\n")
 
 
+def check_ids(ids: Iterable[str]) -> None:
+    """Return where a run can hold these ids; CorpusError for an empty one, and for one with white space."""
+    for one in ids:
+        if one.split() != [one]:
+            raise CorpusError(f"The id {one!r} cannot stand in a TREC run, whose columns are divided by white space.")
+
+
 def read_run(path: Path) -> dict[str, dict[str, float]]:
     """query_id -> doc_id -> score; CorpusError for a file that is not there, and for a line that is not a run's.
+
+    CorpusError too for a document that a query has twice: which of its scores is meant, nobody can say.
 
     >>> write_run(Path("bm25.run"), {"q1": {"a": 1.5}})
     >>> read_run(Path("bm25.run"))
@@ -41,7 +54,10 @@ def read_run(path: Path) -> dict[str, dict[str, float]]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             query_id, doc_id, score = _columns(line, f"{path}: line {number}")
-            run.setdefault(query_id, {})[doc_id] = score
+            scores = run.setdefault(query_id, {})
+            if doc_id in scores:
+                raise CorpusError(f"{path}: line {number}: {query_id!r} has {doc_id!r} twice; write the run again.")
+            scores[doc_id] = score
     return run
 
 

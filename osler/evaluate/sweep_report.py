@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from osler.errors import require
-from osler.evaluate.markdown import table
+from osler.evaluate.markdown import p_text, table
 from osler.evaluate.report import MAIN
 from osler.evaluate.retrieval import TOTAL
 from osler.evaluate.sweep import GENERATE, SweepPoint, pareto_front
@@ -80,7 +80,7 @@ def _steps(front: Sequence[SweepPoint]) -> Iterator[str]:
     yield ""
     for before, point in pairwise(front):
         found = point.report.compared(before.report)
-        yield f"{found.verdict}, {found.difference.difference:+.3f} (p = {found.difference.p:.4f})"
+        yield f"{found.verdict}, {found.difference.difference:+.3f} ({p_text(found.difference.p)})"
 
 
 def _markdown(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) -> str:

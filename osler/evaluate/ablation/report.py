@@ -17,7 +17,7 @@ from osler.evaluate.ablation.outcomes import CellValues
 from osler.evaluate.ablation.plot import write_plot
 from osler.evaluate.ablation.ranking import MEASURES
 from osler.evaluate.ablation.seeds import interval, macro_mean
-from osler.evaluate.markdown import table, with_interval
+from osler.evaluate.markdown import p_value, table, with_interval
 from osler.evaluate.report import MAIN, SIGNIFICANT
 
 _HEADINGS: Final = (
@@ -129,7 +129,7 @@ def _claims_table(judged: Sequence[Judged]) -> list[str]:
             one.sentence,
             f"**{one.verdict}**",
             f"{one.measure} {one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})",
-            "–" if one.p is None else f"{one.p:.4f}",
+            "–" if one.p is None else p_value(one.p),
             " − ".join(one.cells),
         )
         for one in judged
