@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from osler.evaluate.markdown import p_text, table, with_interval
+from osler.evaluate.markdown import p_text, p_value, table, with_interval
 from osler.evaluate.sweep_report import ALL
 
 SCRIPT = Path(__file__).with_name("reproduce.sh")
@@ -39,8 +39,12 @@ would give. What the training data share with the dev parts is [below](#contamin
 BASELINES = """Built-in baselines read a document whole, up to what their model reads, and osler its passages, of which
 the best counts: so `zero-shot` differs from the table above, which searches passages."""
 
-NEGATION = """Which of two statements, alike but for a negation, agrees with a text: the share of right choices. Half is
-chance."""
+NEGATION = """Which of two contradicting statements does a model put nearer to a text: the share of right choices.
+`templates` differ by a negation and are asked both ways, so half is chance; intervals draw templates, then their terms,
+and p is of a paired test over templates, which are wordings that we chose. `scifact` has contradicting claims, few of
+which differ by a negation word. They are asked one way, so half need not be chance, and `recipes/mini.toml` trains on
+most of them, each with its abstract, whether that supports or contradicts it: its figures say nothing of unseen claims.
+Intervals and p are over groups of pairs that share a claim or an abstract."""
 
 CONTAMINATION = """Nothing of this was taken out of what the recipe learns from: figures of dev parts say how questions
 like those of the training are served. Where the recipe goes without a data set, it has seen none of that set."""
@@ -121,17 +125,24 @@ def retrieval(file: Path) -> str:
 
 
 def negation(file: Path) -> str:
-    """A row a source of pairs."""
+    """A row a source of pairs, then one a template."""
+    found = _read(file)[0]
     rows = [
         (
             name,
+            f"{len(one['clusters']):,}",
             f"{one['pairs']:,}",
             *(with_interval(one[model], one[f"{model}_interval"]) for model in ("bi_encoder", "maxsim")),
-            f"{one['p']:.4f}",
+            p_value(one["p"]),
         )
-        for name, one in _read(file)[0].items()
+        for name, one in found.items()
     ]
-    return "\n".join(table(("source", "pairs", "bi-encoder", "MaxSim", "p"), rows))
+    templates = [
+        (name, f"{of['pairs']:,}", f"{of['bi_encoder']:.3f}", f"{of['maxsim']:.3f}")
+        for name, of in found["templates"]["clusters"].items()
+    ]
+    sources = table(("source", "clusters", "pairs", "bi-encoder", "MaxSim", "p"), rows)
+    return "\n".join([*sources, "", *table(("template", "pairs", "bi-encoder", "MaxSim"), templates)])
 
 
 def full_text(file: Path) -> str:

@@ -71,10 +71,12 @@ def test_every_recipe_is_possible():
 def test_the_defaults_that_the_help_names_are_those_of_the_settings():
     from osler.cli import options
     from osler.config import SearchSettings
+    from osler.load import DEFAULT_MODEL
 
     named = {"k": options.K, "num_candidates": options.NumCandidates, "candidates": options.Candidates}
     for name, option in named.items():
         assert option.__metadata__[0].show_default == str(SearchSettings.model_fields[name].default)
+    assert options.DEFAULT_MODEL == DEFAULT_MODEL
 
 
 def test_every_exported_name_is_documented():

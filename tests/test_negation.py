@@ -1,18 +1,20 @@
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+import Stemmer
 from fakes import FakeReranker
 
 from osler.datasets import Dataset
 from osler.errors import CorpusError
-from osler.evaluate.negation import TEMPLATES, Choice, MinimalPair, probe, scifact_pairs, template_pairs
+from osler.evaluate.negation import TEMPLATES, Choice, StatementPair, probe, scifact_pairs, template_pairs
 from osler.late_interaction.codes import quantise
 from osler.records import Document, Query, Section
 
-TERMS = ["Gout", "Myocardial infarction", "Seizure", "Fever", "Scoliosis", "Long fingers", "Pain", "Red eye"]
+TERMS = ["Gout", "Myocardial infarction", "Seizure", "Fever", "Scoliosis", "Long fingers", "Pain", "Red eye"] * 6
 
 
 def words(text):
@@ -54,11 +56,10 @@ class TokensOfWords(BagOfWords):
 class SeesNegation(BagOfWords):
     """One number: 1 for what affirms, -1 for what denies."""
 
-    denials = ("without", "not a case", "absent", "free of", "ruled out", "showed no", "no signs", "never")
+    denials = frozenset(text.format(term) for template in TEMPLATES for text in template[1::2] for term in TERMS)
 
     def encode_queries(self, queries):
-        signs = [-1 if any(denial in text for denial in self.denials) else 1 for text in queries]
-        return np.array([[sign] for sign in signs], dtype=np.float32)
+        return np.array([[-1 if text in self.denials else 1] for text in queries], dtype=np.float32)
 
 
 def test_a_model_that_knows_words_but_no_negation_is_right_half_of_the_time():
@@ -71,19 +72,34 @@ def test_a_model_that_knows_words_but_no_negation_is_right_half_of_the_time():
 def test_a_model_that_sees_negations_is_right_both_ways():
     result = probe(list(template_pairs(TERMS)), SeesNegation(), TokensOfWords())["templates"]
     assert (result.bi_encoder, result.maxsim) == (1.0, 0.5)
-    assert result.p == pytest.approx(2 / 2**8, abs=0.005)  # all eight signs the same
+    assert result.maxsim_interval == (0.5, 0.5)
+
+
+def test_p_is_that_of_templates_however_many_terms_each_has():
+    """Two templates of two right terms each: of four ways to turn templates round, two lie as far from zero."""
+    pairs = [one for one in template_pairs(TERMS) if one.cluster in ("… was ruled out", "… is unlikely")]
+    result = probe(pairs, SeesNegation(), TokensOfWords())["templates"]
+    assert (result.pairs, len(result.clusters)) == (4, 2)
+    assert result.p == pytest.approx(2 / 2**2, abs=0.02)
+
+
+def test_every_template_counts_the_same():
+    seen, blind = (Choice("gout", "gout", "no fever"),), (Choice("gout", "gout and pain", "gout"),)
+    pairs = [StatementPair("a", "one", seen)] * 3 + [StatementPair("a", "other", blind)]
+    result = probe(pairs, BagOfWords(), FakeReranker())["a"]
+    assert result.bi_encoder == 0.5
+    assert [(one.pairs, one.bi_encoder) for one in result.clusters.values()] == [(3, 1.0), (1, 0.0)]
 
 
 def test_a_pair_asked_one_way_is_worth_its_one_choice():
     seen, blind = Choice("gout", "gout", "no fever"), Choice("gout", "gout and pain", "gout")
-    pairs = [MinimalPair("a", (seen,)), MinimalPair("b", (blind,))]
+    pairs = [StatementPair("a", "", (seen,)), StatementPair("b", "", (blind,))]
     results = probe(pairs, BagOfWords(), FakeReranker())
-    assert (results["a"].bi_encoder, results["b"].bi_encoder, results["all"].bi_encoder) == (1.0, 0.0, 0.5)
-    assert results["all"].pairs == 2
+    assert {name: (one.bi_encoder, one.statements) for name, one in results.items()} == {"a": (1.0, 2), "b": (0.0, 2)}
 
 
 def test_equal_scores_are_half_right():
-    same = MinimalPair("a", (Choice("gout", "the gout", "a gout"),))
+    same = StatementPair("a", "", (Choice("gout", "the gout", "a gout"),))
     assert probe([same], BagOfWords(), TokensOfWords())["a"].bi_encoder == 0.5
 
 
@@ -96,22 +112,30 @@ def test_each_statement_is_scored_for_its_own_query_alone(monkeypatch):
 
     monkeypatch.setattr("osler.evaluate.negation.maxsim", maxsim)
     probe(list(template_pairs(TERMS)), BagOfWords(), TokensOfWords())
-    assert asked == [1] * 8 * 2 * 2  # pairs, ways, statements
+    assert asked == [1] * len(TERMS) * 2 * 2  # ways, statements
 
 
 def test_a_template_affirms_and_negates_the_same_term():
-    pairs = list(template_pairs(["Gout"] * 5))
+    pairs = list(template_pairs(["Gout"] * (len(TEMPLATES) + 1)))
     texts = [text for pair in pairs for one in pair.choices for text in (one.query, one.agreeing, one.contradicting)]
     assert all("Gout" in text for text in texts)
-    assert pairs[0] == pairs[4]
+    assert pairs[0] == pairs[-1]
+    assert len({pair.cluster for pair in pairs}) == len(TEMPLATES)
     there, back = pairs[0].choices
     assert (there.agreeing, there.contradicting) == (back.contradicting, back.agreeing)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_query_shares_no_word_with_one_of_the_statements_alone(template):
-    queries, (affirming, negating) = set(words(" ".join(template[:2]))), map(set, map(words, template[2:]))
-    assert not queries & (affirming ^ negating)
+@pytest.mark.parametrize("form", [str, Stemmer.Stemmer("english").stemWord])
+def test_a_query_shares_no_word_with_one_of_the_statements_alone(template, form):
+    query, negated, affirming, negating = ({form(word) for word in words(text)} for text in template)
+    assert not (query | negated) & (affirming ^ negating)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_text_of_a_template_holds_the_term_once_and_is_of_its_own(template):
+    assert [text.count("{}") for text in template] == [1] * 4
+    assert all(sum(text in other for other in TEMPLATES) == 1 for text in template)
 
 
 @pytest.fixture
@@ -124,12 +148,13 @@ def scifact(tmp_path):
     rows = [("s", "SUPPORT"), ("c", "CONTRADICT"), ("far", "CONTRADICT")]
     lines = [{"_id": one, "evidence": [{"doc_id": "d", "label": label, "sentences": [1]}]} for one, label in rows]
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return tmp_path, Dataset("scifact", "train", {"d": document}, queries, {}, "")
+    return tmp_path, Dataset("scifact", "train", {"d": document}, queries, {one: {"d": 1} for one in queries}, "")
 
 
 def test_similar_claims_that_one_abstract_supports_and_contradicts_make_a_pair(scifact):
     (pair,) = scifact_pairs(*scifact)
     evidence = "Aspirin reduces pain in mice."
+    assert pair.cluster == "d"
     assert pair.choices == (Choice(evidence, "Aspirin reduces pain.", "Aspirin increases pain."),)
 
 
@@ -140,8 +165,35 @@ def test_a_folder_without_evidence_is_refused(tmp_path, scifact):
 
 
 @pytest.mark.data
-def test_scifact_gives_pairs_enough(data_folder):
+def test_no_claim_or_abstract_of_scifact_is_in_two_clusters(data_folder):
     from osler.datasets import load_dataset
 
-    folder = data_folder / "scifact"
-    assert len(list(scifact_pairs(folder, load_dataset(folder, "train")))) >= 70
+    dataset = load_dataset(data_folder / "scifact")
+    ids = {query.text: query_id for query_id, query in dataset.queries.items()}
+    claims = [
+        (pair.cluster, text)
+        for pair in scifact_pairs(data_folder / "scifact", dataset)
+        for text in (pair.choices[0].agreeing, pair.choices[0].contradicting)
+    ]
+    clusters = {(node, cluster) for cluster, text in claims for node in (text, *dataset.qrels[ids[text]])}
+    assert len(clusters) == len(dict(clusters))
+
+
+@pytest.mark.data
+def test_osler_mini_was_trained_on_as_many_claims_as_the_documents_say(data_folder, monkeypatch):
+    from osler.datasets import load_dataset
+    from osler.train.examples.parts import divide
+    from osler.train.recipe_file import load_recipe
+
+    monkeypatch.setenv("OSLER_DATA", str(data_folder))
+    root = Path(__file__).parent.parent
+    recipe = load_recipe(root / "recipes" / "mini.toml")
+    (parts,) = divide(recipe.model_copy(update={"data": [one for one in recipe.data if one.folder == "scifact"]}))
+    pairs = list(scifact_pairs(data_folder / "scifact", load_dataset("scifact")))
+    claims = {text for pair in pairs for one in pair.choices for text in (one.agreeing, one.contradicting)}
+    trained, valid, dev = (
+        len(claims & {query.text for query in part.queries.values()}) for part in (parts.train, parts.valid, parts.dev)
+    )
+    assert (len(pairs), len(claims), trained, valid, dev) == (96, 164, 116, 14, 34)
+    text = " ".join((root / "docs" / "evaluate.md").read_text().split())
+    assert f"trains on {trained} of these {len(claims)} claims" in text

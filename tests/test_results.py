@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from osler.cli import app
 from osler.evaluate.answers import AnswerReport
 from osler.evaluate.full_text import ABSTRACT, FULL_TEXT, FullTextReport, IndexCost, PartReport
-from osler.evaluate.negation import ProbeResult
+from osler.evaluate.negation import ClusterShares, ProbeResult
 from osler.evaluate.report import RunReport
 from osler.evaluate.sweep_report import ALL
 
@@ -137,7 +137,8 @@ def test_what_other_commands_print_becomes_tables(tmp_path):
     part = PartReport("body", {ABSTRACT: report(found=False), FULL_TEXT: report(found=True)})
     costs = {ABSTRACT: IndexCost(2, 3, 1.0, 2_000_000, 4.0, 5.0), FULL_TEXT: IndexCost(2, 9, 3.0, 6_000_000, 6.0, 7.0)}
     (tmp_path / "full_text.jsonl").write_text(lines(*FullTextReport(costs, [part]).json()))
-    probed = ProbeResult(4, 0.5, (0.4, 0.6), 0.75, (0.6, 0.9), 0.04)
+    clusters = {"… was ruled out": ClusterShares(3, 0.5, 0.75)}
+    probed = ProbeResult(4, 8, 0.5, (0.4, 0.6), 0.75, (0.6, 0.9), 0.04, clusters)
     (tmp_path / "negation.json").write_text(lines({"templates": asdict(probed)}))
     answered = AnswerReport({"answer_rate": [1.0, 0.0], "citation_precision": [0.5]})
     (tmp_path / "answers.json").write_text(lines(answered.json()))
@@ -146,7 +147,8 @@ def test_what_other_commands_print_becomes_tables(tmp_path):
     assert "| full text | 2 | 9 | 3 | 6.0 | 6.0 / 7.0 |" in text
     assert "| body | full text | 3 | 1.000 | 1.000 (1.000–1.000) |" in text
     assert "too few queries to tell" in text
-    assert "| templates | 4 | 0.500 (0.400–0.600) | 0.750 (0.600–0.900) | 0.0400 |" in text
+    assert "| templates | 1 | 4 | 0.500 (0.400–0.600) | 0.750 (0.600–0.900) | 0.0400 |" in text
+    assert "| … was ruled out | 3 | 0.500 | 0.750 |" in text
     assert "| citation precision | 0.500 (0.500–0.500) | 1 |" in text
     assert "1 training queries and 2 training positives occur there; 2 training queries are touched, 7 are left" in text
     assert re.findall(r"^```(\w+)", text, re.MULTILINE) == ["console"] * 4  # the documents' tests run bash and python

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from osler.evaluate import significance
-from osler.evaluate.significance import compare, interval, mcnemar, wilson
+from osler.evaluate.significance import clustered_interval, compare, interval, mcnemar, wilson
 
 RANDOM = np.random.default_rng(7)
 
@@ -74,6 +74,53 @@ def test_the_interval_covers_the_true_mean_about_95_times_in_100():
     limits = [interval({"all": row.tolist()}, samples=500) for row in samples]
     covered = np.mean([low <= 0.5 <= high for low, high in limits])
     assert 0.9 < covered < 0.985
+
+
+CLUSTERS = 24
+
+
+def clusters_of(number):
+    """Ten values, 0, 1/2 or 1, of each cluster; what is likely differs by cluster, and is 1/2 for all of them."""
+    generator = np.random.default_rng(number)
+    return generator.binomial(2, generator.beta(2, 2, size=(CLUSTERS, 1)), size=(CLUSTERS, 10)) / 2
+
+
+def by_name(rows):
+    return {str(number): row.tolist() for number, row in enumerate(rows)}
+
+
+def test_the_interval_over_clusters_covers_the_true_mean_where_that_over_their_values_does_not():
+    samples = [clusters_of(number) for number in range(300)]
+    limits = [clustered_interval(by_name(rows), samples=400) for rows in samples]
+    naive = [interval({"": rows.ravel().tolist()}, samples=400) for rows in samples]
+    covered, naively = (np.mean([low <= 0.5 <= high for low, high in found]) for found in (limits, naive))
+    assert covered > 0.93
+    assert naively < 0.8
+
+
+def test_clusters_that_differ_by_chance_are_called_different_at_most_five_times_in_a_hundred():
+    """2,000 times: 100 expected, three standard errors are 29; values taken for independent are far too sure."""
+    pairs = [(clusters_of(number), clusters_of(number + 2000)) for number in range(2000)]
+    means = [compare(*({"": rows.mean(axis=1)} for rows in pair), samples=199).p for pair in pairs]
+    naive = [compare(*({"": rows.ravel()} for rows in pair), samples=199).p for pair in pairs]
+    assert np.sum(np.array(means) <= 0.05) <= 129
+    assert np.sum(np.array(naive) <= 0.05) > 300
+
+
+def test_of_one_value_a_cluster_the_interval_is_that_of_the_values():
+    values = RANDOM.random(30).tolist()
+    found = clustered_interval({str(number): [value] for number, value in enumerate(values)})
+    assert found == pytest.approx(interval({"": values}), abs=0.005)
+
+
+def test_clusters_are_drawn_as_well_as_their_values():
+    """Means of two clusters drawn from one of ones and one of noughts: 0, 1/2, 1/2, 1."""
+    assert clustered_interval({"one": [1.0] * 5, "other": [0.0] * 5}) == (0.0, 1.0)
+
+
+def test_an_interval_over_clusters_needs_values():
+    with pytest.raises(ValueError, match="values in each"):
+        clustered_interval({"a": [1.0], "b": []})
 
 
 def test_the_interval_of_hits_is_that_of_a_proportion():

@@ -114,14 +114,21 @@ def print_answers(report: AnswerReport) -> None:
 
 
 def print_negation(results: Mapping[str, ProbeResult]) -> None:
-    """A row a source: the share of right choices of both models, with 95% intervals."""
+    """The share of right choices of both models: a row a template, then a row a source, with 95% intervals."""
+    templates = _table(["template"], ["pairs", "vectors", "MaxSim"])
+    for name, of in results["templates"].clusters.items():
+        templates.add_row(name, f"{of.pairs:,}", f"{of.bi_encoder:.3f}", f"{of.maxsim:.3f}")
+    OUT.print(templates)
     table = _table(["source"], ["pairs", "vectors", "95%", "MaxSim", "95%", "p"])
     for name, one in results.items():
         ours, theirs = _range(one.bi_encoder_interval), _range(one.maxsim_interval)
         shares = (f"{one.bi_encoder:.3f}", ours, f"{one.maxsim:.3f}", theirs)
         table.add_row(name, f"{one.pairs:,}", *shares, p_value(one.p))
     OUT.print(table)
-    OUT.print("chance is 0.5 for templates, which are asked both ways", soft_wrap=True)
+    OUT.print("Templates are asked both ways, so chance is 0.5; intervals and p are over templates.", soft_wrap=True)
+    if claims := results.get("scifact"):
+        said = f"{claims.statements:,} claims in {len(claims.clusters):,} groups by abstract"
+        OUT.print(f"SciFact: {said}, all of its split train, on most of which osler-mini was trained.", soft_wrap=True)
 
 
 def print_full_text(report: FullTextReport) -> None:

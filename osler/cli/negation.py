@@ -11,30 +11,36 @@ import typer
 from osler.cli import options
 
 if TYPE_CHECKING:
-    from osler.evaluate.negation import MinimalPair
+    from osler.evaluate.negation import StatementPair
 
 
 def negation(
     scifact: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="SciFact with its answers.jsonl; without it, templates only.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="SciFact with its answers.jsonl: claims of its split train, on most of which osler-mini was trained; "
+            "without it, templates only.",
+        ),
     ] = None,
-    terms: Annotated[int, typer.Option(metavar="N", min=1, help="Terms of the ontology put into templates.")] = 200,
-    encoder: options.Encoder = None,
-    reranker: options.Reranker = None,
+    terms: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Terms of the ontology put into the templates in turn.")
+    ] = 240,
+    encoder: Annotated[str, typer.Option(metavar="NAME", help=options.ENCODER)] = options.DEFAULT_MODEL,
+    reranker: Annotated[str, typer.Option(metavar="NAME", help=options.RERANKER)] = options.DEFAULT_MODEL,
     device: options.Device = None,
     json: options.AsJson = False,
 ) -> None:
-    """Ask both models which of two statements agrees with a text, where they differ by a negation.
+    """Ask both models which of two contradicting statements agrees with a text.
 
     osler evaluate negation --scifact scifact --encoder minilm --reranker minilm
     """
     from osler.cli.evaluation_tables import print_negation
     from osler.cli.printing import print_json
     from osler.evaluate.negation import probe
-    from osler.load import DEFAULT_MODEL
     from osler.models import load_models
 
-    models = load_models(encoder or DEFAULT_MODEL, reranker or DEFAULT_MODEL, device=device or "cpu")
+    models = load_models(encoder, reranker, device=device or "cpu")
     results = probe(_pairs(scifact, terms), models.encoder, models.reranker)
     if json:
         print_json({name: asdict(result) for name, result in results.items()})
@@ -42,7 +48,7 @@ def negation(
         print_negation(results)
 
 
-def _pairs(scifact: Path | None, terms: int) -> list[MinimalPair]:
+def _pairs(scifact: Path | None, terms: int) -> list[StatementPair]:
     from osler.datasets import load_dataset
     from osler.datasets.names import find_source
     from osler.datasets.parts import sample_ids

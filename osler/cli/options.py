@@ -17,17 +17,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard out
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings, a table a stage.")
 ]
+DEFAULT_MODEL = "osler-mini"
+"""As in osler.load, which reads more than a help text needs."""
+
+ENCODER = "Bi-encoder: short name, hub name or folder."
 Encoder = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Bi-encoder: short name, hub name or folder.", show_default="the index's, or osler-mini"
-    ),
+    str | None, typer.Option(metavar="NAME", help=ENCODER, show_default=f"the index's, or {DEFAULT_MODEL}")
 ]
+RERANKER = "ColBERT: short name, hub name or folder."
 Reranker = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="ColBERT: short name, hub name or folder.", show_default="the index's, or osler-mini"
-    ),
+    str | None, typer.Option(metavar="NAME", help=RERANKER, show_default=f"the index's, or {DEFAULT_MODEL}")
 ]
 Device = Annotated[Literal["cpu", "cuda"] | None, typer.Option(help="Where the models run.", show_default="cpu")]
 K = Annotated[int | None, typer.Option("-k", metavar="N", help="Passages that come back.", show_default="5")]

@@ -1,8 +1,9 @@
-"""A probe for negation: which of two statements that differ by it does a model put nearer to a text? Knows texts.
+"""A probe for negation: which of two contradicting statements does a model put nearer to a text? Knows texts.
 
 Late interaction is said to see "was ruled out" where one vector does not. A pair from a template is asked both ways: a
 query that one of its statements agrees with, and the negated query, which the other one agrees with. Whoever prefers
-one of the statements for its length or its words is right one way and wrong the other, so chance is a half.
+one of the statements for its length or its words is right one way and wrong the other, so chance is a half. Pairs of
+one template are right or wrong together: what is sampled are templates, and terms within them.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
 from osler.datasets import Dataset
 from osler.errors import CorpusError
-from osler.evaluate.significance import compare, interval
+from osler.evaluate.significance import clustered_interval, compare
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import divide
 from osler.protocols import Encoder, Reranker
@@ -34,9 +36,34 @@ TEMPLATES: Final = (
         "The patient had {} on admission.",
         "The patient never had {}.",
     ),
+    ("complains of {}", "no complaints of {}", "The patient reports {}.", "The patient denies {}."),
+    ("evidence for {}", "evidence against {}", "Imaging revealed {}.", "Imaging failed to reveal {}."),
+    ("{} was found", "{} was not found", "The work-up is positive for {}.", "The work-up is negative for {}."),
+    ("what suggests {}", "what speaks against {}", "This is consistent with {}.", "This is not consistent with {}."),
+    ("probable {}", "improbable {}", "{} is likely.", "{} is unlikely."),
+    ("{} as the diagnosis", "a diagnosis other than {}", "{} was established.", "{} was excluded."),
+    ("prior {}", "without prior {}", "The records mention a history of {}.", "The records mention no history of {}."),
+    ("affected by {}", "unaffected by {}", "He suffers from {}.", "He does not suffer from {}."),
+    ("{} on examination", "unremarkable for {} on examination", "Findings include {}.", "Findings do not include {}."),
+    ("{} has developed", "{} has not developed", "She showed signs of {} later.", "She remained free of {} later."),
+    ("{} was seen", "{} was not seen", "The scan shows the presence of {}.", "The scan shows the absence of {}."),
+    ("children who have {}", "children who do not have {}", "The child exhibits {}.", "The child lacks {}."),
+    ("{} was detected", "{} was not detected", "There is clear evidence of {}.", "There is no evidence of {}."),
+    ("{} was observed", "{} was not observed", "The patient presented with {}.", "The patient presented without {}."),
+    ("criteria of {} are met", "criteria of {} are not met", "{} can be diagnosed.", "{} cannot be diagnosed."),
+    ("{} occurs", "{} does not occur", "{} was noted in this case.", "No {} was noted in this case."),
+    ("a positive screen for {}", "a negative screen for {}", "Testing detected {}.", "Testing did not detect {}."),
+    ("caused by {}", "with a cause other than {}", "The symptoms are due to {}.", "The symptoms are not due to {}."),
+    (
+        "{} in the family",
+        "no {} in the family",
+        "Relatives are known to have {}.",
+        "Relatives are not known to have {}.",
+    ),
+    ("a suspicion of {}", "no suspicion of {}", "The results support {}.", "The results argue against {}."),
 )
 """A query, its negation, and a statement that agrees with each. But for the term a query shares no word with one of the
-statements alone: a negation is not given away by its words."""
+statements alone, nor a form of it: a negation is not given away by its words."""
 
 ALIKE: Final = 0.5
 """Share of common words from which two claims differ by little else than what they claim."""
@@ -53,7 +80,7 @@ Claims = dict[str, dict[str, dict[str, set[int]]]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A query, the statement that agrees with it, and one that differs from that by a negation."""
+    """A query, the statement that agrees with it, and one that contradicts that."""
 
     query: str
     agreeing: str
@@ -61,26 +88,45 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class MinimalPair:
-    """Two statements that differ by a negation, asked both ways, or one way where there is no other."""
+class StatementPair:
+    """Two contradicting statements, asked both ways, or one way where there is no other.
+
+    cluster: pairs of one are right or wrong together; the template that they were made of, or an abstract.
+    """
 
     source: str
+    cluster: str
     choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """The share of right choices of each model, and p of the paired randomisation test of their difference by pair."""
+class ClusterShares:
+    """The share of right choices of each model in a cluster."""
 
     pairs: int
+    bi_encoder: float
+    maxsim: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The share of right choices of each model, where every cluster counts the same, and the p of their difference.
+
+    Intervals draw clusters, then pairs within them; p is of the paired randomisation test over clusters. statements:
+    how many different ones there are.
+    """
+
+    pairs: int
+    statements: int
     bi_encoder: float
     bi_encoder_interval: tuple[float, float]
     maxsim: float
     maxsim_interval: tuple[float, float]
     p: float
+    clusters: Mapping[str, ClusterShares]
 
 
-def template_pairs(terms: Iterable[str]) -> Iterator[MinimalPair]:
+def template_pairs(terms: Iterable[str]) -> Iterator[StatementPair]:
     """A pair for each term, the templates in turn.
 
     >>> for choice in next(template_pairs(["Myocardial infarction"])).choices:
@@ -88,17 +134,19 @@ def template_pairs(terms: Iterable[str]) -> Iterator[MinimalPair]:
     patients with Myocardial infarction -> Myocardial infarction was confirmed.
     patients without Myocardial infarction -> Myocardial infarction was ruled out.
     """
-    for number, term in enumerate(terms):
-        query, negated, affirming, negating = (text.format(term) for text in TEMPLATES[number % len(TEMPLATES)])
-        yield MinimalPair("templates", (Choice(query, affirming, negating), Choice(negated, negating, affirming)))
+    for term, template in zip(terms, cycle(TEMPLATES), strict=False):
+        query, negated, affirming, negating = (text.format(term) for text in template)
+        choices = Choice(query, affirming, negating), Choice(negated, negating, affirming)
+        yield StatementPair("templates", template[-1].format("…").rstrip("."), choices)
 
 
-def scifact_pairs(folder: Path, dataset: Dataset) -> Iterator[MinimalPair]:
+def scifact_pairs(folder: Path, dataset: Dataset) -> Iterator[StatementPair]:
     """The evidence sentences of an abstract, with a claim that they support and a similar one that they contradict.
 
     They are asked one way: there is one evidence for both claims, so a half is chance only where claims of both kinds
     are alike in length and words. folder: SciFact with its `answers.jsonl`, of which `evidence` names labels and
-    sentences by number.
+    sentences by number. The cluster of a pair is the least doc_id of its supported claim: in SciFact, pairs that share
+    a claim or an abstract have the same one.
     """
     for doc_id, claims in _claims(folder / "answers.jsonl").items():
         for supported, sentences in claims["SUPPORT"].items():
@@ -108,36 +156,39 @@ def scifact_pairs(folder: Path, dataset: Dataset) -> Iterator[MinimalPair]:
                 texts = [dataset.queries[one].text for one in (supported, contradicted)]
                 evidence = _sentences(dataset.documents[doc_id], sentences)
                 if evidence and _common_words(*texts) >= ALIKE:
-                    yield MinimalPair("scifact", (Choice(evidence, *texts),))
+                    yield StatementPair("scifact", min(dataset.qrels[supported]), (Choice(evidence, *texts),))
 
 
-def probe(pairs: Sequence[MinimalPair], encoder: Encoder, reranker: Reranker) -> dict[str, ProbeResult]:
-    """The result for the pairs of each source and for all of them.
-
-    A pair is worth the mean of its choices, where equal scores are half right; pairs are what is resampled.
-    """
-    choices = [choice for pair in pairs for choice in pair.choices]
-    models: dict[str, Score] = {
-        "bi-encoder": partial(_vector_scores, encoder),
-        "MaxSim": partial(_token_scores, reranker),
-    }
-    right = {name: _by_pair(pairs, _right(choices, score)) for name, score in models.items()}
-    names = dict.fromkeys(pair.source for pair in pairs)
-    chosen = {name: [pair.source == name for pair in pairs] for name in names} | {"all": [True] * len(pairs)}
-    return {name: _result(right, which) for name, which in chosen.items()}
+def probe(pairs: Sequence[StatementPair], encoder: Encoder, reranker: Reranker) -> dict[str, ProbeResult]:
+    """The result for the pairs of each source; a pair is worth the mean of its choices, equal scores are half right."""
+    models = partial(_vector_scores, encoder), partial(_token_scores, reranker)
+    sources = dict.fromkeys(pair.source for pair in pairs)
+    return {source: _result([pair for pair in pairs if pair.source == source], models) for source in sources}
 
 
-def _result(right: Mapping[str, Sequence[float]], which: Sequence[bool]) -> ProbeResult:
-    ours, theirs = ([one for one, kept in zip(right[name], which, strict=True) if kept] for name in right)
-    intervals = [interval({"": of}) for of in (ours, theirs)]
-    p = compare({"": theirs}, {"": ours}).p
-    return ProbeResult(len(ours), fmean(ours), intervals[0], fmean(theirs), intervals[1], p)
+def _result(pairs: Sequence[StatementPair], models: Iterable[Score]) -> ProbeResult:
+    ours, theirs = (_by_cluster(pairs, score) for score in models)
+    clusters = {name: ClusterShares(len(of), fmean(of), fmean(theirs[name])) for name, of in ours.items()}
+    bi_encoder, late = [one.bi_encoder for one in clusters.values()], [one.maxsim for one in clusters.values()]
+    return ProbeResult(
+        pairs=len(pairs),
+        statements=len({text for pair in pairs for one in pair.choices for text in (one.agreeing, one.contradicting)}),
+        bi_encoder=fmean(bi_encoder),
+        bi_encoder_interval=clustered_interval(ours),
+        maxsim=fmean(late),
+        maxsim_interval=clustered_interval(theirs),
+        p=compare({"": late}, {"": bi_encoder}).p,
+        clusters=clusters,
+    )
 
 
-def _by_pair(pairs: Sequence[MinimalPair], right: Iterable[float]) -> list[float]:
-    """The mean over the choices of each pair."""
-    values = iter(right)
-    return [fmean(next(values) for _ in pair.choices) for pair in pairs]
+def _by_cluster(pairs: Sequence[StatementPair], score: Score) -> dict[str, list[float]]:
+    """What each pair is worth, by cluster."""
+    right = iter(_right([choice for pair in pairs for choice in pair.choices], score))
+    values: dict[str, list[float]] = defaultdict(list)
+    for pair in pairs:
+        values[pair.cluster].append(fmean(next(right) for _ in pair.choices))
+    return values
 
 
 def _right(choices: Sequence[Choice], score: Score) -> list[float]:
