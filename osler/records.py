@@ -275,13 +275,17 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A marker of an answer, the passage behind it, the evidence there, and whether it supports the sentence."""
+    """A marker of an answer, the passage behind it, the evidence there, and whether it supports the sentence.
+
+    `sentence` is the one that the marker stands in, without its markers; of a quotation, the words quoted.
+    """
 
     marker: str
     passage_id: str
     doc_id: str
     evidence: EvidenceSpan
     supported: bool
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

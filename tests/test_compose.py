@@ -73,6 +73,21 @@ def test_a_sentence_that_cites_nothing_stays_as_it_is() -> None:
     assert composed(("Vikings drank mead.", ())) == Composed("Vikings drank mead.", (), ())
 
 
+def test_a_citation_knows_its_sentence_whatever_markers_are_quoted_beside_it() -> None:
+    literature = ranked(1, "PMID:1", "Aspirin lowers mortality [12], as shown.")
+    sentences = [
+        CitedSentence("Vikings drank mead.", (1,)),
+        CitedSentence("Nobody knows why.", ()),
+        CitedSentence("It presses on the heart.", (2,)),
+    ]
+    answer = compose(sentences, support(literature, ranked(2, "HP:1", EFFUSION)))
+    assert answer.text.startswith("Quoted from PMID:1: “Aspirin lowers mortality [12], as shown.” [1] Nobody")
+    assert [(one.marker, one.sentence) for one in answer.citations] == [
+        ("[1]", "Aspirin lowers mortality [12], as shown."),
+        ("[2]", "It presses on the heart."),
+    ]
+
+
 @pytest.mark.parametrize(
     ("sentence", "written"),
     [

@@ -17,15 +17,15 @@ def ranking(*doc_ids):
     return Ranking("Why?", tuple(ranked), {})
 
 
-def citation(number, doc_id, *, supported=True):
-    return Citation(f"[{number}]", f"{doc_id}#0", doc_id, EvidenceSpan(0, 5, "Text.", 0.9, ()), supported)
+def citation(number, doc_id, *, supported=True, sentence="Because it is so."):
+    return Citation(f"[{number}]", f"{doc_id}#0", doc_id, EvidenceSpan(0, 5, "Text.", 0.9, ()), supported, sentence)
 
 
 ANSWERED = Answer(
     "Why?",
     "Because it is so [1][2]. And so [3].",
     False,
-    (citation(1, "a"), citation(2, "x", supported=False), citation(3, "a")),
+    (citation(1, "a"), citation(2, "x", supported=False), citation(3, "a", sentence="And so.")),
     (),
     ranking("a", "b", "x"),
 )
@@ -97,8 +97,8 @@ def test_a_judge_sees_each_sentence_with_the_evidence_it_cites():
     judge = Judge(yes, no, no)
     report = evaluate_answers(dataset(), answers, judge=judge).json()
     assert report["measures"]["judged_supported"]["mean"] == pytest.approx(1 / 3)
-    assert judge.asked[0] == "Statement: Because it is so\n\nPassage: Text."
-    assert judge.asked[2] == "Statement: And so\n\nPassage: Text."
+    assert judge.asked[0] == judge.asked[1] == "Statement: Because it is so.\n\nPassage: Text."
+    assert judge.asked[2] == "Statement: And so.\n\nPassage: Text."
 
 
 @pytest.mark.parametrize("bad", ["Yes!", '{"supported": "false"}', "[]", "{}", ReplyError("nothing")])

@@ -64,7 +64,7 @@ class _Writer:
         quoted = evidence.text or passage.title
         if self._is_new(quoted):
             self._texts.append(f"Quoted from {passage.doc_id}: “{quoted}” [{number}]")
-            self._cite(number, evidence, supported=bool(evidence.text))
+            self._cite(number, quoted, evidence, supported=bool(evidence.text))
 
     def composed(self) -> Composed:
         return Composed(" ".join(self._texts), tuple(self._citations), tuple(self.warnings))
@@ -75,7 +75,7 @@ class _Writer:
         markers = "".join(f"[{number}]" for number in sentence.numbers)
         self._texts.append(_with_marker(sentence.text, markers))
         for number, verdict in verdicts.items():
-            self._cite(number, verdict.evidence, supported=verdict.supported)
+            self._cite(number, sentence.text, verdict.evidence, supported=verdict.supported)
             if not verdict.supported:
                 self.warnings.append(f"[{number}] does not support the sentence “{sentence.text}”.")
 
@@ -87,9 +87,9 @@ class _Writer:
         self._said.add(words)
         return True
 
-    def _cite(self, number: int, evidence: EvidenceSpan, *, supported: bool) -> None:
-        passage = self._passage(number)
-        self._citations.append(Citation(f"[{number}]", passage.passage_id, passage.doc_id, evidence, supported))
+    def _cite(self, number: int, sentence: str, evidence: EvidenceSpan, *, supported: bool) -> None:
+        doc_id, passage_id = self._passage(number).doc_id, self._passage(number).passage_id
+        self._citations.append(Citation(f"[{number}]", passage_id, doc_id, evidence, supported, sentence))
 
     def _passage(self, number: int) -> Passage:
         return self._check.ranked[number - 1].passage

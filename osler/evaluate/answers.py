@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -129,21 +128,10 @@ _VERDICT: Final[dict[str, Any]] = {
 
 def _judged(answer: Answer, judge: Generator) -> dict[str, float]:
     """The shares of the citations that the judge finds to support their sentence, and whose verdict cannot be read."""
-    verdicts = [
-        _verdict(judge, statement, citation.evidence.text)
-        for citation, statement in zip(answer.citations, _statements(answer.text), strict=False)
-    ]
+    verdicts = [_verdict(judge, citation.sentence, citation.evidence.text) for citation in answer.citations]
     read = [verdict for verdict in verdicts if verdict is not None]
     supported = {"judged_supported": fmean(read)} if read else {}
     return {**supported, "verdicts_not_parsed": 1 - len(read) / len(verdicts)}
-
-
-def _statements(text: str) -> list[str]:
-    """For each marker of the text, in order, what is said before it."""
-    statements = []
-    for said, markers in _CITED.findall(text):
-        statements += [said.strip(" .\n")] * markers.count("[")
-    return statements
 
 
 def _verdict(judge: Generator, statement: str, passage: str) -> bool | None:
@@ -155,6 +143,3 @@ def _verdict(judge: Generator, statement: str, passage: str) -> bool | None:
     except (ReplyError, ValueError, KeyError, TypeError):
         return None
     return verdict if isinstance(verdict, bool) else None
-
-
-_CITED: Final = re.compile(r"(.+?)((?:\s*\[\d+\])+)", re.DOTALL)
