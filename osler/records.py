@@ -275,17 +275,14 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A marker of an answer, the passage behind it, the evidence there, and whether it supports the sentence.
-
-    `sentence` is the one that the marker stands in, without its markers; of a quotation, the words quoted.
-    """
+    """A marker of an answer, the passage behind it, the evidence there, and whether it supports the sentence."""
 
     marker: str
     passage_id: str
     doc_id: str
     evidence: EvidenceSpan
     supported: bool
-    sentence: str
+    sentence: str  # without its markers; of a quotation, the words quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,3 +295,4 @@ class Answer:
     citations: tuple[Citation, ...]
     warnings: tuple[str, ...]
     ranking: Ranking
+    given: tuple[RankedPassage, ...] = ()  # the first of the ranking, those that the prompt had room for

@@ -119,7 +119,7 @@ def test_under_the_threshold_it_abstains_and_the_model_is_not_asked() -> None:
     assert answer.abstained
     assert answer.citations == ()
     assert "confidence 0.50, needed 0.51" in answer.text
-    assert generator.asked == []
+    assert (answer.given, generator.asked) == ((), [])
 
 
 def test_at_the_threshold_it_answers() -> None:
@@ -162,6 +162,12 @@ def test_passages_without_room_in_the_prompt_are_reported() -> None:
     answerer = Answerer(_no_search, Says(""), FakeReranker(), AnswerSettings(passage_tokens=120))
     answer = answerer.answer_from(Ranking(QUESTION, long))
     assert answer.warnings[0] == "The prompt had no room for 1 of 2 passages: raise OSLER_ANSWER_PASSAGE_TOKENS."
+    assert answer.given == long[:1]
+
+
+@pytest.mark.parametrize("reply", ['{"sentences": []}', sentences(("Effusion presses on the heart.", [1]))])
+def test_an_answer_and_a_model_that_declines_both_know_what_the_model_was_given(reply: str) -> None:
+    assert answer_to(reply).given == PASSAGES
 
 
 def test_answer_searches_with_what_it_is_given() -> None:

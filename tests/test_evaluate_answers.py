@@ -27,7 +27,8 @@ ANSWERED = Answer(
     False,
     (citation(1, "a"), citation(2, "x", supported=False), citation(3, "a", sentence="And so.")),
     (),
-    ranking("a", "b", "x"),
+    ranking("a", "b", "x", "far"),
+    ranking("a", "b", "x").ranked,
 )
 ABSTAINED = Answer("Why?", "No passage is near enough.", True, (), (), ranking("c"))
 
@@ -53,8 +54,8 @@ def test_an_answer_without_a_citation_is_told_from_one_whose_citations_are_wrong
     assert measured(bare, QRELS, "q1") == {"answer_rate": 1.0, "abstention_rate": 0.0, "cited": 0.0}
 
 
-def test_recall_has_no_value_where_no_relevant_document_was_found():
-    answer = Answer("Why?", "So [1].", False, (citation(1, "x"),), (), ranking("x"))
+def test_recall_has_no_value_where_no_relevant_document_was_given():
+    answer = Answer("Why?", "So [1].", False, (citation(1, "x"),), (), ranking("x", "c"), ranking("x").ranked)
     found = measured(answer, QRELS, "q2")
     assert "citation_recall" not in found
     assert (found["cited"], found["citation_precision"], found["supported"]) == (1, 0, 1)

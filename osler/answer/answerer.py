@@ -74,7 +74,7 @@ class Answerer:
             self.generator.complete(prompt.messages, schema=prompt.schema), passages=len(prompt.passages)
         )
         if reply.declined:
-            return _abstained(ranking, abstention(ranking.ranked), [*warnings, *reply.warnings])
+            return _abstained(ranking, abstention(ranking.ranked), [*warnings, *reply.warnings], prompt.passages)
         composed = compose(reply.sentences, check) if reply.sentences else quote_best(check)
         left_out = _left_out(ranking.ranked, prompt.passages)
         return Answer(
@@ -84,12 +84,19 @@ class Answerer:
             citations=composed.citations,
             warnings=(*warnings, *left_out, *reply.warnings, *composed.warnings),
             ranking=ranking,
+            given=prompt.passages,
         )
 
 
-def _abstained(ranking: Ranking, text: str, warnings: Iterable[str]) -> Answer:
+def _abstained(ranking: Ranking, text: str, warnings: Iterable[str], given: tuple[RankedPassage, ...] = ()) -> Answer:
     return Answer(
-        question=ranking.query, text=text, abstained=True, citations=(), warnings=tuple(warnings), ranking=ranking
+        question=ranking.query,
+        text=text,
+        abstained=True,
+        citations=(),
+        warnings=tuple(warnings),
+        ranking=ranking,
+        given=given,
     )
 
 

@@ -45,7 +45,7 @@ class AnswerReport:
 
     answer_rate: 1 where the question was answered, 0 where osler abstained; abstention_rate: the reverse. cited: 1
     where an answer cites anything, over answered questions. citation_precision: the share of the cited documents that
-    are relevant; citation_recall: the share of the relevant documents among those handed to the model that are cited;
+    are relevant; citation_recall: the share of the relevant documents among those given to the model that are cited;
     supported: the share of citations that osler's own check supports; judged_supported: the same by the judge, of the
     verdicts that could be read; verdicts_not_parsed: the share of those that could not. The last five are over answered
     questions with citations.
@@ -107,7 +107,7 @@ def measured(answer: Answer, qrels: Qrels, query_id: str) -> dict[str, float]:
         return found
     relevant = qrels[query_id].keys()
     found["citation_precision"] = len(cited & relevant) / len(cited)
-    within_reach = relevant & {one.passage.doc_id for one in answer.ranking.ranked}
+    within_reach = relevant & {one.passage.doc_id for one in answer.given}
     if within_reach:
         found["citation_recall"] = len(cited & within_reach) / len(within_reach)
     found["supported"] = fmean(citation.supported for citation in answer.citations)
