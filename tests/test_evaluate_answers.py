@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,6 +39,7 @@ def test_precision_is_over_what_is_cited_and_recall_over_what_the_model_was_give
     assert found == {
         "answer_rate": 1.0,
         "abstention_rate": 0.0,
+        "no_reply": 0.0,
         "cited": 1.0,
         "citation_precision": 1 / 2,
         "citation_recall": 1 / 2,
@@ -46,12 +48,12 @@ def test_precision_is_over_what_is_cited_and_recall_over_what_the_model_was_give
 
 
 def test_an_abstention_has_no_citations_to_speak_of():
-    assert measured(ABSTAINED, QRELS, "q2") == {"answer_rate": 0.0, "abstention_rate": 1.0}
+    assert measured(ABSTAINED, QRELS, "q2") == {"answer_rate": 0.0, "abstention_rate": 1.0, "no_reply": 0.0}
 
 
 def test_an_answer_without_a_citation_is_told_from_one_whose_citations_are_wrong():
     bare = Answer("Why?", "Because.", False, (), (), ranking("a"))
-    assert measured(bare, QRELS, "q1") == {"answer_rate": 1.0, "abstention_rate": 0.0, "cited": 0.0}
+    assert measured(bare, QRELS, "q1") == {"answer_rate": 1.0, "abstention_rate": 0.0, "no_reply": 0.0, "cited": 0.0}
 
 
 def test_recall_has_no_value_where_no_relevant_document_was_given():
@@ -59,6 +61,33 @@ def test_recall_has_no_value_where_no_relevant_document_was_given():
     found = measured(answer, QRELS, "q2")
     assert "citation_recall" not in found
     assert (found["cited"], found["citation_precision"], found["supported"]) == (1, 0, 1)
+
+
+def thirty(refused):
+    """Thirty questions, and what answers them, but for those of these numbers."""
+
+    def answers(question, *, where):
+        if int(question) in refused:
+            raise ReplyError(f"question {question} was refused with status 400.")
+        return ANSWERED
+
+    queries = {str(number): Query(str(number), str(number)) for number in range(30)}
+    qrels = dict.fromkeys(queries, QRELS["q1"])
+    return Dataset("tiny", "test", {"a": Document("a", "", ())}, queries, qrels, ""), answers
+
+
+def test_a_question_without_a_reply_is_counted_and_is_no_abstention():
+    report = evaluate_answers(*thirty({7}))
+    measures = report.json()["measures"]
+    assert [measures[name]["mean"] for name in ("answer_rate", "abstention_rate", "no_reply")] == [29 / 30, 0, 1 / 30]
+    assert (measures["no_reply"]["questions"], measures["cited"]["questions"]) == (30, 29)
+    assert report.failures == ["question 7 was refused with status 400."]
+
+
+def test_the_run_stops_where_none_of_the_first_ten_questions_has_a_reply():
+    with pytest.raises(GeneratorError, match="first 10 questions .*question 9 was refused with status 400.: mend that"):
+        evaluate_answers(*thirty(range(30)))
+    assert len(evaluate_answers(*thirty(range(1, 30))).failures) == 29
 
 
 class Judge:
@@ -119,6 +148,18 @@ def test_a_judge_whose_verdicts_cannot_be_read_at_all_supports_nothing():
 def test_a_judge_that_cannot_be_reached_stops_the_run():
     with pytest.raises(GeneratorError, match="gone"):
         evaluate_answers(dataset(), answers, judge=Judge(GeneratorError("gone")))
+
+
+def test_the_command_says_why_a_question_had_no_reply(monkeypatch, capsys):
+    questions, answers = thirty({7})
+    monkeypatch.setattr("osler.load.load_answerer", lambda *words: SimpleNamespace(answer=answers))
+    monkeypatch.setattr("osler.datasets.load_dataset", lambda *words: questions)
+    monkeypatch.setattr("osler.cli.answers.check_corpus", lambda *words: None)
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "answers", "--data", "x", "--json"])
+    printed = capsys.readouterr()
+    assert (ended.value.code, json.loads(printed.out)["measures"]["no_reply"]["questions"]) == (0, 30)
+    assert "no reply to 1 of 30 questions; question 7 was refused with status 400." in printed.err
 
 
 def test_the_judge_is_asked_with_its_own_model_and_key(monkeypatch, capsys):

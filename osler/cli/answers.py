@@ -34,7 +34,7 @@ def answers(
     osler evaluate answers --data bioasq --split dev --index bioasq --generator http://localhost:11434/v1
     """
     from osler.cli.evaluation_tables import print_answers
-    from osler.cli.printing import print_json
+    from osler.cli.printing import print_json, print_notice
     from osler.cli.progress import counting
     from osler.datasets import load_dataset, sample_queries
     from osler.evaluate.answers import evaluate_answers
@@ -48,6 +48,8 @@ def answers(
     judging = load_generator(chosen.judge) if chosen.judge.url else None
     with counting("answering") as on_answer:
         report = evaluate_answers(dataset, load_answerer(index, chosen).answer, judge=judging, on_answer=on_answer)
+    if report.failures:
+        print_notice(f"no reply to {len(report.failures):,} of {report.questions:,} questions; {report.failures[-1]}")
     if json:
         print_json(report.json())
     else:

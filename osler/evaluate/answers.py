@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from osler.answer.prompt import harmless
 from osler.datasets import Dataset
 from osler.errors import ReplyError
+from osler.evaluate.failures import require_replies
 from osler.evaluate.measures import Qrels
 from osler.evaluate.significance import interval
 from osler.protocols import Generator
@@ -18,9 +19,10 @@ from osler.records import Answer, Filter
 
 _EVERYTHING: Final = Filter(include_retracted=True)
 
+_OUTCOMES: Final = ("answer_rate", "abstention_rate", "no_reply")
+
 MEASURES: Final = (
-    "answer_rate",
-    "abstention_rate",
+    *_OUTCOMES,
     "cited",
     "citation_precision",
     "citation_recall",
@@ -43,15 +45,18 @@ class Answers(Protocol):
 class AnswerReport:
     """Each measure over the questions that it is defined for, a value a question.
 
-    answer_rate: 1 where the question was answered, 0 where osler abstained; abstention_rate: the reverse. cited: 1
-    where an answer cites anything, over answered questions. citation_precision: the share of the cited documents that
-    are relevant; citation_recall: the share of the relevant documents among those given to the model that are cited;
-    supported: the share of citations that osler's own check supports; judged_supported: the same by the judge, of the
-    verdicts that could be read; verdicts_not_parsed: the share of those that could not. The last five are over answered
-    questions with citations.
+    answer_rate: 1 where the question was answered, else 0; abstention_rate: 1 where osler abstained; no_reply: 1 where
+    the language model had no reply; one of the three is 1. cited: 1 where an answer cites anything, over answered
+    questions. citation_precision: the share of the cited documents that are relevant; citation_recall: the share of the
+    relevant documents among those given to the model that are cited; supported: the share of citations that osler's own
+    check supports; judged_supported: the same by the judge, of the verdicts that could be read; verdicts_not_parsed:
+    the share of those that could not. The last five are over answered questions with citations.
+
+    failures: of each question without a reply, why there is none.
     """
 
     values: Mapping[str, Sequence[float]]
+    failures: Sequence[str] = ()
 
     @property
     def questions(self) -> int:
@@ -77,32 +82,45 @@ def evaluate_answers(
 ) -> AnswerReport:
     """Ask every query of the data set, and compare its citations with the qrels.
 
-    judge: a language model that says of each sentence whether its passages support it.
+    judge: a language model that says of each sentence whether its passages support it. A question without a reply is
+    counted, and the next is asked; GeneratorError where none of the first ten has one, or nobody can be asked.
     """
     values: dict[str, list[float]] = {name: [] for name in MEASURES}
+    failures: list[str] = []
     for number, (query_id, query) in enumerate(dataset.queries.items(), start=1):
-        answered = answer(query.text, where=_EVERYTHING)
+        answered, failure = _reply(answer, query.text)
+        failures.append(failure)
+        require_replies(failures, "mend that, then ask again")
         found = measured(answered, dataset.qrels, query_id)
-        if judge and answered.citations:
+        if judge and answered and answered.citations:
             found |= _judged(answered, judge)
         for name, value in found.items():
             values[name].append(value)
         if on_answer:
             on_answer(number, len(dataset.queries))
-    return AnswerReport({name: of for name, of in values.items() if of})
+    return AnswerReport({name: of for name, of in values.items() if of}, list(filter(None, failures)))
 
 
-def measured(answer: Answer, qrels: Qrels, query_id: str) -> dict[str, float]:
-    """The measures that this answer has a value for.
+def _reply(answer: Answers, question: str) -> tuple[Answer | None, str]:
+    """The answer and "", or None and why there is none."""
+    try:
+        return answer(question, where=_EVERYTHING), ""
+    except ReplyError as error:
+        return None, str(error)
 
-    >>> from osler.records import Ranking
-    >>> measured(Answer("Why?", "No passage.", True, (), (), Ranking("Why?", (), {})), {"q": {"d": 1}}, "q")
-    {'answer_rate': 0.0, 'abstention_rate': 1.0}
+
+def measured(answer: Answer | None, qrels: Qrels, query_id: str) -> dict[str, float]:
+    """The measures that this answer has a value for; None where the language model had no reply.
+
+    >>> measured(None, {"q": {"d": 1}}, "q")
+    {'answer_rate': 0.0, 'abstention_rate': 0.0, 'no_reply': 1.0}
     """
+    if answer is None:
+        return _outcome("no_reply")
     if answer.abstained:
-        return {"answer_rate": 0.0, "abstention_rate": 1.0}
+        return _outcome("abstention_rate")
     cited = {citation.doc_id for citation in answer.citations}
-    found = {"answer_rate": 1.0, "abstention_rate": 0.0, "cited": 1.0 if cited else 0.0}
+    found = _outcome("answer_rate") | {"cited": 1.0 if cited else 0.0}
     if not cited:
         return found
     relevant = qrels[query_id].keys()
@@ -112,6 +130,10 @@ def measured(answer: Answer, qrels: Qrels, query_id: str) -> dict[str, float]:
         found["citation_recall"] = len(cited & within_reach) / len(within_reach)
     found["supported"] = fmean(citation.supported for citation in answer.citations)
     return found
+
+
+def _outcome(name: str) -> dict[str, float]:
+    return {one: float(one == name) for one in _OUTCOMES}
 
 
 _JUDGE: Final = (

@@ -11,7 +11,8 @@ from typing import Any
 
 from osler.answer.budget import within_budget
 from osler.datasets.mirage import ChoiceQuestion
-from osler.errors import GeneratorError, ReplyError
+from osler.errors import ReplyError
+from osler.evaluate.failures import require_replies
 from osler.evaluate.mirage.predictions import Prediction, Predictions
 from osler.evaluate.mirage.prompts import choice_prompt
 from osler.evaluate.mirage.replies import parse_choice
@@ -21,9 +22,6 @@ from osler.search.searcher import Searcher
 
 OnPrediction = Callable[[int, int], None]
 """Told how many questions are answered, and of how many."""
-
-_MOST_WITHOUT_REPLY = 10
-"""So many questions without a reply, and none with one, are no matter of the question any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +108,12 @@ def ask_questions(
     run when the questions under way are answered; what is done is kept. GeneratorError also where the first questions
     all get no reply.
     """
+    remedy = f"mend that, then delete {predictions.folder} or name another --out"
     waiting = (one for one in questions if (one.task, one.question_id) not in predictions.done)
     with ThreadPoolExecutor(max_workers=at_once) as pool:
         for prediction in _answered(waiting, examinee, pool, at_once):
             predictions.add(prediction)
-            _require_replies(predictions)
+            require_replies([one.failure for one in predictions.done.values()], remedy)
             if on_prediction:
                 on_prediction(len(predictions.done), len(questions))
 
@@ -138,16 +137,6 @@ def _answered(
                 yield future.result()
     if failed:
         raise failed
-
-
-def _require_replies(predictions: Predictions) -> None:
-    done = predictions.done
-    if len(done) >= _MOST_WITHOUT_REPLY and all(one.failure for one in done.values()):
-        *_, last = done.values()
-        raise GeneratorError(
-            f"None of the first {len(done)} questions got a reply ({last.failure.rstrip('.')}): mend that, then delete "
-            f"{predictions.folder} or name another --out."
-        )
 
 
 def pmid_of(passage: Passage, index: PassageIndex) -> str:
