@@ -81,6 +81,21 @@ def test_a_file_that_is_no_benchmark_is_refused(tmp_path, tasks, said):
         load_mirage(tmp_path / "nowhere.json")
 
 
+@pytest.mark.parametrize("question_id", ["../../../evil", "a\\b", "a\nb", "\ud800", "ä" * 121])
+def test_an_id_that_no_file_can_be_named_by_is_refused(tmp_path, question_id):
+    questions = {question_id: {"question": "Why?", "options": YES_NO, "answer": "B"}}
+    with pytest.raises(CorpusError, match=re.escape(f"medqa {question_id!r}: predictions are files named by")):
+        load_mirage(write(tmp_path / "b.json", {"medqa": questions}))
+
+
+def test_other_ids_name_a_file(tmp_path):
+    values = {"question": "Why?", "options": YES_NO, "answer": "B"}
+    file = write(tmp_path / "b.json", {"medqa": dict.fromkeys(["..", "", "q 1: ü", "ä" * 120], values)})
+    questions = load_mirage(file).questions
+    write_mirage(tmp_path, questions, ask(tmp_path / "out", Oracle(), questions).done, Place("local"))
+    assert len([*(tmp_path / "prediction/medqa/cot/local").iterdir()]) == 4
+
+
 @pytest.mark.parametrize(("pmid", "pmids"), [(12, {"12"}), ("12", {"12"}), (["1", 2], {"1", "2"}), (None, set())])
 def test_a_question_may_name_one_record_or_several(tmp_path, pmid, pmids):
     values = {"question": "Why?", "options": YES_NO, "answer": "B", "PMID": pmid}
@@ -228,6 +243,14 @@ def test_a_folder_of_other_settings_is_refused(tmp_path):
     ask(tmp_path, Oracle(), cot=False)
     with pytest.raises(UsageError, match="made with another cot"):
         ask(tmp_path, Oracle(), cot=True)
+
+
+@pytest.mark.parametrize("damaged", ['{"cot": fal', "[1]", "null", ""])
+def test_a_folder_whose_settings_are_damaged_is_refused(tmp_path, damaged):
+    ask(tmp_path, Oracle())
+    (tmp_path / "settings.json").write_text(damaged)
+    with pytest.raises(UsageError, match="settings.json: holds no settings .*; name another --out, or delete"):
+        ask(tmp_path, Oracle())
 
 
 TEXTS = {"PMID:1": "The heart is a muscle.", "PMID:2": "The heart has fluid.", "c": "A gene."}

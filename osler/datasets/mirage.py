@@ -21,6 +21,9 @@ SPLITS: Final[Mapping[str, str]] = {
 }
 """The tasks, and the split that MIRAGE took each from: part of the names of its prediction files."""
 
+_LONGEST_ID: Final = 240
+"""Bytes: with split and ending, what a file's name may have."""
+
 _BEGINNING: Final = re.compile(rb'\s*\{\s*"(\w+)"\s*:')
 
 
@@ -47,8 +50,8 @@ class Benchmark:
 def load_mirage(file: Path) -> Benchmark:
     """The questions of MIRAGE's benchmark.json, or of a sample in its format.
 
-    CorpusError for a file that is not there or no JSON object of tasks, an unknown task, and a question that lacks a
-    part of it.
+    CorpusError for a file that is not there or no JSON object of tasks, an unknown task, an id that cannot be part of
+    a file's name, and a question that lacks a part of it.
     """
     try:
         content = file.read_bytes()
@@ -87,6 +90,11 @@ def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]
     place = f"{file}: {task} {question_id}"
     if task not in SPLITS:
         raise CorpusError(f"{place}: no task of MIRAGE; its tasks are {', '.join(SPLITS)}.")
+    if not _names_a_file(question_id):
+        raise CorpusError(
+            f"{file}: {task} {question_id!r}: predictions are files named by these ids, and none can be named so; "
+            "give the question a short id without slashes."
+        )
     try:
         text, options, answer = str(values["question"]), dict(values["options"]), str(values["answer"])
     except (KeyError, TypeError, ValueError) as error:
@@ -94,6 +102,11 @@ def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]
     if answer not in options:
         raise CorpusError(f"{place}: its answer {answer!r} is none of its options {', '.join(options)}; mend the file.")
     return ChoiceQuestion(task, question_id, text, options, answer, _pmids(values.get("PMID")))
+
+
+def _names_a_file(question_id: str) -> bool:
+    plain = question_id.isprintable() and not {"/", "\\"} & set(question_id)
+    return plain and len(question_id.encode()) <= _LONGEST_ID
 
 
 def _pmids(value: Any) -> frozenset[str]:
