@@ -15,8 +15,8 @@ from osler.config import SearchSettings
 from osler.datasets.mirage import ChoiceQuestion, load_mirage
 from osler.errors import CorpusError, GeneratorError, ReplyError, UsageError
 from osler.evaluate.mirage.accuracy import MirageComparison, compare_runs, mirage_report
-from osler.evaluate.mirage.predictions import Place, Predictions, read_predictions, write_mirage
-from osler.evaluate.mirage.prompts import choice_prompt
+from osler.evaluate.mirage.predictions import OLDEST_PROMPT, Place, Predictions, read_predictions, write_mirage
+from osler.evaluate.mirage.prompts import choice_prompt, prompt_digest
 from osler.evaluate.mirage.replies import parse_choice
 from osler.evaluate.mirage.runner import Examinee, Passages, ask_questions
 from osler.evaluate.significance import Z
@@ -243,6 +243,28 @@ def test_a_folder_of_other_settings_is_refused(tmp_path):
     ask(tmp_path, Oracle(), cot=False)
     with pytest.raises(UsageError, match="made with another cot"):
         ask(tmp_path, Oracle(), cot=True)
+
+
+def test_a_folder_of_another_prompt_is_refused_and_one_of_another_version_goes_on(tmp_path):
+    ask(tmp_path, Oracle(), prompt="ab12", osler="0.1")
+    ask(tmp_path, Oracle(), prompt="ab12", osler="0.2")
+    assert json.loads((tmp_path / "settings.json").read_text())["osler"] == "0.1"
+    with pytest.raises(UsageError, match="made with another prompt; name another --out"):
+        ask(tmp_path, Oracle(), prompt="cd34", osler="0.1")
+
+
+def test_a_folder_that_names_no_prompt_has_the_oldest(tmp_path):
+    ask(tmp_path, Oracle())
+    ask(tmp_path, Oracle(), prompt=OLDEST_PROMPT, osler="0.2")
+    with pytest.raises(UsageError, match="made with another prompt"):
+        ask(tmp_path, Oracle(), prompt="cd34")
+
+
+@pytest.mark.parametrize("text", ["_TASK", "_PASSAGES", "_REPLY", "_THINK", "LONGEST_THINKING"])
+def test_the_digest_of_the_prompt_changes_with_each_of_its_texts(monkeypatch, text):
+    before = prompt_digest()
+    monkeypatch.setattr(f"osler.evaluate.mirage.prompts.{text}", "7")
+    assert prompt_digest() != before
 
 
 @pytest.mark.parametrize("damaged", ['{"cot": fal', "[1]", "null", ""])
@@ -502,6 +524,7 @@ def test_what_answered_and_what_was_searched_are_recorded(tmp_path, benchmark, o
     assert run(capsys, *words)[0] == 0
     settings = json.loads((tmp_path / "out" / "settings.json").read_text())
     assert settings["llm"]["model"] == "oracle-1"
+    assert (settings["prompt"], settings["osler"]) == (prompt_digest(), settings["index"]["osler"])
     assert {one.model for one in read_predictions(tmp_path / "out")} == {"oracle-1-2026-05"}
     assert (settings["index"]["documents"], settings["index"]["unindexed"]) == (3, 0)
     assert (tmp_path / "out/prediction/medmcqa/rag_5/oracle-1/index").is_dir()

@@ -122,7 +122,12 @@ def _provenance(
     benchmark: Benchmark, settings: Settings, index: LanceIndex | None, *, cot: bool, without_gold: bool
 ) -> dict[str, Any]:
     """What the predictions depend on; a folder holds those of one run only."""
+    from osler.evaluate.mirage.prompts import prompt_digest
+    from osler.index.manifest import version_of_osler
+
     return {
+        "osler": version_of_osler(),
+        "prompt": prompt_digest(),
         "benchmark": benchmark.digest,
         "cot": cot,
         "without_gold": without_gold,

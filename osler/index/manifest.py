@@ -20,7 +20,8 @@ FORMAT = 3
 """The layout of the table. Raised when an older osler could not read what this one writes."""
 
 
-def _version_of_osler() -> str:
+def version_of_osler() -> str:
+    """The version that is installed, "unknown" where none is."""
     try:
         return metadata.version("osler")
     except metadata.PackageNotFoundError:  # run from a checkout that is not installed
@@ -50,7 +51,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
-    osler: str = Field(default_factory=_version_of_osler, description="The osler that created it.")
+    osler: str = Field(default_factory=version_of_osler, description="The osler that created it.")
     encoder: ModelIdentity
     reranker: ModelIdentity
     split: SplitSettings = SplitSettings()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from osler.answer.prompt import harmless
@@ -50,6 +52,13 @@ def choice_prompt(
         {"role": "user", "content": "\n\n".join([*blocks, asked])},
     ]
     return messages, _schema(question.options, chain_of_thought=chain_of_thought)
+
+
+def prompt_digest() -> str:
+    """Equal where prompts and schemas are worded alike: of what one question becomes, without thinking and with it."""
+    question = ChoiceQuestion("mmlu", "", "Why?", {"A": "yes", "B": "no"}, "A")
+    prompts = [choice_prompt(question, ["Because."], chain_of_thought=thinking) for thinking in (False, True)]
+    return sha256(json.dumps(prompts).encode()).hexdigest()[:16]
 
 
 def _schema(options: Mapping[str, str], *, chain_of_thought: bool) -> dict[str, Any]:
