@@ -59,7 +59,7 @@ def parse_reply(reply: str, *, passages: int) -> Reply:
     >>> parse_reply("It is fluid [1-2]. It presses on the heart.[2]", passages=2).sentences[1]
     CitedSentence(text='It presses on the heart.', numbers=(2,))
     """
-    text = _THOUGHTS.sub("", reply)
+    text = without_thoughts(reply)
     found = _SENTENCES.search(text)
     if found is None:
         return _checked(_marked(text), passages)
@@ -69,7 +69,16 @@ def parse_reply(reply: str, *, passages: int) -> Reply:
     return Reply(parsed.sentences, parsed.unknown, cut=not whole, declined=declined)
 
 
-_THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)  # what reasoning models say to themselves
+def without_thoughts(reply: str) -> str:
+    """The reply without what a reasoning model says to itself, also where that was cut off.
+
+    >>> without_thoughts("<think>A or B?</think>B")
+    'B'
+    """
+    return _THOUGHTS.sub("", reply)
+
+
+_THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _SENTENCES = re.compile(r'"sentences"\s*:\s*\[')
 _SEPARATOR = re.compile(r"[\s,]*")
 _RANGE = r"\d{1,4}(?:\s*[-–]\s*\d{1,4})?"
