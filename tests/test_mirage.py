@@ -405,7 +405,8 @@ def test_what_cannot_be_parsed_is_wrong_and_counted(tmp_path):
 def test_two_runs_are_compared_question_by_question(tmp_path):
     ours, theirs = ask(tmp_path / "a", Oracle()).done, ask(tmp_path / "b", Oracle("?")).done
     assert compare_runs(QUESTIONS, ours, theirs) == MirageComparison(8, 6, 0, 2 * 0.5**6)
-    assert compare_runs(QUESTIONS, ours, theirs).verdict == "a difference"
+    assert compare_runs(QUESTIONS, ours, theirs).verdict == "better"
+    assert compare_runs(QUESTIONS, theirs, ours).verdict == "worse"
     assert compare_runs(QUESTIONS, ours, ours).p == 1
 
 

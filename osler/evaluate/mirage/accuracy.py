@@ -125,8 +125,10 @@ class MirageComparison:
 
     @property
     def verdict(self) -> str:
-        """What may be said of it: a difference, or none that can be told from noise."""
-        return "a difference" if self.p < SIGNIFICANT else "no difference that can be told from noise"
+        """What may be said of it: better, worse, or no difference that can be told from noise."""
+        if self.p >= SIGNIFICANT:
+            return "no difference that can be told from noise"
+        return "better" if self.right > self.right_there else "worse"
 
     def json(self) -> dict[str, Any]:
         """The comparison as `osler evaluate mirage --json` gives it."""
