@@ -86,16 +86,27 @@ def test_every_exported_name_is_documented():
     assert [name for name in osler.__all__ if f"`{name}`" not in text and f"{name}(" not in text] == []
 
 
-def test_every_command_and_its_flags_are_documented():
+def commands():
+    """Every command of the command line by its name."""
     from typer.main import get_command
 
     from osler.cli import app
 
-    text = "".join(path.read_text() for path in DOCUMENTS)
-    commands = dict(get_command(app).commands)
+    found = dict(get_command(app).commands)
     for group in ("train", "evaluate"):
-        commands |= {f"{group} {name}": command for name, command in commands[group].commands.items()}
-    for name, command in commands.items():
+        found |= {f"{group} {name}": command for name, command in found[group].commands.items()}
+    return found
+
+
+def test_each_paragraph_of_a_help_text_behind_the_first_is_one_line():
+    """Typer keeps line breaks there, so a terminal would wrap the lines again."""
+    for name, command in commands().items():
+        assert not [text for text in command.help.split("\n\n")[1:] if "\n" in text.strip("\n")], name
+
+
+def test_every_command_and_its_flags_are_documented():
+    text = "".join(path.read_text() for path in DOCUMENTS)
+    for name, command in commands().items():
         assert f"osler {name}" in text
         flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
         assert [flag for flag in flags if flag not in text and flag != "--help"] == []

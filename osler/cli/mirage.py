@@ -39,8 +39,9 @@ def mirage(
 ) -> None:
     """Ask MIRAGE's five tasks, zero-shot; count right answers, standard errors and replies that do not parse.
 
-    Passages are found by the question alone, never by its options. DIR/prediction holds the files that MIRAGE's own
-    evaluate.py reads.
+    Passages are found by the question alone, never by its options.
+
+    DIR/prediction holds the files that MIRAGE's own evaluate.py reads.
 
         osler evaluate mirage --benchmark benchmark.json --index pubmed --out with-passages
 
