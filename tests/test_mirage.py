@@ -15,7 +15,7 @@ from osler.config import SearchSettings
 from osler.datasets.mirage import ChoiceQuestion, load_mirage
 from osler.errors import CorpusError, GeneratorError, ReplyError, UsageError
 from osler.evaluate.mirage.accuracy import MirageComparison, compare_runs, mirage_report
-from osler.evaluate.mirage.predictions import OLDEST_PROMPT, Place, Predictions, read_predictions, write_mirage
+from osler.evaluate.mirage.predictions import Place, Predictions, read_predictions, write_mirage
 from osler.evaluate.mirage.prompts import choice_prompt, prompt_digest
 from osler.evaluate.mirage.replies import parse_choice
 from osler.evaluate.mirage.runner import Examinee, Passages, ask_questions
@@ -293,13 +293,6 @@ def test_a_folder_of_another_prompt_is_refused_and_one_of_another_version_goes_o
         ask(tmp_path, Oracle(), prompt="cd34", osler="0.1")
 
 
-def test_a_folder_that_names_no_prompt_has_the_oldest(tmp_path):
-    ask(tmp_path, Oracle())
-    ask(tmp_path, Oracle(), prompt=OLDEST_PROMPT, osler="0.2")
-    with pytest.raises(UsageError, match="made with another prompt"):
-        ask(tmp_path, Oracle(), prompt="cd34")
-
-
 @pytest.mark.parametrize("text", ["_TASK", "_PASSAGES", "_REPLY", "_THINK", "LONGEST_THINKING"])
 def test_the_digest_of_the_prompt_changes_with_each_of_its_texts(monkeypatch, text):
     before = prompt_digest()
@@ -366,6 +359,8 @@ def test_a_record_is_known_by_the_identifiers_and_the_metadata_of_its_document()
 def test_accuracy_has_standard_errors_and_guessing_beside_it(tmp_path):
     report = mirage_report(QUESTIONS, ask(tmp_path, Oracle()).done)
     assert report.tasks["bioasq"].accuracy == 0.75
+    assert report.tasks["bioasq"].most_frequent == "A 100%"
+    assert report.json()["tasks"]["bioasq"]["choices"] == {"A": 4}
     assert report.macro == report.all_tasks.accuracy == 0.75
     assert report.macro_se == pytest.approx(sqrt(2 * 0.75 * 0.25 / 4) / 2)
     assert report.baselines["uniform guess"]["macro"] == 0.5
@@ -400,6 +395,7 @@ def test_the_cost_is_summed_over_questions(tmp_path):
 def test_what_cannot_be_parsed_is_wrong_and_counted(tmp_path):
     report = mirage_report(QUESTIONS, ask(tmp_path, Oracle("I do not know.")).done)
     assert (report.macro, report.parse_failure_rate) == (0, 1)
+    assert {task.most_frequent for task in report.tasks.values()} == {""}
 
 
 def test_two_runs_are_compared_question_by_question(tmp_path):

@@ -108,7 +108,7 @@ def test_a_report_becomes_a_part(tmp_path, name):
 
 
 def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):
-    task = {"questions": 9, "accuracy": 0.5, "se": 0.1, "interval": [0.3, 0.7], "parse_failures": 0}
+    task = {"questions": 9, "accuracy": 0.5, "se": 0.1, "parse_failures": 0, "choices": {"A": 2, "B": 6}}
     last = {"tasks": {"mmlu": task}, "macro": 0.5, "macro_se": 0.1, "parse_failure_rate": 0.0}
     last["baselines"] = {"always A": {"mmlu": 0.25, "macro": 0.25}}
     last["compared"] = {
@@ -122,6 +122,7 @@ def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):
     (tmp_path / "mirage_passages.jsonl").write_text(lines(last))
     text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
     assert "| accuracy ± standard error | 0.500 ± 0.100 | 0.500 ± 0.100 |" in text
+    assert "| most frequent reply | B 67% |  |" in text
     assert "| always A | 0.250 | 0.250 |" in text
     assert "(McNemar p = 0.9000): no difference." in text
 

@@ -64,7 +64,8 @@ def print_mirage(report: MirageReport, other: str, compared: MirageComparison | 
     errors = [one.standard_error for one in report.tasks.values()]
     table.add_row("standard error", *(f"{one:.3f}" for one in (*errors, report.macro_se)))
     failures = [one.parse_failures for one in report.tasks.values()]
-    table.add_row("not parsed", *map(str, (*failures, sum(failures))), end_section=True)
+    table.add_row("not parsed", *map(str, (*failures, sum(failures))))
+    table.add_row("most frequent reply", *(one.most_frequent for one in report.tasks.values()), "", end_section=True)
     for name, values in report.baselines.items():
         table.add_row(name, *(f"{values[task]:.3f}" for task in (*report.tasks, "macro")))
     OUT.print(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import sqrt
 from statistics import fmean
 from typing import Any
@@ -22,6 +22,8 @@ Done = Mapping[tuple[str, str], Prediction]
 class TaskAccuracy:
     """Accuracy of one task; a reply that could not be parsed counts as wrong and is counted for itself.
 
+    choices: how often each letter was the reply; a model that says the same whatever it is asked is seen by them.
+
     >>> none_right = TaskAccuracy(10, 0.0, 0)
     >>> none_right.interval[0], round(none_right.interval[1], 3), round(none_right.standard_error, 3)
     (0.0, 0.278, 0.071)
@@ -30,6 +32,7 @@ class TaskAccuracy:
     questions: int
     accuracy: float
     parse_failures: int
+    choices: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -43,6 +46,12 @@ class TaskAccuracy:
             return sqrt(self.accuracy * (1 - self.accuracy) / self.questions)
         low, high = self.interval
         return (high - low) / (2 * Z)
+
+    @property
+    def most_frequent(self) -> str:
+        """The letter that was replied most often, and to which share of the questions; "" where none was."""
+        letter, count = max(self.choices.items(), key=lambda one: one[1], default=("", 0))
+        return f"{letter} {count / self.questions:.0%}" if letter else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +157,7 @@ def mirage_report(questions: Sequence[ChoiceQuestion], done: Done) -> MirageRepo
             questions=len(of_task),
             accuracy=fmean(is_right(one, done) for one in of_task),
             parse_failures=sum(done[one.task, one.question_id].choice is None for one in of_task),
+            choices=_choices(of_task, done),
         )
         for task, of_task in by_task.items()
     }
@@ -166,6 +176,11 @@ def compare_runs(questions: Sequence[ChoiceQuestion], ours: Done, theirs: Done) 
 def is_right(question: ChoiceQuestion, done: Done) -> bool:
     """Whether the prediction for this question is its answer."""
     return done[question.task, question.question_id].choice == question.answer
+
+
+def _choices(questions: Sequence[ChoiceQuestion], done: Done) -> dict[str, int]:
+    chosen = Counter(done[one.task, one.question_id].choice for one in questions)
+    return {letter: chosen[letter] for letter in sorted(filter(None, chosen))}
 
 
 def _baselines(by_task: Mapping[str, Sequence[ChoiceQuestion]]) -> dict[str, dict[str, float]]:
@@ -189,6 +204,7 @@ def _task_json(task: TaskAccuracy) -> dict[str, Any]:
         "se": task.standard_error,
         "interval": list(task.interval),
         "parse_failures": task.parse_failures,
+        "choices": dict(task.choices),
     }
 
 

@@ -16,9 +16,6 @@ from osler.evaluate.mirage.prompts import ANSWER
 _LINES: Final = "predictions.jsonl"
 _SETTINGS: Final = "settings.json"
 
-OLDEST_PROMPT: Final = "86529abf9e50338f"
-"""The digest of the prompt of the folders whose settings name none."""
-
 _VERSION: Final = "osler"
 """The version of osler that began a run; another one may go on with it."""
 
@@ -142,9 +139,9 @@ def _claim(path: Path, settings: Mapping[str, Any]) -> None:
     if not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
-    kept, wanted = ({"prompt": OLDEST_PROMPT, **one} for one in (_settings(path), settings))
-    names = sorted((kept.keys() | wanted.keys()) - {_VERSION})
-    changed = [name for name in names if kept.get(name) != wanted.get(name)]
+    kept = _settings(path)
+    names = sorted((kept.keys() | settings.keys()) - {_VERSION})
+    changed = [name for name in names if kept.get(name) != settings.get(name)]
     if changed:
         raise UsageError(
             f"{path.parent}: holds predictions made with another {', '.join(changed)}; name another --out."
