@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from osler.text.near_equal import containment, equal, jaccard, near_equal, shingles
+from osler.text.near_equal import containment, content_words, equal, jaccard, near_equal, shingles
 
 TEN = "one two three four five six seven eight nine ten"
 
@@ -53,3 +53,23 @@ def test_near_equal_goes_both_ways():
     assert near_equal(a, b)
     assert near_equal(b, a)
     assert jaccard(a, b) == jaccard(b, a)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "share"),
+    [
+        ("List symptoms of Hakim Triad.", "List symptoms of the Hakim Triad?", 1),
+        ("What is the target of the drug Olaparib?", "What is drug target for olaparib?", 1),
+        ("Is lithium effective for treatment of mania?", "Is lithium effective for mania?", 3 / 4),
+        ("What is (are) Gout ?", "What is (are) Mumps ?", 0),
+        ("How to treat gout?", "How to diagnose gout?", 2 / 4),
+        ("Is it safe?", "Is it not safe?", 1 / 2),
+    ],
+)
+def test_questions_share_the_words_that_are_no_function_words(a, b, share):
+    assert jaccard(content_words(a), content_words(b)) == share
+
+
+def test_a_question_of_function_words_alone_resembles_only_itself():
+    assert jaccard(content_words("What is it?"), content_words("what is it")) == 1
+    assert jaccard(content_words("What is it?"), content_words("What are those?")) == 0

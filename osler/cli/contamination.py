@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from osler.cli import options
-from osler.cli.outputs import check_file
+from osler.cli.outputs import check_new_file
 
 if TYPE_CHECKING:
-    from osler.evaluate.contamination import Overlap, Texts
+    from osler.evaluate.contamination import Kind, Overlap, Texts
 
 _SHOWN = 10
+_COUNTED: Mapping[Kind, tuple[str, str]] = MappingProxyType(
+    {
+        "query": ("queries", "training queries that are queries there"),
+        "passage": ("passages", "training positives that are relevant documents there"),
+        "title": ("titles", "training positives whose title is a query there"),
+        "record": ("records", "training positives from a PubMed record that is relevant there"),
+    }
+)
+"""The name of each count, and what is counted."""
 
 
 def contamination(
@@ -31,24 +42,28 @@ def contamination(
 
     osler evaluate contamination --train medquad --test medquad:dev --clean medquad/qrels_clean.tsv
     """
-    from osler.cli.printing import print_json, print_notice
+    from rich.text import Text
+
+    from osler.cli.printing import OUT, print_json, print_notice
     from osler.datasets import load_dataset, parse_name
     from osler.evaluate.contamination import clean_qrels, find_overlaps, write_qrels
 
-    check_file("--clean", clean)
+    check_new_file("--clean", clean)
     measured = _texts(test)
     learned = load_dataset(*parse_name(train))
-    overlaps = find_overlaps(learned, measured)
+    found = find_overlaps(learned, measured)
+    overlaps = [one for of_kind in found.values() for one in of_kind]
+    counts = {kind: len(found[kind]) if kind in found else None for kind in _COUNTED}
     left = clean_qrels(learned, overlaps)
-    queries = sum(one.kind == "query" for one in overlaps)
-    counts = {"queries": queries, "passages": len(overlaps) - queries}
     touched = len(learned.qrels) - len(left)
     if json:
         for overlap in overlaps:
             print_json(asdict(overlap))
-        print_json({**counts, "touched": touched, "left": len(left)})
+        named = {name: counts[kind] for kind, (name, _) in _COUNTED.items()}
+        print_json({"train": train, "test": test, **named, "touched": touched, "left": len(left)})
     else:
-        _print(overlaps, f"{touched:,} of {len(learned.qrels):,} training queries are touched", test)
+        said = [*_lines(overlaps, counts), f"{test} touches {touched:,} of {len(learned.qrels):,} training queries"]
+        OUT.print(Text("\n".join(said)), soft_wrap=True)
     if clean:
         write_qrels(clean, left)
         print_notice(f"{clean}: {len(left):,} training queries are left")
@@ -69,14 +84,13 @@ def _texts(name: str) -> Texts:
     return Texts.of(load_dataset(folder, split))
 
 
-def _print(overlaps: list[Overlap], touched: str, test: str) -> None:
-    from osler.cli.printing import OUT
-
+def _lines(overlaps: Sequence[Overlap], counts: Mapping[Kind, int | None]) -> Iterator[str]:
+    """The first overlaps, then how many there are of each kind."""
     for one in overlaps[:_SHOWN]:
-        shares = f"similarity {one.similarity:.2f}, containment {one.containment:.2f}"
-        OUT.print(f"{one.kind} {one.train_id} ~ {one.test_id}  {shares}", soft_wrap=True)
+        shares = {"similarity": one.similarity, "containment": one.containment}
+        said = ", ".join(f"{name} {share:.2f}" for name, share in shares.items() if share is not None)
+        yield f"{one.kind} {one.train_id} ~ {one.test_id}  {said}".rstrip()
     if len(overlaps) > _SHOWN:
-        OUT.print(f"and {len(overlaps) - _SHOWN:,} more (--json lists them all)")
-    queries = sum(one.kind == "query" for one in overlaps)
-    said = f"{queries:,} training queries and {len(overlaps) - queries:,} positives occur in {test}"
-    OUT.print(f"{said}; {touched}", soft_wrap=True)
+        yield f"and {len(overlaps) - _SHOWN:,} more (--json lists them all)"
+    for kind, count in counts.items():
+        yield f"{_COUNTED[kind][1]}: {'not compared' if count is None else f'{count:,}'}"

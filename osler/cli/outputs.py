@@ -17,6 +17,15 @@ def check_file(flag: str, path: Path | None) -> None:
         raise UsageError(f"{flag} {path}: there is no folder {path.parent}; make it, or name a file in another one.")
 
 
+def check_new_file(flag: str, path: Path | None) -> None:
+    """Return where a file can be written there that is not there yet, or none is wanted; else UsageError."""
+    from osler.errors import UsageError
+
+    check_file(flag, path)
+    if path and path.exists():
+        raise UsageError(f"{flag} {path}: the file is there already; name another one, or delete it first.")
+
+
 def check_folder(flag: str, path: Path) -> None:
     """Return where there is a folder or can be one; UsageError where a file is in the way."""
     from osler.errors import UsageError

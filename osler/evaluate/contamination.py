@@ -1,57 +1,69 @@
-"""What a training set and an evaluation set have in common: queries and passages, equal or nearly so. Knows texts."""
+"""What a training set and an evaluation set have in common: queries, passages, titles, PubMed records. Knows texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from osler.datasets import Dataset
 from osler.datasets.mirage import Benchmark
-from osler.text.near_equal import Shingles, containment, equal, jaccard, shingles
+from osler.records import Document
+from osler.text.near_equal import Shingles, containment, content_words, equal, jaccard, shingles
 
 NEAR: Final = 0.8
 """Jaccard similarity, or containment, of 5-word shingles from which two texts are nearly equal."""
+
+NEAR_QUERY: Final = 5 / 6
+"""Jaccard similarity of content words from which two queries are nearly equal: one may have a word more than five.
+
+A word in the place of another one, as in templated questions of two diseases, is forgiven from eleven words on only.
+"""
 
 FEWEST_SHINGLES: Final = 10
 """Fewer in the smaller text and containment says nothing: any text may hold a phrase of a dozen words."""
 
 _NO_WORDS: Final = shingles("")
 
-Kind = Literal["query", "passage"]
+Kind = Literal["query", "passage", "title", "record"]
+_Owners = Mapping[str, tuple[str, ...]]  # the training queries of each training text
+_Sides = tuple[Mapping[str, str], Mapping[str, str], _Owners]
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A training text that occurs in the evaluation set.
+    """A training query, or the text, the title or the PubMed record of a positive, that occurs in the evaluation set.
 
-    similarity: the shared shingles as a share of all, 1.0 where the words are the same; containment: as a share of
-    those of the smaller text. query_ids: the training queries that it is of, or that are answered by it.
+    similarity: what both texts share as a share of all, 1.0 where the words are the same; containment: as a share of
+    the smaller text; None where it says nothing. query_ids: the training queries that it is of, or that are answered
+    by it.
     """
 
     kind: Kind
     train_id: str
     test_id: str
-    similarity: float
-    containment: float
+    similarity: float | None
+    containment: float | None
     query_ids: tuple[str, ...]
 
     @property
     def share(self) -> float:
         """The larger of both: what a threshold is held against."""
-        return max(self.similarity, self.containment)
+        return max(self.similarity or 0.0, self.containment or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What is compared of a data set: its queries, and its relevant documents with their titles, by id.
+    """What is compared of a data set, by id: its queries, and its relevant documents with titles and PMIDs.
 
     Documents that are relevant to no query are neither learned from nor looked for.
     """
 
     queries: Mapping[str, str]
     passages: Mapping[str, str]
+    titles: Mapping[str, str]
+    pmids: Mapping[str, frozenset[str]]
 
     @classmethod
     def of(cls, dataset: Dataset) -> Texts:
@@ -60,26 +72,37 @@ class Texts:
         return cls(
             {query_id: query.text for query_id, query in dataset.queries.items()},
             {document.doc_id: f"{document.title}\n{document.text}" for document in documents},
+            {document.doc_id: document.title for document in documents if document.title},
+            {document.doc_id: frozenset({pmid}) for document in documents if (pmid := _pmid(document))},
         )
 
     @classmethod
     def of_benchmark(cls, benchmark: Benchmark) -> Texts:
-        """The questions of MIRAGE, by task/id; it has no passages."""
-        return cls({f"{one.task}/{one.question_id}": one.text for one in benchmark.questions}, {})
+        """The questions of MIRAGE, and the PMIDs that they rest on, by task/id; it has no passages."""
+        questions = {f"{one.task}/{one.question_id}": one for one in benchmark.questions}
+        pmids = {name: one.pmids for name, one in questions.items() if one.pmids}
+        return cls({name: one.text for name, one in questions.items()}, {}, {}, pmids)
 
 
-def find_overlaps(train: Dataset, test: Texts, *, threshold: float = NEAR) -> list[Overlap]:
-    """The training queries that equal an evaluation query, and training positives that equal a relevant document.
+def find_overlaps(train: Dataset, test: Texts) -> dict[Kind, list[Overlap]]:
+    """What of a training set occurs in an evaluation set, by kind; a kind that one of both has nothing of is left out.
 
-    Nearly equal is enough, and so is a text that the other one contains. Each training text is listed once, with what
-    resembles it most; one without words resembles nothing.
+    Queries are compared with queries, positives with relevant documents, titles of positives with queries, and PMIDs
+    of positives with those of the evaluation set. Nearly equal texts are found too, and passages and titles that the
+    other text contains. Each training text is listed once, with what resembles it most; one without words resembles
+    nothing.
     """
-    learned = Texts.of(train)
-    owners = {query_id: (query_id,) for query_id in train.queries}
-    return [
-        *_overlaps("query", learned.queries, test.queries, owners, threshold),
-        *_overlaps("passage", learned.passages, test.passages, _answered_queries(train), threshold),
-    ]
+    ours, answered = Texts.of(train), _answered_queries(train)
+    asked = {query_id: (query_id,) for query_id in train.queries}
+    sides: dict[Kind, _Sides] = {
+        "query": (ours.queries, test.queries, asked),
+        "passage": (ours.passages, test.passages, answered),
+        "title": (ours.titles, test.queries, answered),
+    }
+    found = {kind: list(_alike(kind, *side)) for kind, side in sides.items() if side[0] and side[1]}
+    if ours.pmids and test.pmids:
+        found["record"] = list(_same_records(ours.pmids, test.pmids, answered))
+    return found
 
 
 def clean_qrels(train: Dataset, overlaps: Iterable[Overlap]) -> dict[str, dict[str, int]]:
@@ -94,6 +117,12 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
     path.write_text("query-id\tcorpus-id\tscore\n" + "".join(rows), encoding="utf-8")
 
 
+def _pmid(document: Document) -> str:
+    """The PubMed id of a document, by its own id or its identifiers; "" where none tells."""
+    prefix, _, number = document.doc_id.partition(":")
+    return number if prefix == "PMID" else document.identifiers.get("pmid", "")
+
+
 def _answered_queries(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for query_id, docs in dataset.qrels.items():
@@ -102,32 +131,39 @@ def _answered_queries(dataset: Dataset) -> dict[str, tuple[str, ...]]:
     return {doc_id: tuple(query_ids) for doc_id, query_ids in found.items()}
 
 
-def _overlaps(
-    kind: Kind,
-    train: Mapping[str, str],
-    test: Mapping[str, str],
-    owners: Mapping[str, tuple[str, ...]],
-    threshold: float,
-) -> Iterator[Overlap]:
-    """The overlap of each training text that resembles one of the evaluation set; owners: its training queries."""
-    others = dict(_compared(test))
-    holders = _by_shingle(others)
-    for train_id, own in _compared(train):
-        found = [
-            Overlap(kind, train_id, other_id, *_shares(own, others[other_id]), owners[train_id])
-            for other_id in _sharing(own, holders)
-        ]
-        best = max(found, key=lambda one: (one.share, one.similarity, one.test_id), default=None)
-        if best and best.share >= threshold:
+def _alike(kind: Kind, train: Mapping[str, str], test: Mapping[str, str], owners: _Owners) -> Iterator[Overlap]:
+    """The overlap of each training text that is nearly equal to one of the evaluation set."""
+    view, near = (content_words, NEAR_QUERY) if kind == "query" else (shingles, NEAR)
+    others = dict(_compared(test, view))
+    holders = _by_part(others)
+    for train_id, own in _compared(train, view):
+        found = (
+            Overlap(
+                kind, train_id, one, jaccard(own, others[one]), _containment(kind, own, others[one]), owners[train_id]
+            )
+            for one in _sharing(own, holders)
+        )
+        best = max(found, key=lambda one: (one.share, one.similarity or 0.0, one.test_id), default=None)
+        if best and best.share >= near:
             yield best
 
 
-def _compared(texts: Mapping[str, str]) -> Iterator[tuple[str, Shingles]]:
-    made = ((text_id, shingles(text)) for text_id, text in texts.items())
+def _same_records(
+    train: Mapping[str, frozenset[str]], test: Mapping[str, frozenset[str]], owners: _Owners
+) -> Iterator[Overlap]:
+    """The overlap of each training document whose PubMed record is one of the evaluation set."""
+    holders = {pmid: test_id for test_id, pmids in test.items() for pmid in pmids}
+    for train_id, pmids in train.items():
+        for pmid in pmids & holders.keys():
+            yield Overlap("record", train_id, holders[pmid], None, None, owners[train_id])
+
+
+def _compared(texts: Mapping[str, str], view: Callable[[str], Shingles]) -> Iterator[tuple[str, Shingles]]:
+    made = ((text_id, view(text)) for text_id, text in texts.items())
     return ((text_id, one) for text_id, one in made if not equal(one, _NO_WORDS))
 
 
-def _by_shingle(texts: Mapping[str, Shingles]) -> dict[int, list[str]]:
+def _by_part(texts: Mapping[str, Shingles]) -> dict[int, list[str]]:
     holders: dict[int, list[str]] = {}
     for text_id, text in texts.items():
         for part in text.parts:
@@ -136,11 +172,11 @@ def _by_shingle(texts: Mapping[str, Shingles]) -> dict[int, list[str]]:
 
 
 def _sharing(own: Shingles, holders: Mapping[int, list[str]]) -> set[str]:
-    """The ids of the texts that share a shingle with this one."""
+    """The ids of the texts that share a part with this one."""
     return {text_id for part in own.parts for text_id in holders.get(part, ())}
 
 
-def _shares(own: Shingles, other: Shingles) -> tuple[float, float]:
-    """Similarity and containment; 0 for a containment that would say nothing."""
-    enough = min(len(own.parts), len(other.parts)) >= FEWEST_SHINGLES
-    return jaccard(own, other), containment(own, other) if enough else 0.0
+def _containment(kind: Kind, own: Shingles, other: Shingles) -> float | None:
+    """The share of the smaller text, None for a query and where it would say nothing."""
+    enough = kind != "query" and min(len(own.parts), len(other.parts)) >= FEWEST_SHINGLES
+    return containment(own, other) if enough else None
