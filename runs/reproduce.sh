@@ -31,9 +31,23 @@ into sweep.jsonl osler evaluate sweep --data medquad --split dev --index "$WORK/
 into negation.json osler evaluate negation --scifact scifact --json
 [ -s docs/results/full_text.jsonl ] || rm -rf "$WORK/full-text" # its builds are timed whole
 into full_text.jsonl osler evaluate full-text "$OSLER_DATA/formats/jats" --among scifact --out "$WORK/full-text" --json
-into contamination_medquad.jsonl osler evaluate contamination --train medquad --test medquad:dev --json
-into contamination_bioasq.jsonl osler evaluate contamination --train bioasq --test bioasq:dev --json
-into contamination_mirage.jsonl osler evaluate contamination --train bioasq --test mirage/benchmark_dev300.json --json
+into contamination_medquad_medquad.jsonl osler evaluate contamination --train medquad --test medquad:dev --json
+into contamination_medquad_bioasq.jsonl osler evaluate contamination --train bioasq --test medquad:dev --json
+into contamination_bioasq_bioasq.jsonl osler evaluate contamination --train bioasq --test bioasq:dev --json
+into contamination_bioasq_medquad.jsonl osler evaluate contamination --train medquad --test bioasq:dev --json
+into contamination_bioasq_scifact.jsonl osler evaluate contamination --train scifact --test bioasq:dev --json
+into contamination_bioasq_pubmedqa.jsonl osler evaluate contamination --train pubmedqa --test bioasq:dev --json
+into contamination_scifact_bioasq.jsonl osler evaluate contamination --train bioasq --test scifact --json
+into contamination_scifact_pubmedqa.jsonl osler evaluate contamination --train pubmedqa --test scifact --json
+into contamination_pubmedqa_bioasq.jsonl osler evaluate contamination --train bioasq --test pubmedqa --json
+into contamination_pubmedqa_scifact.jsonl osler evaluate contamination --train scifact --test pubmedqa --json
+into contamination_hpo-lay-dev_hpo-lay.jsonl osler evaluate contamination --train builtin:hpo-lay --test builtin:hpo-lay:dev --json
+into contamination_hpo-lay-test_hpo-lay.jsonl osler evaluate contamination --train builtin:hpo-lay --test builtin:hpo-lay:test --json
+into contamination_mirage_bioasq.jsonl osler evaluate contamination --train bioasq --test mirage/benchmark_dev300.json --json
+into contamination_mirage_medquad.jsonl osler evaluate contamination --train medquad --test mirage/benchmark_dev300.json --json
+into contamination_mirage_scifact.jsonl osler evaluate contamination --train scifact --test mirage/benchmark_dev300.json --json
+into contamination_mirage_pubmedqa.jsonl osler evaluate contamination --train pubmedqa --test mirage/benchmark_dev300.json --json
+into contamination_mirage_hpo-lay.jsonl osler evaluate contamination --train builtin:hpo-lay --test mirage/benchmark_dev300.json --json
 into corpora.json osler index "$OSLER_DATA"/{medquad,bioasq,scifact,pubmedqa}/corpus.jsonl --index "$WORK/corpora" --json
 into mirage_alone.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --no-rag --out "$WORK/mirage-alone" --json
 into mirage_passages.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --index "$WORK/corpora" --out "$WORK/mirage-passages" --compare "$WORK/mirage-alone" --json

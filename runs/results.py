@@ -21,8 +21,8 @@ RESULTS = SCRIPT.parent.parent / "docs" / "results"
 MEASURES = ("nDCG@10", "RR@10", "Recall@1", "Recall@10", "Recall@100")
 INTRODUCTION = """# Results
 
-Made by `runs/reproduce.sh` on two cores without a GPU. Each table stands under the command that made it; `$WORK` is the
-folder of its files. Intervals are 95% bootstrap intervals over queries, unless a table says otherwise. Nothing is
+Made by `runs/reproduce.sh` on two cores without a GPU. Each table stands under the commands that made it; `$WORK` is
+the folder of its files. Intervals are 95% bootstrap intervals over queries, unless a table says otherwise. Nothing is
 called better or worse unless paired tests support it.
 """
 
@@ -46,8 +46,17 @@ which differ by a negation word. They are asked one way, so half need not be cha
 most of them, each with its abstract, whether that supports or contradicts it: its figures say nothing of unseen claims.
 Intervals and p are over groups of pairs that share a claim or an abstract."""
 
-CONTAMINATION = """Nothing of this was taken out of what the recipe learns from: figures of dev parts say how questions
-like those of the training are served. Where the recipe goes without a data set, it has seen none of that set."""
+CONTAMINATION = """How much of a training set occurs in an evaluation set, equal or nearly so as [the
+guide](evaluate.md#has-the-test-been-trained-on) defines it. What one of both has nothing of is not compared: BioASQ
+and PubMedQA have no titles, MIRAGE has no passages, and only these three name PubMed records (of MIRAGE, 112 of its
+300 questions). SciFact and PubMedQA stand here whole; their dev parts are shares of them. Most of hpo-lay's near
+queries are phrases a word apart that name different terms ("small end part of the little toe bone", "… of the
+innermost bone of the little toe"), and some of MedQuAD's ask of a disease and of its subtype.
+
+The recipe leaves out training queries that share a document, title, text or PubMed record with the dev part of their
+own set, and nothing else of this. So figures of dev parts say how questions like those of the training are served,
+and MIRAGE's BioASQ task has questions of BioASQ's training set. Where the recipe goes without a data set, the rows of
+the other training sets say what it has seen of it."""
 
 FULL_TEXT = """A query is a sentence of an article, and its answer that article, among SciFact's abstracts."""
 
@@ -59,12 +68,13 @@ Lines = list[dict[str, Any]]
 
 
 class Part(NamedTuple):
-    """A heading, the pattern of its files, what becomes of each, and what a reader has to know of all of them."""
+    """A heading, the pattern of its files, what becomes of each or of all together, and what a reader has to know."""
 
     heading: str
     pattern: str
-    text_of: Callable[[Path], str]
+    text_of: Callable[..., str]
     note: str = ""
+    together: bool = False
 
 
 def write_document(folder: Path, introduction: str, parts: Iterable[str]) -> None:
@@ -74,14 +84,15 @@ def write_document(folder: Path, introduction: str, parts: Iterable[str]) -> Non
 
 
 def parts(folder: Path, script: Path, described: Iterable[Part]) -> Iterator[str]:
-    """The parts of a document whose files are there, in order, each file under the command of the script."""
+    """The parts of a document whose files are there, in order, under their commands of the script."""
     for part in described:
         files = sorted(folder.glob(part.pattern))
         if files:
             yield "\n\n".join(filter(None, (f"## {part.heading}", part.note)))
-        for file in files:
-            yield f"```console\n{command_of(file, script)}\n```"
-            yield part.text_of(file)
+        for group in [files] if files and part.together else [[file] for file in files]:
+            commands = "\n".join(command_of(file, script) for file in group)
+            yield f"```console\n{commands}\n```"
+            yield part.text_of(*group)
 
 
 def command_of(file: Path, script: Path) -> str:
@@ -169,13 +180,15 @@ def full_text(file: Path) -> str:
     return "\n".join([*table(columns, costs), "", *found, "", *said])
 
 
-def contamination(file: Path) -> str:
-    """The last line's counts in words."""
-    last = _read(file)[-1]
-    return (
-        f"{last['queries']:,} training queries and {last['passages']:,} training positives occur there; "
-        f"{last['touched']:,} training queries are touched, {last['left']:,} are left without them."
-    )
+def contamination(*files: Path) -> str:
+    """A row a pair of sets."""
+    rows = [
+        (one["test"], one["train"], *(_count(one[name]) for name in ("queries", "passages", "titles", "records")),
+         f"{one['touched']:,} of {one['touched'] + one['left']:,}")
+        for one in (_read(file)[-1] for file in files)
+    ]  # fmt: skip
+    columns = ("queries", "positives", "titles of positives", "PubMed records of positives", "training queries touched")
+    return "\n".join(table(("evaluation set", "training set", *columns), rows))
 
 
 def mirage(file: Path) -> str:
@@ -211,7 +224,7 @@ PARTS = (
     Part("Quality against time", "sweep.jsonl", front),
     Part("Negation", "negation.json", negation, NEGATION),
     Part("Full text or abstract", "full_text.jsonl", full_text, FULL_TEXT),
-    Part("Contamination", "contamination_*.jsonl", contamination, CONTAMINATION),
+    Part("Contamination", "contamination_*.jsonl", contamination, CONTAMINATION, together=True),
     Part("MIRAGE", "mirage_*.jsonl", mirage, MIRAGE),
     Part("Answers", "answers.json", answers),
 )
@@ -219,6 +232,10 @@ PARTS = (
 
 def _read(file: Path) -> Lines:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _count(value: int | None) -> str:
+    return "not compared" if value is None else f"{value:,}"
 
 
 def _name_of(line: Mapping[str, Any]) -> str:

@@ -143,7 +143,6 @@ def test_what_other_commands_print_becomes_tables(tmp_path):
     (tmp_path / "negation.json").write_text(lines({"templates": asdict(probed)}))
     answered = AnswerReport({"answer_rate": [1.0, 0.0], "citation_precision": [0.5]})
     (tmp_path / "answers.json").write_text(lines(answered.json()))
-    (tmp_path / "contamination_bioasq.jsonl").write_text(lines({"queries": 1, "passages": 2, "touched": 2, "left": 7}))
     text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
     assert "| full text | 2 | 9 | 3 | 6.0 | 6.0 / 7.0 |" in text
     assert "| body | full text | 3 | 1.000 | 1.000 (1.000–1.000) |" in text
@@ -151,8 +150,17 @@ def test_what_other_commands_print_becomes_tables(tmp_path):
     assert "| templates | 1 | 4 | 0.500 (0.400–0.600) | 0.750 (0.600–0.900) | 0.0400 |" in text
     assert "| … was ruled out | 3 | 0.500 | 0.750 |" in text
     assert "| citation precision | 0.500 (0.500–0.500) | 1 |" in text
-    assert "1 training queries and 2 training positives occur there; 2 training queries are touched, 7 are left" in text
-    assert re.findall(r"^```(\w+)", text, re.MULTILINE) == ["console"] * 4  # the documents' tests run bash and python
+    assert re.findall(r"^```(\w+)", text, re.MULTILINE) == ["console"] * 3  # the documents' tests run bash and python
+
+
+def test_pairs_of_sets_share_a_table_that_says_what_was_not_compared(tmp_path):
+    found = {"train": "bioasq", "queries": 1, "passages": 2, "titles": None, "records": 1234, "touched": 2, "left": 7}
+    for name, test in {"bioasq_bioasq": "bioasq:dev", "mirage_bioasq": "b.json"}.items():
+        (tmp_path / f"contamination_{name}.jsonl").write_text(lines({"kind": "query"}, {**found, "test": test}))
+    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
+    assert "--test bioasq:dev --json\nosler evaluate contamination" in text
+    assert "| b.json | bioasq | 1 | 2 | not compared | 1,234 | 2 of 9 |" in text
+    assert text.count("| evaluation set |") == 1
 
 
 def test_a_file_that_no_command_makes_is_refused(tmp_path):
