@@ -1,6 +1,6 @@
 """How fast passages become vectors, and how near these are, against sentence-transformers on the same texts.
 
-    python benchmarks/encoding.py scifact/corpus.jsonl --passages 512 --pylate /tmp/peers
+    python benchmarks/encoding.py scifact/corpus.jsonl --passages 1024 --pylate /tmp/peers
 
 All run MiniLM on the CPU, in turns: sentence-transformers as it comes and in bfloat16; PyLate's token vectors, in an
 environment of its own; osler's dense vectors in each precision that the processor has; dense and token vectors of the
@@ -11,6 +11,7 @@ longer than what sentence-transformers reads.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -32,7 +33,7 @@ from osler.errors import ModelError
 from osler.evaluate.markdown import table
 from osler.late_interaction.compression import Compression
 from osler.load import DEFAULT_MODEL, add_documents
-from osler.models import load_models
+from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve
 from osler.records import Document, Passage, Vectors
@@ -45,7 +46,7 @@ MAX_TOKENS = 250
 """Of a passage: with the special ones within the 256 that sentence-transformers reads of a text."""
 
 CALIBRATED_ON = 256
-"""Passages, as in `osler index --precision int8`."""
+"""Passages from everywhere, as many as `osler index --precision int8` takes of the first that it encodes."""
 
 
 def main() -> None:
@@ -87,17 +88,22 @@ def sampled(corpus: Path, passages: int) -> tuple[list[Document], list[Passage]]
 
 
 def encoders(passages: Sequence[Passage], name: str) -> Iterator[tuple[str, BiEncoder]]:
-    """The bi-encoder of this name in each precision that this processor has, 8 bits calibrated on the passages."""
+    """The bi-encoder of this name in each precision that this processor has, 8 bits calibrated on some passages."""
     for precision in PRECISIONS:
-        models = load_models(name, name, precision=precision)
         try:
+            models = load_models(name, name, precision=precision)
             models.encode_passages(passages[:1])
         except ModelError as error:
             print(f"{precision} is left out: {error}\n")
             continue
-        if precision == "int8":
-            models = models.calibrated(passages[:CALIBRATED_ON], "benchmark")
-        yield precision, models.encoder
+        yield precision, (calibrated(models, passages) if precision == "int8" else models).encoder
+
+
+def calibrated(models: ModelPair, passages: Sequence[Passage]) -> ModelPair:
+    """The models in 8 bits, calibrated on a sample of these passages, under a name that no other sample has."""
+    sample = passages[:: max(1, len(passages) // CALIBRATED_ON)][:CALIBRATED_ON]
+    texts = "\n".join(passage_input(passage) for passage in sample)
+    return models.calibrated(sample, hashlib.sha256(texts.encode()).hexdigest()[:16])
 
 
 def both_heads(documents: Sequence[Document], passages: Sequence[Passage]) -> Iterator[tuple[str, Work]]:
@@ -136,7 +142,7 @@ def unit(vectors: Vectors) -> Vectors:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("corpus", type=Path, help="a corpus that osler index reads")
-    made.add_argument("--passages", type=int, default=512, help="passages that are encoded in each turn")
+    made.add_argument("--passages", type=int, default=1024, help="passages that are encoded in each turn")
     made.add_argument("--pylate", type=Path, metavar="FOLDER", help="run PyLate too; its environment goes there")
     made.add_argument("--turns", type=int, default=5)
     return made

@@ -4,20 +4,23 @@
 
 Passages are those of an index, repeated with variations: sentences in another order, the vector moved by noise that has
 the vectors' own covariance, token vectors as they are. So lengths and distances are those of real passages, but what is
-found answers nothing: quality is not measured, only how much of an exact search the approximate index finds. Queries
-are real. Nothing is encoded, which takes the same time for every passage. Each size is searched in its own process.
+found answers nothing: quality is not measured, only how much of an exact search the approximate index finds, asked by
+real questions. Nothing is encoded, which takes the same time for every passage. Each size is searched in a process of
+its own, whose memory is read when its searches are done: what it holds, and the most that it ever held. Sizes are those
+of the last version.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter
 from typing import Any
 
@@ -29,7 +32,9 @@ from osler.datasets import load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.index import LanceIndex, create_index, open_index
 from osler.load import load_searcher
+from osler.protocols import PassageIndex
 from osler.records import Document, EncodedDocument, Filter, Passage, Section, TokenVectors, Vectors
+from osler.search.searcher import Searcher
 from osler.text.sentences import sentence_spans
 
 MOVED = 0.6
@@ -38,21 +43,26 @@ MOVED = 0.6
 COMMIT = 4096
 SAMPLE = 20_000
 WARM_UP = 20
+ASKED = 50
+"""Queries by which the approximate index is compared with an exact search, which reads every vector for each."""
 
 
 def main() -> None:
     arguments = parser().parse_args()
     if arguments.measure:
-        print(json.dumps(measured(arguments.measure, queries_of(arguments.data, arguments.split))))
+        print(json.dumps(measured(arguments.measure, json.loads(sys.stdin.read()))))
         return
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    queries = queries_of(arguments.data, arguments.split)
     source = open_index(arguments.index)
-    found = [grown(source, size, arguments) for size in sorted(arguments.size)]
+    found = [grown(source, size, arguments.work, queries) for size in sorted(arguments.size)]
     print(report(found))
 
 
-def grown(source: LanceIndex, size: int, arguments: argparse.Namespace) -> dict[str, Any]:
+def grown(source: LanceIndex, size: int, work: Path, queries: Sequence[str]) -> dict[str, Any]:
     """What an index of so many passages took to write, and what a process that searches it measures."""
-    folder = arguments.work / f"passages-{size}"
+    folder = work / f"passages-{size}"
+    shutil.rmtree(folder, ignore_errors=True)
     began = perf_counter()
     index = create_index(folder, source.manifest)
     documents = varied(source, size)
@@ -61,10 +71,11 @@ def grown(source: LanceIndex, size: int, arguments: argparse.Namespace) -> dict[
         sys.stderr.write(f"\r{size:,} passages: {commit[-1].document.doc_id} written   ")
     index.optimise()
     seconds = perf_counter() - began
-    command = [sys.executable, __file__, "--measure", folder, "--data", arguments.data, "--split", arguments.split]
-    measured = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    size_on_disk = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return {"passages": size, "write": seconds, "bytes": size_on_disk, "recall": index.recall(), **measured}
+    sizes = index.statistics().bytes
+    command = [sys.executable, __file__, "--measure", folder]
+    measured = subprocess.run(command, check=True, stdout=subprocess.PIPE, input=json.dumps(queries), text=True).stdout
+    kept = sizes["data_files"] + sizes["search_indexes"]
+    return {"passages": size, "write": seconds, "bytes": kept, **json.loads(measured)}
 
 
 def varied(source: LanceIndex, size: int) -> Iterator[EncodedDocument]:
@@ -105,15 +116,34 @@ def queries_of(data: str, split: str) -> list[str]:
 
 
 def measured(folder: Path, queries: Sequence[str]) -> dict[str, Any]:
-    """Milliseconds of a warm search with 100 candidates, and the resident memory of this process, in MB."""
+    """Milliseconds of a warm search with 100 candidates, the memory of this process in MB, and recall."""
     searcher = load_searcher(folder)
     seconds = []
     for query in [*queries[:WARM_UP], *queries]:
         began = perf_counter()
         searcher.search(query)
         seconds.append(1000 * (perf_counter() - began))
-    warm, memory = seconds[WARM_UP:], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    return {"p50": percentile(warm, 0.5), "p99": percentile(warm, 0.99), "memory": memory}
+    warm = seconds[WARM_UP:]
+    times = {"p50": percentile(warm, 0.5), "p99": percentile(warm, 0.99), **memory()}
+    return {**times, "recall": recall(folder, searcher, queries)}
+
+
+def memory() -> dict[str, float]:
+    """What this process holds, and the most that it held: in MB, without what a parent had."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {name: int(status[field].split()[0]) / 1000 for name, field in (("memory", "VmRSS"), ("peak", "VmHWM"))}
+
+
+def recall(folder: Path, searcher: Searcher, queries: Sequence[str]) -> float:
+    """The share of the exact 100 nearest passages of the queries that a search finds."""
+    exact = open_index(folder, exact=True, memory=0)
+    vectors = searcher.encoder.encode_queries(queries[:ASKED])
+    found = [[nearest(index, vector) for vector in vectors] for index in (searcher.index, exact)]
+    return fmean(len(ours & theirs) / len(theirs) for ours, theirs in zip(*found, strict=True))
+
+
+def nearest(index: PassageIndex, vector: NDArray[np.float32]) -> set[str]:
+    return {one.passage_id for one in index.search_dense(vector, k=100, where=Filter(include_retracted=True))}
 
 
 def report(found: Sequence[dict[str, Any]]) -> str:
@@ -126,11 +156,12 @@ def report(found: Sequence[dict[str, Any]]) -> str:
             f"{one['p50']:.1f}",
             f"{one['p99']:.1f}",
             f"{one['memory']:,.0f}",
-            "exact" if one["recall"] is None else f"{one['recall']:.3f}",
+            f"{one['peak']:,.0f}",
+            f"{one['recall']:.3f}",
         )
         for one in found
     ]
-    columns = ("passages", "µs to write one", "bytes each", "p50 ms", "p99 ms", "MB resident", "recall@100")
+    columns = ("passages", "µs to write one", "bytes each", "p50 ms", "p99 ms", "MB held", "at most", "recall@100")
     names = {"write": "writing", "bytes": "size", "p50": "the median search", "memory": "memory"}
     grows = ", ".join(f"{name} with the power {exponent(found, key):.2f}" for key, name in names.items())
     return "\n".join([*table(columns, rows), "", f"With the number of passages grows {grows}."])
@@ -149,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--index", help="the index whose passages are repeated")
     made.add_argument("--size", type=int, action="append", default=[], help="passages; repeatable")
     made.add_argument("--work", type=Path, help="a folder for the indexes that are made")
-    made.add_argument("--measure", type=Path, help="search this index and print what it took, as JSON")
+    made.add_argument("--measure", type=Path, help="search this index for the queries of standard input, a JSON list")
     return made
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/precision.py --data scifact --split train
 
-The whole corpus is split and encoded in each precision that this processor has; 8 bits are calibrated on its first
-passages, as `osler index --precision int8` does. Queries are read as a search in that precision reads them, and
-compared with every passage; a document scores as its best passage. The difference from fp32 is tested in pairs.
+The whole corpus is split and encoded in each precision that this processor has; 8 bits are calibrated on 256 of its
+passages. Queries are read as a search in that precision reads them, and compared with every passage; a document scores
+as its best passage. The difference from fp32 is tested in pairs.
 """
 
 from __future__ import annotations

@@ -32,8 +32,6 @@ from osler.search.searcher import Searcher
 DEFAULT_MODEL: Final = "osler-mini"
 DEFAULTS: Final = Settings()
 
-_CALIBRATION_PASSAGES: Final = 256
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -98,7 +96,7 @@ def add_documents(
         documents,
         index,
         split=_splitter(models, index.manifest.split),
-        encode=_passage_encoder(models, index.manifest, settings.models),
+        encode=_passage_encoder(models, index, settings.models),
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
     )
@@ -233,23 +231,22 @@ def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document]
     return partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=settings.max_tokens)
 
 
-def _passage_encoder(models: ModelPair, manifest: Manifest, settings: ModelSettings) -> Encode:
+def _passage_encoder(models: ModelPair, index: LanceIndex, settings: ModelSettings) -> Encode:
     if settings.precision == "int8":
-        return _calibrated_encoder(models, manifest)
-    if manifest.token_vectors:
-        return models.with_compression(manifest.compression).encode_passages
+        return _calibrated_encoder(models, index)
+    if index.manifest.token_vectors:
+        return models.with_compression(index.manifest.compression).encode_passages
     return lambda passages: (models.encoder.encode_passages(passages), None)
 
 
-def _calibrated_encoder(models: ModelPair, manifest: Manifest) -> Encode:
-    """Encodes in 8 bits, calibrated on the first passages that it is given; once an index."""
-    name = hashlib.sha256(manifest.to_json()).hexdigest()[:16]
+def _calibrated_encoder(models: ModelPair, index: LanceIndex) -> Encode:
+    """Encodes in 8 bits, calibrated on the first passages that it is given, which are of all lengths; once an index."""
+    name = hashlib.sha256(index.manifest.to_json() + index.index_id.encode()).hexdigest()[:16]
     encoders: list[Encode] = []
 
     def encode(passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors | None]:
         if not encoders:
-            calibrated = models.calibrated(passages[:_CALIBRATION_PASSAGES], name)
-            encoders.append(_passage_encoder(calibrated, manifest, ModelSettings()))
+            encoders.append(_passage_encoder(models.calibrated(passages, name), index, ModelSettings()))
         return encoders[0](passages)
 
     return encode

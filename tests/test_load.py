@@ -1,6 +1,7 @@
 """Names become objects: what an index remembers of the models and settings that built it."""
 
 import json
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -182,6 +183,9 @@ def test_an_index_built_in_8_bits_is_searched_like_any_other(corpus, tmp_path, b
     corpus.write_text(corpus.read_text() + json.dumps(more) + "\n")
     assert build_index([corpus], tmp_path / "index", Settings(models=models)).documents == 1
     assert len(list((tmp_path / "cache").rglob("int8-*"))) == 1
+    shutil.rmtree(tmp_path / "index")
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    assert len(list((tmp_path / "cache").rglob("int8-*"))) == 2  # another index, of another corpus maybe
 
 
 def test_without_nncf_no_index_is_begun_in_8_bits(corpus, tmp_path, monkeypatch):
