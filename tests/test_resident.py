@@ -40,6 +40,29 @@ def test_rows_are_held_from_the_second_search_on(index):
     assert sorted(index._residence.rows().passage_ids) == sorted(first)
 
 
+def test_searches_by_words_alone_hold_the_rows_too(index):
+    for _ in range(2):
+        assert index._residence.rows() is None
+        index.search_lexical("text", k=3, where=NOT_RETRACTED)
+    assert index._residence.rows() is not None
+
+
+def test_a_search_of_both_kinds_counts_once(index):
+    index.search_dense(QUERY, k=3, where=NOT_RETRACTED)
+    index.search_lexical("text", k=3, where=NOT_RETRACTED)
+    assert index._residence.rows() is None
+
+
+def test_rows_are_renewed_part_by_part(index, monkeypatch):
+    monkeypatch.setattr(residence, "_COPIED", 3)
+    nearest(index), nearest(index)
+    index.upsert([encoded(document("d1", "changed")), encoded(document("new", "text"))])
+    fresh = LanceIndex(index._table, MANIFEST)
+    nearest(fresh)
+    assert nearest(index) == nearest(fresh)
+    assert index.read(nearest(index)) == fresh.read(nearest(index))
+
+
 @pytest.mark.parametrize(
     ("memory", "vectors", "tokens"),
     [(10 * VECTOR_BYTES - 1, False, False), (10 * VECTOR_BYTES, True, False), (11 * VECTOR_BYTES, True, True)],

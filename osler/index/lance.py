@@ -115,7 +115,7 @@ class LanceIndex:
         Exact where the vectors are in memory, and where the table is too small for an approximate index.
         """
         condition = to_sql(where)
-        self._residence.note_search()
+        self._residence.note_search("dense")
         if rows := self._residence.rows():
             return rows.nearest(vector, k=k, allowed=self._residence.allowed(rows, condition))
         restriction = self._residence.restriction(condition)
@@ -136,6 +136,7 @@ class LanceIndex:
         Title, heading and text are searched. The query is words, never syntax; any of them suffices, and one without
         words that count finds nothing.
         """
+        self._residence.note_search("lexical")
         words = MatchQuery(query, "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
         restriction, rows = self._residence.restriction(to_sql(where)), self._residence.rows()
 

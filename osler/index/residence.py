@@ -6,6 +6,7 @@ a commit only the rows that it wrote are read: Lance never gives the id of a row
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from threading import Lock
 from time import monotonic
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from osler.index.joining import join
 from osler.index.lookup import ROW_ID
 from osler.index.manifest import Manifest
+from osler.index.recent import Recent
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction, restriction
 from osler.index.rows import PASSAGE_COLUMNS, TOKEN_COLUMNS, to_token_vectors, to_vectors
@@ -40,7 +42,10 @@ _SAMPLE = 256
 _OTHER_COLUMNS = tuple(column for column in PASSAGE_COLUMNS if column != "passage_id")
 
 _MOST_CONDITIONS = 32
-"""Filters whose rows are remembered until the next commit."""
+"""Filters whose rows are remembered until the next commit: the last ones."""
+
+_COPIED = 8192
+"""Rows that are copied at once when others take the place of some."""
 
 
 class Residence:
@@ -56,17 +61,17 @@ class Residence:
         self._manifest = manifest
         self._memory = memory
         self._lock = Lock()
-        self._searches = 0
+        self._searches = Counter[str]()
         self._version = -1
         self._known_until = 0.0
         self._columns: Sequence[str] = ()
         self._rows: ResidentRows | None = None
-        self._allowed: dict[str, NDArray[np.int64]] = {}
-        self._restrictions: dict[str, Restriction] = {}
+        self._allowed = Recent[NDArray[np.int64]](_MOST_CONDITIONS)
+        self._restrictions = Recent[Restriction](_MOST_CONDITIONS)
 
-    def note_search(self) -> None:
-        """Count a search."""
-        self._searches += 1
+    def note_search(self, kind: str) -> None:
+        """Count a search of this kind; one that takes several kinds is one search."""
+        self._searches[kind] += 1
 
     def note_commit(self) -> None:
         """Ask for the table's version before the rows are next given."""
@@ -75,7 +80,7 @@ class Residence:
 
     def rows(self) -> ResidentRows | None:
         """The rows, of a version no older than CHECK_EVERY; None before the second search, and where none fit."""
-        if self._searches < _WORTH_IT:
+        if not self._worth_it():
             return None
         if monotonic() < self._known_until:
             return self._rows
@@ -92,15 +97,15 @@ class Residence:
     def allowed(self, rows: ResidentRows, condition: str) -> NDArray[np.int64] | None:
         """The places among the rows of those that meet this SQL condition, ascending; None where none fails it."""
         found = self.restriction(condition)
-        if not (found.sql or found.failing):
+        if not (found.sql or len(found.failing)):
             return None
         with self._lock:
             known = self._allowed.get(condition) if rows is self._rows else None
         if known is None:
             known = self._passing(rows, found)
             with self._lock:
-                if rows is self._rows and len(self._allowed) < _MOST_CONDITIONS:
-                    self._allowed[condition] = known
+                if rows is self._rows:
+                    self._allowed.put(condition, known)
         return known
 
     def restriction(self, condition: str) -> Restriction:
@@ -108,7 +113,7 @@ class Residence:
 
         From the second search on of rows of a version no older than CHECK_EVERY.
         """
-        if not condition or self._searches < _WORTH_IT:
+        if not condition or not self._worth_it():
             return Restriction(condition)
         self.rows()
         with self._lock:
@@ -116,19 +121,21 @@ class Residence:
         if known is None:
             known = restriction(self._table, condition)
             with self._lock:
-                if version == self._version and len(self._restrictions) < _MOST_CONDITIONS:
-                    self._restrictions[condition] = known
+                if version == self._version:
+                    self._restrictions.put(condition, known)
         return known
+
+    def _worth_it(self) -> bool:
+        return max(self._searches.values(), default=0) >= _WORTH_IT
 
     def _passing(self, rows: ResidentRows, found: Restriction) -> NDArray[np.int64]:
         if not found.sql:
-            failing = np.fromiter(found.failing, dtype=np.uint64)
-            return np.flatnonzero(np.isin(rows.row_ids, failing, invert=True))
+            return np.flatnonzero(np.isin(rows.row_ids, found.failing, invert=True))
         meeting = self._table.search().where(found.sql).select(["position"]).with_row_id(True).to_arrow()
         return np.flatnonzero(np.isin(rows.row_ids, meeting[ROW_ID].to_numpy()))
 
     def _read(self) -> tuple[ResidentRows | None, Sequence[str]]:
-        """The rows as they are now, and their columns; only new rows are read where those held have these columns."""
+        """The rows as they are now, and their columns; where those held have these columns, only new rows are read."""
         there = self._table.search().select(["tokens"]).with_row_id(True).to_arrow()
         columns = self._columns_that_fit(there)
         if not (columns and len(there)):
@@ -137,8 +144,18 @@ class Residence:
         if old is None or columns != self._columns:
             return self._all(columns), columns
         new = np.setdiff1d(row_ids, old.row_ids)
+        if len(new) > len(row_ids) / 2:  # files were joined, which gives their rows new ids
+            return self._all(columns), columns
+        return join(self._renewed(old, row_ids, new, columns)), columns
+
+    def _renewed(
+        self, old: ResidentRows, row_ids: NDArray[np.uint64], new: NDArray[np.uint64], columns: Sequence[str]
+    ) -> Iterator[ResidentRows]:
+        """The old rows that are still there, part by part, then the new ones."""
         kept = np.flatnonzero(np.isin(old.row_ids, row_ids))
-        return join([old.at(kept), self._rows_of(self._take(new, columns))]), columns
+        for first in range(0, len(kept), _COPIED):
+            yield old.at(kept[first : first + _COPIED])
+        yield self._rows_of(self._take(new, columns))
 
     def _columns_that_fit(self, there: pa.Table) -> list[str]:
         fitting: list[str] = []

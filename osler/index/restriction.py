@@ -7,12 +7,13 @@ fail a condition, their ids are kept in mind, and they are dropped from what is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from lancedb.table import LanceTable
+from numpy.typing import NDArray
 
 from osler.index.lookup import ROW_ID
 
@@ -26,12 +27,12 @@ _MORE: Final = 4
 """Times as many are asked for where those were too few."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Restriction:
-    """What a query of the table is asked to meet, and the ids of the rows that are dropped from its hits."""
+    """What a query of the table is asked to meet, and the row ids, ascending, that are dropped from its hits."""
 
     sql: str = ""
-    failing: frozenset[int] = frozenset()
+    failing: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 
     def applied(self, query: Any) -> Any:
         """The query with the condition."""
@@ -48,13 +49,15 @@ class Restriction:
             asked *= _MORE
 
     def _passing(self, found: pa.Table) -> pa.Table:
-        if not self.failing:
+        if not len(self.failing):
             return found
-        return found.filter(np.array([row_id not in self.failing for row_id in found[ROW_ID].to_pylist()], dtype=bool))
+        row_ids = found[ROW_ID].to_numpy()
+        places = np.minimum(np.searchsorted(self.failing, row_ids), len(self.failing) - 1)
+        return found.filter(self.failing[places] != row_ids)
 
 
 def restriction(table: LanceTable, condition: str) -> Restriction:
     """The condition as it is, or as the rows that fail it."""
     query = table.search().where(f"({condition}) IS NOT TRUE").select(["position"]).with_row_id(True)
-    failing = query.limit(_MOST_FAILING + 1).to_arrow()[ROW_ID].to_pylist()
-    return Restriction(condition) if len(failing) > _MOST_FAILING else Restriction(failing=frozenset(failing))
+    failing = np.sort(query.limit(_MOST_FAILING + 1).to_arrow()[ROW_ID].to_numpy())
+    return Restriction(condition) if len(failing) > _MOST_FAILING else Restriction(failing=failing)
