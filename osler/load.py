@@ -96,7 +96,7 @@ def add_documents(
         documents,
         index,
         split=_splitter(models, index.manifest.split),
-        encode=_passage_encoder(models, index, settings.models),
+        encode=_passage_encoder(models, index.manifest, settings.models),
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
     )
@@ -231,22 +231,22 @@ def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document]
     return partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=settings.max_tokens)
 
 
-def _passage_encoder(models: ModelPair, index: LanceIndex, settings: ModelSettings) -> Encode:
+def _passage_encoder(models: ModelPair, manifest: Manifest, settings: ModelSettings) -> Encode:
     if settings.precision == "int8":
-        return _calibrated_encoder(models, index)
-    if index.manifest.token_vectors:
-        return models.with_compression(index.manifest.compression).encode_passages
+        return _calibrated_encoder(models, manifest)
+    if manifest.token_vectors:
+        return models.with_compression(manifest.compression).encode_passages
     return lambda passages: (models.encoder.encode_passages(passages), None)
 
 
-def _calibrated_encoder(models: ModelPair, index: LanceIndex) -> Encode:
+def _calibrated_encoder(models: ModelPair, manifest: Manifest) -> Encode:
     """Encodes in 8 bits, calibrated on the first passages that it is given, which are of all lengths; once an index."""
-    name = hashlib.sha256(index.manifest.to_json() + index.index_id.encode()).hexdigest()[:16]
+    name = hashlib.sha256(manifest.to_json()).hexdigest()[:16]
     encoders: list[Encode] = []
 
     def encode(passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors | None]:
         if not encoders:
-            encoders.append(_passage_encoder(models.calibrated(passages, name), index, ModelSettings()))
+            encoders.append(_passage_encoder(models.calibrated(passages, name), manifest, ModelSettings()))
         return encoders[0](passages)
 
     return encode

@@ -41,12 +41,16 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions")
     table.add_row("reranker", f"{manifest.reranker.name}, {manifest.reranker.dim} dimensions")
     table.add_row("token vectors", _kept(manifest, counts) if manifest.token_vectors else "made at query time")
-    table.add_row("dense search", "exact" if recall is None else f"approximate, recall@100 {recall:.3f} of exact")
+    table.add_row("dense search", _dense_search(recall))
     for part, size in counts.bytes.items():
         table.add_row(part.replace("_", " "), decimal(size))
     table.add_row("changed", f"{counts.changed:%Y-%m-%d %H:%M} UTC, {counts.versions} versions")
     table.add_row("built by", f"osler {manifest.osler}, {manifest.created:%Y-%m-%d %H:%M} UTC")
     OUT.print(table)
+
+
+def _dense_search(recall: float | None) -> str:
+    return "exact" if recall is None else f"approximate, recall@100 {recall:.3f} of exact, asked by passages"
 
 
 def _kept(manifest: Manifest, counts: IndexStatistics) -> str:

@@ -66,7 +66,8 @@ def nearest_query(table: LanceTable, vector: NDArray[np.float32], *, count: int,
 def recall(table: LanceTable, *, k: int = 100, samples: int = 50, seed: int = 0) -> float:
     """The share of the k nearest rows of sampled rows that the approximate index finds, against an exact search.
 
-    The table is read once; what is asked are the sampled rows' own vectors.
+    The table is read once; what is asked are the sampled rows' own vectors, which the index knows its way to: for a
+    question, which lies farther away, it finds somewhat less.
     """
     vectors = _sampled(table, samples, seed)
     found = (_found(table, vector, k) for vector in vectors)

@@ -16,7 +16,6 @@ from osler.index.manifest import Manifest
 from osler.index.residence import MEMORY, Residence
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
-    ID_KEY,
     PASSAGE_COLUMNS,
     TOKEN_COLUMNS,
     to_document,
@@ -59,11 +58,6 @@ class LanceIndex:
         self.manifest = manifest
         self._lookup = RowLookup(table)
         self._residence = Residence(table, manifest, memory=memory)
-
-    @property
-    def index_id(self) -> str:
-        """What no other index has, also none that is made in its place."""
-        return str((self._table.schema.metadata or {}).get(ID_KEY, b""), "ascii")
 
     @reading()
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:

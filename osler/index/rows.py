@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +24,6 @@ from osler.late_interaction.ragged import divide
 from osler.records import Document, EncodedDocument, Passage, PooledTokens, Section, TokenVectors, Vectors
 
 MANIFEST_KEY = b"osler.manifest"
-ID_KEY = b"osler.id"
 
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
 TOKEN_COLUMNS = ("codes", "scales", "tokens", "places")
@@ -35,7 +33,7 @@ Row = Mapping[str, Any]
 
 
 def table_schema(manifest: Manifest) -> pa.Schema:
-    """The columns of a new index that this manifest describes; its metadata are the manifest and an id of its own."""
+    """The columns of an index that this manifest describes; the manifest itself is the schema's metadata."""
     text, texts = pa.string(), pa.list_(pa.string())
     columns = {
         "passage_id": text,
@@ -67,7 +65,7 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         "tokens": pa.int32(),  # how many token vectors these are
         "places": pa.binary(),  # uint8, of each token's vector among them, where tokens share vectors
     }
-    return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json(), ID_KEY: uuid4().hex})
+    return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
 
 
 def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Table:
