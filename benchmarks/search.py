@@ -1,13 +1,16 @@
 """A two-stage search, one query at a time, against what one would build from other libraries: time, quality, size.
 
-    python benchmarks/search.py --data medquad --split dev --work /tmp/search
+    python benchmarks/search.py --data medquad --split dev --work /tmp/search --peer qdrant_edge_search
 
 Every contender finds with the vectors of osler's default models: 100 candidates by one vector, their order by token
-vectors. sentence-transformers compares all vectors (semantic_search) and the candidates' token vectors, all in memory.
-Qdrant's embedded engine does the same over multivectors. PyLate's fast-plaid has a stage of its own by centroids
-instead. osler searches as it comes, with hybrid candidates and evidence; and, like for like, with dense candidates and
-no evidence. Queries come in turns. A peer in its own process is charged what it took there, and the encoding of the
-query.
+vectors. sentence-transformers reads a query with both models, as they come and in bfloat16, compares all vectors
+(`semantic_search`) and the candidates' token vectors, all in memory and as floats. Qdrant's embedded engine does the
+same over float multivectors, and PyLate's fast-plaid has a stage of its own by centroids instead; both are given the
+vectors of a query that osler's models made, and are charged what that took. osler searches as it comes, with hybrid
+candidates and evidence; and, like for like, with dense candidates, MaxSim alone and no evidence.
+
+Queries come in turns, after some that warm all up. Indexes are built from the same vectors, what each needs besides
+included: osler's holds compressed token vectors, texts, metadata and a full-text index; the peers' hold float vectors.
 """
 
 from __future__ import annotations
@@ -15,170 +18,120 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from time import perf_counter
 from typing import NamedTuple
 
-import numpy as np
 import shipped
 import torch
-from numpy.typing import NDArray
-from passages import passages_of
+from material import Built, Found, Material, build_index, material_of
 from peer import Peer
-from quality import MEASURE, values_of
+from quality import MEASURE, difference, values_of
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
-from sentence_transformers.util import semantic_search
+from sentence_transformers.util import dot_score, semantic_search
 from timing import percentile
 
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
-from osler.late_interaction.codes import dequantise
-from osler.late_interaction.compression import Compression
-from osler.late_interaction.ragged import concatenate, reorder
-from osler.load import DEFAULT_MODEL, add_documents, load_searcher
+from osler.load import DEFAULT_MODEL, load_searcher
 from osler.models import ModelPair, load_models
-from osler.models.catalog import resolve
-from osler.records import Filter, Passage
+from osler.records import Filter
 from osler.search.searcher import Searcher
 
 CANDIDATES, K = 100, 10
-SLICE = 512
+WARM_UP = 20
 EVERYTHING = Filter(include_retracted=True)
-PLAID = "pylate_fast_plaid"
-PEERS = ("qdrant_edge_search", PLAID)
-
-Found = Sequence[tuple[str, float]]
-"""The doc_id and the score of each passage, best first."""
+LIKE_FOR_LIKE = {"candidates": "dense", "stage1_weight": 0.0}
+PEERS = ("qdrant_edge_search", "pylate_fast_plaid")
 
 
 class Reply(NamedTuple):
-    """What was found, and the seconds that a peer in its own process is charged; None: those that the call took."""
+    """What was found, and the seconds that the query's vectors and the whole took."""
 
     found: Found
-    charged: float | None = None
+    encode: float
+    total: float
 
 
 Search = Callable[[int], Reply]
 """What a contender finds for the query of this number."""
 
 
-@dataclass(frozen=True)
-class Material:
-    """The passages of a corpus and the queries asked, with the vectors that all contenders share."""
-
-    dataset: Dataset
-    passages: Sequence[Passage]
-    folder: Path
-    vectors: NDArray[np.float32]
-    tokens: Sequence[NDArray[np.float32]]
-    query_vectors: NDArray[np.float32]
-    query_tokens: Sequence[NDArray[np.float32]]
-
-    @cached_property
-    def texts(self) -> list[str]:
-        """The queries."""
-        return [query.text for query in self.dataset.queries.values()]
-
-    def found(self, numbers: Sequence[tuple[int, float]]) -> Found:
-        """Passages by number as documents."""
-        return [(self.passages[number].doc_id, score) for number, score in numbers]
-
-
 @dataclass
 class Contender:
-    """A search, the seconds of each query, the run, and what its index takes on disk."""
+    """A search, what its index took, and what it took and found query by query."""
 
     search: Search
-    bytes: int = 0
-    seconds: list[float] = field(default_factory=list)
+    built: Built | None = None
+    encode: list[float] = field(default_factory=list)
+    total: list[float] = field(default_factory=list)
     run: Scores = field(default_factory=dict)
 
     def ask(self, number: int, query_id: str) -> None:
-        began = perf_counter()
         reply = self.search(number)
-        seconds = perf_counter() - began
-        self.seconds.append(seconds if reply.charged is None else reply.charged)
+        self.encode.append(reply.encode)
+        self.total.append(reply.total)
         self.run[query_id] = document_scores(reply.found)
 
 
 def main() -> None:
     arguments = parser().parse_args()
     dataset = sample_queries(load_dataset(arguments.data, arguments.split), arguments.queries, seed=0)
-    index = arguments.work / f"index-{dataset.name}"
-    searchers = our_searchers(dataset, index)
     models = load_models(DEFAULT_MODEL, DEFAULT_MODEL)
     material = material_of(dataset, models, arguments.work / f"vectors-{dataset.name}")
-    size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
     with ExitStack() as running:
-        contenders = {
-            name: Contender(osler_search(one, material, evidence=name == "osler"), size)
-            for name, one in searchers.items()
-        }
-        theirs = (shipped.retriever(), shipped.reranker())
-        contenders["sentence-transformers"] = Contender(transformers_search(material, *theirs))
+        contenders = dict(ours(material, arguments.work / f"index-{dataset.name}"))
+        contenders |= transformers(material)
         for script in arguments.peer:
-            peer = running.enter_context(Peer(script, arguments.work))
-            size = size_when_built(peer, material, arguments.work / f"{script}-{dataset.name}")
-            search = plaid_search(peer, material) if script == PLAID else qdrant_search(peer, material, *theirs)
-            contenders[script.removesuffix("_search")] = Contender(search, size)
-        for number, query_id in enumerate(dataset.queries):
-            sys.stderr.write(f"\rquery {number + 1} of {len(dataset.queries)}   ")
-            for contender in list(contenders.values())[:: 1 if number % 2 else -1]:
-                contender.ask(number, query_id)
-    sys.stderr.write("\n")
+            engine = running.enter_context(Peer(script, arguments.work))
+            contenders[script] = peer(engine, material, models, arguments.work / f"{script}-{dataset.name}")
+        ask_in_turns(contenders, dataset)
     print(f"{dataset.name} {dataset.split}: {len(dataset.queries)} queries, {len(material.passages):,} passages.\n")
     print(report(dataset, contenders))
 
 
-def our_searchers(dataset: Dataset, index: Path) -> dict[str, Searcher]:
-    """osler as it comes, and with the candidates that the peers have, over an index that is built first."""
-    add_documents(dataset.documents.values(), index, Settings())
-    return {
-        "osler": load_searcher(index),
-        "osler, dense candidates, no evidence": load_searcher(index, Settings(search={"candidates": "dense"})),
-    }
+def ask_in_turns(contenders: Mapping[str, Contender], dataset: Dataset) -> None:
+    """Ask every query of all contenders, every other one backwards, after some that nobody counts."""
+    for contender in contenders.values():
+        for number in range(min(WARM_UP, len(dataset.queries))):
+            contender.search(number)
+    for number, query_id in enumerate(dataset.queries):
+        sys.stderr.write(f"\rquery {number + 1} of {len(dataset.queries)}   ")
+        for contender in list(contenders.values())[:: 1 if number % 2 else -1]:
+            contender.ask(number, query_id)
+    sys.stderr.write("\n")
 
 
-def material_of(dataset: Dataset, models: ModelPair, folder: Path) -> Material:
-    """Float vectors of every passage, encoded unless they lie in the folder, where the peers read them."""
-    passages = passages_of(dataset.documents.values(), models.encoder.model)
-    if not (folder / "lengths.npy").is_file():
-        write_vectors(passages, models.with_compression(Compression(bits=32)), folder)
-    vectors, tokens, lengths = (np.load(folder / f"{name}.npy") for name in ("vectors", "tokens", "lengths"))
-    by_passage = np.split(tokens.astype(np.float32), np.cumsum(lengths)[:-1])
-    queries = models.encode_queries([query.text for query in dataset.queries.values()])
-    return Material(dataset, passages, folder, vectors, by_passage, *queries)
-
-
-def write_vectors(passages: Sequence[Passage], models: ModelPair, folder: Path) -> None:
-    by_length = sorted(range(len(passages)), key=lambda number: -len(passages[number].text))
-    vectors, tokens = [], []
-    for first in range(0, len(by_length), SLICE):
-        sys.stderr.write(f"\rencoding for the peers: {first:,} of {len(passages):,}   ")
-        dense, late = models.encode_passages([passages[number] for number in by_length[first : first + SLICE]])
-        vectors.append(dense)
-        tokens.append(late)
-    order = np.argsort(by_length)
-    late = reorder(concatenate(tokens), order)
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "vectors.npy", np.concatenate(vectors)[order])
-    np.save(folder / "tokens.npy", dequantise(late).astype(np.float16))
-    np.save(folder / "lengths.npy", late.lengths)
+def ours(material: Material, folder: Path) -> Iterator[tuple[str, Contender]]:
+    """osler as it comes, and as the peers search."""
+    built = build_index(material, folder)
+    yield "osler", Contender(osler_search(load_searcher(folder), material, evidence=True), built)
+    alike = load_searcher(folder, Settings(search=LIKE_FOR_LIKE))
+    yield "osler, dense, MaxSim alone, no evidence", Contender(osler_search(alike, material, evidence=False), built)
 
 
 def osler_search(searcher: Searcher, material: Material, *, evidence: bool) -> Search:
     def search(number: int) -> Reply:
-        ranking = searcher.search(material.texts[number], k=K, where=EVERYTHING, evidence=evidence)
-        return Reply([(one.passage.doc_id, one.score) for one in ranking.ranked])
+        began = perf_counter()
+        ranking = searcher.search(material.queries[number], k=K, where=EVERYTHING, evidence=evidence)
+        total = perf_counter() - began
+        found = [(one.passage.doc_id, one.score) for one in ranking.ranked]
+        return Reply(found, ranking.seconds["encode"], total)
 
     return search
+
+
+def transformers(material: Material) -> Iterator[tuple[str, Contender]]:
+    """sentence-transformers as it comes, and with both models in bfloat16."""
+    for name, dtype in (("sentence-transformers", torch.float32), ("sentence-transformers, bf16", torch.bfloat16)):
+        models = shipped.retriever().to(dtype), shipped.reranker().to(dtype)
+        yield name, Contender(transformers_search(material, *models))
 
 
 def transformers_search(material: Material, retriever: SentenceTransformer, reranker: MultiVectorEncoder) -> Search:
@@ -186,60 +139,70 @@ def transformers_search(material: Material, retriever: SentenceTransformer, rera
     vectors, tokens = torch.from_numpy(material.vectors), [torch.from_numpy(one) for one in material.tokens]
 
     def search(number: int) -> Reply:
-        text = material.texts[number]
-        query = retriever.encode(text, convert_to_tensor=True)
-        found = semantic_search(query, vectors, top_k=CANDIDATES)[0]
+        began, text = perf_counter(), material.queries[number]
+        query = retriever.encode(text, convert_to_tensor=True).float()
+        late = [reranker.encode_query(text, convert_to_tensor=True).float()]
+        encode = perf_counter() - began
+        found = semantic_search(query, vectors, top_k=CANDIDATES, score_function=dot_score)[0]
         numbers = [int(one["corpus_id"]) for one in found]
-        late = [reranker.encode_query(text)]
         scores = reranker.similarity(late, [tokens[one] for one in numbers])[0].tolist()
-        return Reply(material.found(sorted(zip(numbers, scores, strict=True), key=lambda one: -one[1])[:K]))
+        best = sorted(zip(numbers, scores, strict=True), key=lambda one: -one[1])[:K]
+        return Reply(material.found(best), encode, perf_counter() - began)
 
     return search
 
 
-def size_when_built(peer: Peer, material: Material, folder: Path) -> int:
-    """The bytes of the peer's index, built anew in the folder."""
+def peer(engine: Peer, material: Material, models: ModelPair, folder: Path) -> Contender:
+    """An engine in its own process, its index built anew in the folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    built: int = peer.call("build", vectors=str(material.folder), folder=str(folder)).result
-    return built
+    built = engine.call("build", vectors=str(material.folder), folder=str(folder))
 
-
-def plaid_search(peer: Peer, material: Material) -> Search:
-    peer.call("load", backbone=str(resolve("minilm").folder))
-
-    def search(number: int) -> Reply:
-        encoded = peer.call("encode", query=material.texts[number])
-        found = peer.call("search", tokens=material.query_tokens[number].tolist(), k=K)
-        return Reply(material.found(found.result), encoded.seconds + found.seconds)
-
-    return search
-
-
-def qdrant_search(
-    peer: Peer, material: Material, retriever: SentenceTransformer, reranker: MultiVectorEncoder
-) -> Search:
     def search(number: int) -> Reply:
         began = perf_counter()
-        vector = retriever.encode(material.texts[number])
-        late = reranker.encode_query(material.texts[number], convert_to_numpy=True)
-        seconds = perf_counter() - began
-        found = peer.call("search", vector=vector.tolist(), tokens=late.tolist(), candidates=CANDIDATES, k=K)
-        return Reply(material.found(found.result), seconds + found.seconds)
+        (vector,), (tokens,) = models.encode_queries([material.queries[number]])
+        encode = perf_counter() - began
+        engine.call("hold", vector=vector.tolist(), tokens=tokens.tolist())
+        found = engine.call("search", candidates=CANDIDATES, k=K)
+        return Reply(material.found(found.result), encode, encode + found.seconds)
 
-    return search
+    return Contender(search, Built(built.seconds, built.result))
 
 
 def report(dataset: Dataset, contenders: Mapping[str, Contender]) -> str:
-    """A Markdown table, a row for each contender; ratios are within a turn."""
-    ours = next(iter(contenders.values())).seconds
-    rows = []
-    for name, one in contenders.items():
-        ratio = median(theirs / mine for theirs, mine in zip(one.seconds, ours, strict=True))
-        p50, p99 = (f"{1000 * percentile(one.seconds, share):.1f}" for share in (0.5, 0.99))
-        size = f"{one.bytes / 1e6:,.0f}" if one.bytes else "in memory"
-        rows.append((name, p50, p99, f"{ratio:.1f}", f"{fmean(values_of(dataset, one.run)):.4f}", size))
-    return "\n".join(table(("", "p50 ms", "p99 ms", "times osler", MEASURE, "MB on disk"), rows))
+    """A Markdown table, a row for each contender; ratios are within a query, differences in quality are paired."""
+    first = next(iter(contenders.values()))
+    values = {name: values_of(dataset, one.run) for name, one in contenders.items()}
+    rows = [
+        (
+            name,
+            milliseconds(one.total, 0.5),
+            milliseconds(one.total, 0.99),
+            milliseconds(one.encode, 0.5),
+            "" if one is first else times(one.total, first.total),
+            f"{fmean(values[name]):.4f}",
+            "" if one is first else difference(dataset, values[name], values[next(iter(values))]),
+            *cost(one.built),
+        )
+        for name, one in contenders.items()
+    ]
+    columns = ("", "p50 ms", "p99 ms", "of it encoding", "times the first (quartiles)", MEASURE, "less the first, 95%")
+    return "\n".join(table((*columns, "MB on disk", "seconds to build"), rows))
+
+
+def cost(built: Built | None) -> tuple[str, str]:
+    """Megabytes and seconds."""
+    return ("in memory", "") if built is None else (f"{built.bytes / 1e6:,.0f}", f"{built.seconds:,.0f}")
+
+
+def milliseconds(seconds: Sequence[float], share: float) -> str:
+    return f"{1000 * percentile(seconds, share):.1f}"
+
+
+def times(seconds: Sequence[float], first: Sequence[float]) -> str:
+    """How many times what the first took, in the median over queries, with the quartiles."""
+    ratios = [one / other for one, other in zip(seconds, first, strict=True)]
+    return "{:.1f} ({:.1f} to {:.1f})".format(*(percentile(ratios, share) for share in (0.5, 0.25, 0.75)))
 
 
 def parser() -> argparse.ArgumentParser:

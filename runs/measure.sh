@@ -16,7 +16,7 @@ export WORK=${WORK:-runs/work} KEPT=docs/performance
 for name in scifact medquad bioasq; do
   osler index "$OSLER_DATA/$name/corpus.jsonl" --index "$WORK/$name" >/dev/null
 done
-into encoding.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --pylate "$WORK/search"
+into encoding.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl"
 into precision_scifact.md python benchmarks/precision.py --data scifact --split train
 into precision_bioasq.md python benchmarks/precision.py --data bioasq --split dev
 into backbones.md python benchmarks/backbones.py "$OSLER_DATA/scifact/corpus.jsonl" --passages 32
@@ -24,7 +24,10 @@ into token_vectors_scifact.md python benchmarks/token_vectors.py --data scifact 
 into token_vectors_bioasq.md python benchmarks/token_vectors.py --data bioasq --split dev --queries 400 --index "$WORK/bioasq"
 into token_vectors_medquad.md python benchmarks/token_vectors.py --data medquad --split dev --queries 400 --index "$WORK/medquad"
 into maxsim.md python benchmarks/maxsim.py --index "$WORK/scifact"
-into search.md python benchmarks/search.py --data medquad --split dev --work "$WORK/search" --peer qdrant_edge_search --peer pylate_fast_plaid
+into search.md python benchmarks/search.py --data medquad --split dev --work "$WORK/search" --peer qdrant_edge_search
 into growth.md python benchmarks/growth.py --data medquad --index "$WORK/medquad" --work "$WORK/growth" --size 1000 --size 10000 --size 100000 --size 1000000
 into startup.md python benchmarks/startup.py --index "$WORK/medquad"
+# PyLate has torch of another version, with CUDA, several gigabytes: so these come last.
+into encoding_pylate.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --pylate "$WORK/search"
+into search_plaid.md python benchmarks/search.py --data medquad --split dev --queries 50 --work "$WORK/search" --peer pylate_fast_plaid
 python runs/performance.py

@@ -20,12 +20,12 @@ compared takes turns within one run; ratios are medians over turns, with the lea
 """
 
 PARTS = (
-    Part("Encoding", "encoding.md", markdown),
+    Part("Encoding", "encoding*.md", markdown),
     Part("What fewer bits do to retrieval", "precision_*.md", markdown),
     Part("ModernBERT beside BERT", "backbones.md", markdown),
     Part("The size of token vectors", "token_vectors_*.md", markdown),
     Part("MaxSim", "maxsim.md", markdown),
-    Part("A search with two stages", "search.md", markdown),
+    Part("A search with two stages", "search*.md", markdown),
     Part("Up to a million passages", "growth.md", markdown),
     Part("Starting", "startup.md", markdown),
 )

@@ -12,7 +12,7 @@ from pylate import models
 
 
 class Engine:
-    """A PLAID index in a folder, and a ColBERT that encodes queries."""
+    """A PLAID index in a folder, and a ColBERT that encodes passages."""
 
     def build(self, vectors: str, folder: str) -> int:
         """Index every passage's token vectors; the bytes on disk."""
@@ -23,7 +23,7 @@ class Engine:
         return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
     def load(self, backbone: str) -> None:
-        """A ColBERT of this backbone in both precisions, its projection random: for the time that encoding takes."""
+        """A ColBERT of this backbone in both precisions, its projection random: for the time that passages take."""
         self.models = {
             precision: models.ColBERT(
                 model_name_or_path=backbone,
@@ -35,20 +35,20 @@ class Engine:
             for precision in ("float32", "bfloat16")
         }
 
-    def encode(self, query: str) -> int:
-        """Encode a query; how many token vectors it has."""
-        return len(self.models["float32"].encode([query], is_query=True)[0])
-
     def encode_passages(self, texts: list[str], precision: str) -> int:
         """Encode passages; how many token vectors they have together."""
         return sum(len(vectors) for vectors in self.models[precision].encode(texts, is_query=False))
 
-    def search(self, tokens: list[list[float]], k: int) -> list[tuple[int, float]]:
-        """The numbers and scores of the k best passages."""
-        found = self.index.search(queries_embeddings=torch.tensor([tokens]), top_k=k)
+    def hold(self, vector: list[float], tokens: list[list[float]]) -> None:
+        """Keep what the next search is for; PLAID has no use for one vector."""
+        self.query = torch.tensor([tokens])
+
+    def search(self, candidates: int, k: int) -> list[tuple[int, float]]:
+        """The numbers and scores of the k best passages; PLAID chooses its candidates itself."""
+        found = self.index.search(queries_embeddings=self.query, top_k=k, show_progress=False)
         return [(int(number), float(score)) for number, score in found[0]]
 
 
 if __name__ == "__main__":
     engine = Engine()
-    answer({name: getattr(engine, name) for name in ("build", "load", "encode", "encode_passages", "search")})
+    answer({name: getattr(engine, name) for name in ("build", "load", "hold", "encode_passages", "search")})

@@ -49,12 +49,14 @@ class Engine:
         self.shard.flush()
         return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
 
-    def search(
-        self, vector: list[float], tokens: list[list[float]], candidates: int, k: int
-    ) -> list[tuple[int, float]]:
+    def hold(self, vector: list[float], tokens: list[list[float]]) -> None:
+        """Keep what the next search is for."""
+        self.vector, self.tokens = vector, tokens
+
+    def search(self, candidates: int, k: int) -> list[tuple[int, float]]:
         """The numbers and scores of the k best passages."""
-        dense = Prefetch(limit=candidates, query=Query.Nearest(vector, using="dense"))
-        request = QueryRequest(limit=k, prefetches=[dense], query=Query.Nearest(tokens, using="late"))
+        dense = Prefetch(limit=candidates, query=Query.Nearest(self.vector, using="dense"))
+        request = QueryRequest(limit=k, prefetches=[dense], query=Query.Nearest(self.tokens, using="late"))
         return [(point.id, point.score) for point in self.shard.query(request)]
 
     def _store(self, points: list[Point]) -> None:
@@ -70,4 +72,4 @@ def config(dim: int, token_dim: int) -> EdgeConfig:
 
 if __name__ == "__main__":
     engine = Engine()
-    answer({"build": engine.build, "search": engine.search})
+    answer({"build": engine.build, "hold": engine.hold, "search": engine.search})
