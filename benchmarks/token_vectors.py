@@ -27,6 +27,7 @@ from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
+from osler.index import open_index
 from osler.late_interaction.codes import dequantise, vector_bytes
 from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.projection import principal_projection
@@ -93,6 +94,9 @@ def main() -> None:
     forms = in_all_forms(dataset, candidates, searcher)
     runs, seconds = scored(candidates, forms, weight=searcher.settings.stage1_weight or 0.0)
     print(report(dataset, runs, seconds, forms))
+    counts = open_index(arguments.index).statistics()
+    stored = f"{counts.token_vector_bytes_per_passage:,.0f} bytes a passage"
+    print(f"\nThe index holds {stored}, in the mean over all {counts.passages:,}; the table's are those of candidates.")
 
 
 def found(dataset: Dataset, searcher: Searcher, count: int) -> Candidates:
