@@ -42,8 +42,6 @@ def contamination(
 
     osler evaluate contamination --train medquad --test medquad:dev --clean medquad/qrels_clean.tsv
     """
-    from rich.text import Text
-
     from osler.cli.printing import OUT, print_json, print_notice
     from osler.datasets import load_dataset, parse_name
     from osler.evaluate.contamination import clean_qrels, find_overlaps, write_qrels
@@ -63,7 +61,7 @@ def contamination(
         print_json({"train": train, "test": test, **named, "touched": touched, "left": len(left)})
     else:
         said = [*_lines(overlaps, counts), f"{test} touches {touched:,} of {len(learned.qrels):,} training queries"]
-        OUT.print(Text("\n".join(said)), soft_wrap=True)
+        OUT.print("\n".join(said), soft_wrap=True)
     if clean:
         write_qrels(clean, left)
         print_notice(f"{clean}: {len(left):,} training queries are left")

@@ -32,7 +32,7 @@ def print_json(values: Mapping[str, Any]) -> None:
 
 def print_notice(text: str) -> None:
     """A line for the person at the terminal, on standard error."""
-    ERR.print(Text(text), soft_wrap=True)
+    ERR.print(text, soft_wrap=True)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Any, Final
 
@@ -86,8 +86,8 @@ class SweepPoint:
     def json(self) -> dict[str, Any]:
         """A line of `osler evaluate sweep --json`."""
         low, high = self.interval
-        fields = {name: value for name, value in asdict(self).items() if name != "report"}
-        return {**fields, "quality": self.quality, "low": low, "high": high}
+        given = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "report"}
+        return {**given, "quality": self.quality, "low": low, "high": high}
 
 
 def sweep(
