@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from osler.datasets.dataset import Dataset
 from osler.records import Document
+from osler.text.pubmed_id import pubmed_id
 
 _Node = tuple[str, str]
 """What is connected: ("query", query_id), ("document", doc_id), or a title, the digest of a text, a pmid likewise."""
@@ -85,7 +86,7 @@ def _nodes(document: Document) -> Iterator[_Node]:
     text = " ".join(document.text.casefold().split())
     if text:
         yield "text", hashlib.sha256(text.encode()).hexdigest()
-    if pmid := document.identifiers.get("pmid"):
+    if pmid := pubmed_id(document.doc_id, document.identifiers.get("pmid")):
         yield "pmid", pmid
 
 

@@ -11,6 +11,7 @@ from osler.datasets import Dataset
 from osler.datasets.mirage import Benchmark
 from osler.records import Document
 from osler.text.near_equal import Shingles, containment, content_words, equal, jaccard, shingles
+from osler.text.pubmed_id import pubmed_id
 
 NEAR: Final = 0.8
 """Jaccard similarity, or containment, of 5-word shingles from which two texts are nearly equal."""
@@ -119,8 +120,7 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
 
 def _pmid(document: Document) -> str:
     """The PubMed id of a document, by its own id or its identifiers; "" where none tells."""
-    prefix, _, number = document.doc_id.partition(":")
-    return number if prefix == "PMID" else document.identifiers.get("pmid", "")
+    return pubmed_id(document.doc_id, document.identifiers.get("pmid"))
 
 
 def _answered_queries(dataset: Dataset) -> dict[str, tuple[str, ...]]:

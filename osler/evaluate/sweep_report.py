@@ -118,10 +118,19 @@ def _draw_points(axes: Any, points: Sequence[SweepPoint]) -> None:
 
 def _draw_front(axes: Any, front: Sequence[SweepPoint]) -> None:
     times, quality = zip(*((point.p50[TOTAL], point.quality) for point in front), strict=True)
-    axes.plot(times, quality, "k--", lw=1, label="Pareto front, candidates named")
-    for number, point in enumerate(front):
-        place = (4, 4 if number % 2 else -12)
-        axes.annotate(str(point.num_candidates), (times[number], quality[number]), place, textcoords="offset points")
+    axes.plot(times, quality, "k--", lw=1, label="Pareto front, candidates named where a step is more than noise")
+    for point in _told_apart(front):
+        place = (point.p50[TOTAL], point.quality)
+        axes.annotate(str(point.num_candidates), place, (4, -12), textcoords="offset points")
+
+
+def _told_apart(front: Sequence[SweepPoint]) -> list[SweepPoint]:
+    """The quickest point, and each after it that paired tests call better than the last of these."""
+    told = list(front[:1])
+    for point in front[1:]:
+        if point.report.compared(told[-1].report).verdict == "better":
+            told.append(point)
+    return told
 
 
 def _series(points: Sequence[SweepPoint]) -> dict[tuple[str, str, bool], list[SweepPoint]]:

@@ -19,6 +19,7 @@ from osler.evaluate.mirage.replies import parse_choice
 from osler.protocols import CountTokens, Generator, Message, PassageIndex
 from osler.records import Passage, RankedPassage
 from osler.search.searcher import Searcher
+from osler.text.pubmed_id import pubmed_id
 
 OnPrediction = Callable[[int, int], None]
 """Told how many questions are answered, and of how many."""
@@ -141,10 +142,7 @@ def _answered(
 
 def pmid_of(passage: Passage, index: PassageIndex) -> str:
     """The PubMed id of the document that a passage is of, by its id, metadata or identifiers; "" where none tells."""
-    prefix, _, number = passage.doc_id.partition(":")
-    if prefix == "PMID":
-        return number
-    if told := passage.metadata.get("pmid"):
-        return str(told)
+    if told := pubmed_id(passage.doc_id, passage.metadata.get("pmid")):
+        return told
     document = index.document(passage.doc_id)
-    return document.identifiers.get("pmid", "") if document else ""
+    return pubmed_id("", document.identifiers.get("pmid")) if document else ""

@@ -6,7 +6,6 @@ passage without text, its title.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from typing import Final
 from osler.models.bi_encoder import passage_input
 from osler.records import Passage
 from osler.text.near_equal import Shingles, equal, near_equal, shingles
+from osler.text.pubmed_id import pubmed_id
 from osler.train.examples.example import TrainingPassage
 from osler.train.mining.candidates import PassageTable
 from osler.train.mining.mined import Reason
@@ -22,21 +22,6 @@ from osler.train.settings import MiningSettings
 
 _SHINGLES_KEPT: Final = 10_000
 """Passages of which the shingles are held at once: some 10 kB each where a passage has 200 words."""
-
-_PMID = re.compile(r"(?:PMID:)?\s*(\d+)", re.IGNORECASE)
-_PMID_AS_ID = re.compile(r"PMID:(\d+)", re.IGNORECASE)
-
-
-def pmid_of(passage: Passage) -> str | None:
-    """The PubMed id of the article that the passage is from, by its metadata, else by its doc_id; None if untold.
-
-    >>> pmid_of(Passage("a#0", "a", "", "", 0, 0, "", {"pmid": 12}))
-    '12'
-    >>> pmid_of(Passage("PMID:12#0", "PMID:12", "", "", 0, 0))
-    '12'
-    """
-    told = _PMID.fullmatch(str(passage.metadata.get("pmid")).strip()) or _PMID_AS_ID.fullmatch(passage.doc_id)
-    return told[1] if told else None
 
 
 class ComparedTexts:
@@ -71,7 +56,7 @@ def known_answers(
     """
     doc_ids = frozenset(doc_ids)
     positives = [passage for doc_id in sorted(doc_ids) for passage in passages.of_document(doc_id)]
-    pmids = {pmid for passage in positives if (pmid := pmid_of(passage))}
+    pmids = {pmid for passage in positives if (pmid := _pmid(passage))}
     return KnownAnswers(
         doc_ids,
         frozenset(pmids),
@@ -108,7 +93,7 @@ class QueryFilter:
     def _by_identity(self, passage: Passage) -> Reason | None:
         if passage.doc_id in self._known.doc_ids:
             return "known_positive"
-        return "same_pmid" if pmid_of(passage) in self._known.pmids else None
+        return "same_pmid" if _pmid(passage) in self._known.pmids else None
 
     def _by_text(self, passage: Passage) -> Reason | None:
         own = self._texts.shingles(passage.passage_id)
@@ -121,3 +106,7 @@ class QueryFilter:
         last = self._settings.last_rank
         inside = rank >= self._settings.first_rank and (last is None or rank <= last)
         return None if inside else "rank"
+
+
+def _pmid(passage: Passage) -> str:
+    return pubmed_id(passage.doc_id, passage.metadata.get("pmid"))
