@@ -2,12 +2,12 @@
 
     python benchmarks/growth.py --data medquad --index medquad-index --work /tmp/growth --size 1000 --size 1000000
 
-Passages are those of an index, repeated with variations: sentences in another order, the vector moved by noise that has
-the vectors' own covariance, token vectors as they are. So lengths and distances are those of real passages, but what is
-found answers nothing: quality is not measured, only how much of an exact search the approximate index finds, asked by
-real questions. Nothing is encoded, which takes the same time for every passage. Each size is searched in a process of
-its own, whose memory is read when its searches are done: what it holds, and the most that it ever held. Sizes are those
-of the last version.
+Passages are those of an index, repeated with variations: sentences in another order and one of another passage among
+them, the vector moved by noise that has the vectors' own covariance, token vectors as they are. So lengths, words and
+distances are about those of real passages, but what is found answers nothing: quality is not measured, only how much of
+an exact search the approximate index finds, asked by real questions. Nothing is encoded, which takes the same time for
+every passage. Each size is searched in a process of its own, whose memory is read when its searches are done: what it
+holds, and the most that it ever held. Sizes are those of the last version.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -85,11 +86,12 @@ def varied(source: LanceIndex, size: int) -> Iterator[EncodedDocument]:
     spread = np.linalg.cholesky(np.cov(vectors.T) + 1e-6 * np.eye(vectors.shape[1])).T.astype(np.float32) * MOVED
     for number in range(size):
         place = number % len(passages)
-        vector = vectors[place]
+        vector, text = vectors[place], passages[place].text
         if number >= len(passages):
+            text = mixed(text, passages[generator.integers(len(passages))].text, generator)
             vector = vector + generator.standard_normal(len(vector)).astype(np.float32) @ spread
             vector /= np.linalg.norm(vector)
-        yield document(number, passages[place], vector, tokens[place], generator)
+        yield document(number, replace(passages[place], text=text), vector, tokens[place])
 
 
 def sampled(source: LanceIndex) -> tuple[list[Passage], Vectors, list[TokenVectors]]:
@@ -100,11 +102,16 @@ def sampled(source: LanceIndex) -> tuple[list[Passage], Vectors, list[TokenVecto
     return source.read(ids), np.array([vectors[one] for one in ids]), [tokens[one] for one in ids]
 
 
-def document(
-    number: int, passage: Passage, vector: NDArray[np.float32], tokens: TokenVectors, generator: np.random.Generator
-) -> EncodedDocument:
-    sentences = [passage.text[start:end] for start, end in sentence_spans(passage.text)]
-    text = " ".join(sentences[place] for place in generator.permutation(len(sentences))) or passage.title
+def mixed(text: str, other: str, generator: np.random.Generator) -> str:
+    """The sentences of a text and one of another, in any order: without it, all copies would have one BM25 score."""
+    sentences, others = ([one[start:end] for start, end in sentence_spans(one)] for one in (text, other))
+    if others:
+        sentences.append(others[generator.integers(len(others))])
+    return " ".join(sentences[place] for place in generator.permutation(len(sentences)))
+
+
+def document(number: int, passage: Passage, vector: NDArray[np.float32], tokens: TokenVectors) -> EncodedDocument:
+    text = passage.text or passage.title
     made = Document(f"d{number}", passage.title, (Section("", text),), {}, dict(passage.metadata))
     copied = Passage(f"d{number}#0", made.doc_id, passage.title, text, 0, len(text), metadata=passage.metadata)
     return EncodedDocument(made, (copied,), vector[None], tokens)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM
 
-from osler.index import Manifest, ModelIdentity, approximate, create_index, open_index, residence
+from osler.index import Manifest, ModelIdentity, approximate, create_index, open_index, residence, restriction
 from osler.index.approximate import approximate_index, keep_approximate
+from osler.index.resident import ResidentRows
 from osler.records import Document, EncodedDocument, Filter, Passage, Section
 
 MANIFEST = Manifest(
@@ -32,10 +33,11 @@ def documents(first: int, count: int) -> list[EncodedDocument]:
     return found
 
 
-@pytest.fixture
-def large(tmp_path, monkeypatch):
+@pytest.fixture(params=[1, 10**9], ids=["rows in memory", "rows read"])
+def large(tmp_path, monkeypatch, request):
     monkeypatch.setattr(approximate, "FROM_ROWS", 300)
-    monkeypatch.setattr(residence, "_WORTH_IT", 10**9)
+    monkeypatch.setattr(residence, "_WORTH_IT", request.param)
+    monkeypatch.setattr(residence, "CHECK_EVERY", 0.0)
     index = create_index(tmp_path / "index", MANIFEST)
     index.upsert(documents(0, 400))
     return index
@@ -114,3 +116,16 @@ def test_as_many_as_there_are_can_be_asked_for(large):
     large.optimise()
     found = large.search_dense(unit_vectors(1, seed=1)[0], k=1000, where=EVERYTHING)
     assert len(found) == len({one.passage_id for one in found}) == 400
+
+
+def test_rows_in_memory_are_compared_one_by_one_only_where_many_fail_the_filter(large, monkeypatch):
+    asked = []
+    compared = ResidentRows.nearest
+    monkeypatch.setattr(ResidentRows, "nearest", lambda *rest, **named: asked.append(1) or compared(*rest, **named))
+    monkeypatch.setattr(restriction, "_MOST_FAILING", 50)
+    large.optimise()
+    vector = unit_vectors(1, seed=1)[0]
+    assert len(nearest(large, vector)) == 10
+    assert not asked
+    assert len(nearest(large, vector, Filter(year_from=2001, include_retracted=True))) == 10
+    assert bool(asked) == (large._residence.rows() is not None)

@@ -18,15 +18,15 @@ from osler.index.lookup import ROW_ID
 from osler.index.rows import to_vectors
 from osler.records import Vectors
 
-FROM_ROWS: Final = 200_000
-"""From so many rows on; comparing a vector with every one of fewer is quick enough."""
+FROM_ROWS: Final = 100_000
+"""From so many rows on; comparing a vector with every one of fewer, in memory, takes no longer."""
 
 _CONFIG: Final = IvfHnswSq(distance_type="cosine")
 
 _MOST_SEGMENTS: Final = 16
 """Upkeep adds a segment for new rows, and each is searched; when there are more, the index is built anew."""
 
-_REFINED: Final = 2
+REFINED: Final = 2
 """Times k: candidates that are compared again as floats."""
 
 _LEAST_VISITED: Final = 600
@@ -60,7 +60,17 @@ def nearest_query(table: LanceTable, vector: NDArray[np.float32], *, count: int,
     query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
     if exact:
         return query.bypass_vector_index()
-    return query.ef(max(_LEAST_VISITED, (_REFINED + 1) * count)).refine_factor(_REFINED)
+    return query.ef(_visited(REFINED * count)).refine_factor(REFINED)
+
+
+def near_query(table: LanceTable, vector: NDArray[np.float32], *, count: int) -> Any:
+    """A query for `count` rows near the vector by the approximate index alone, which does not read their vectors."""
+    query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
+    return query.ef(_visited(count))
+
+
+def _visited(count: int) -> int:
+    return max(_LEAST_VISITED, 3 * count // 2)
 
 
 def recall(table: LanceTable, *, k: int = 100, samples: int = 50, seed: int = 0) -> float:

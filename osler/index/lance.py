@@ -8,7 +8,7 @@ import pyarrow as pa
 from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
-from osler.index.approximate import approximate_index, nearest_query, recall
+from osler.index.approximate import REFINED, approximate_index, near_query, nearest_query, recall
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
@@ -39,6 +39,9 @@ from osler.records import (
 )
 
 _PMID = "PMID:"
+
+_TIES = 8
+"""Rows that are asked for beyond the best, so that a short tie at the edge needs no second search."""
 
 
 class LanceIndex:
@@ -106,20 +109,26 @@ class LanceIndex:
     def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
 
-        Exact where the vectors are in memory, and where the table is too small for an approximate index.
+        Exact where the table is too small for an approximate index, and where the vectors are in memory and many rows
+        fail the filter.
         """
         condition = to_sql(where)
         self._residence.note_search("dense")
-        if rows := self._residence.rows():
+        restriction, rows = self._residence.restriction(condition), self._residence.rows()
+        if rows and (self._exact or restriction.sql or not self._residence.approximate):
             return rows.nearest(vector, k=k, allowed=self._residence.allowed(rows, condition))
-        restriction = self._residence.restriction(condition)
+
+        def near(count: int) -> pa.Table:
+            query = near_query(self._table, vector, count=count)
+            return query.select(["_distance"]).with_row_id(True).to_arrow()
 
         def found(count: int) -> pa.Table:
             query = restriction.applied(nearest_query(self._table, vector, count=count, exact=self._exact))
             return query.select(["passage_id", "_distance"]).with_row_id(True).to_arrow()
 
         def nearest(count: int) -> pa.Table:
-            return restriction.best(found, count)
+            compared = rows.compared(restriction.best(near, REFINED * count), vector) if rows else None
+            return restriction.best(found, count) if compared is None else compared.slice(0, count)
 
         return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
@@ -212,7 +221,7 @@ class LanceIndex:
         """The k best of what `search(count)` yields, ties by id: asks for more while a tie runs over the edge."""
         if k < 1:
             return []
-        count = k + 1
+        count = k + _TIES
         while True:
             found = search(count)
             scores, passage_ids = scores_of(found), found["passage_id"].to_pylist()

@@ -16,6 +16,7 @@ import pyarrow as pa
 from lancedb.table import LanceTable
 from numpy.typing import NDArray
 
+from osler.index.approximate import approximate_index
 from osler.index.joining import join
 from osler.index.lookup import ROW_ID
 from osler.index.manifest import Manifest
@@ -66,6 +67,8 @@ class Residence:
         self._known_until = 0.0
         self._columns: Sequence[str] = ()
         self._rows: ResidentRows | None = None
+        self.approximate = False
+        """Whether there was an approximate index when the rows were read."""
         self._allowed = Recent[NDArray[np.int64]](_MOST_CONDITIONS)
         self._restrictions = Recent[Restriction](_MOST_CONDITIONS)
 
@@ -88,6 +91,7 @@ class Residence:
             known_until, version = monotonic() + CHECK_EVERY, self._table.version
             if version > self._version:
                 self._rows, self._columns = self._read()
+                self.approximate = approximate_index(self._table) is not None
                 self._allowed.clear()
                 self._restrictions.clear()
                 self._version = version

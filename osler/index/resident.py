@@ -62,6 +62,15 @@ class ResidentRows:
             return None
         return found.append_column("passage_id", pa.array(self.passage_ids[places], pa.string()))
 
+    def compared(self, found: pa.Table, vector: Vector) -> pa.Table | None:
+        """The rows of the table, which has row ids, as passage_id and _distance, nearest first; None as in `named`."""
+        named = self.named(found.select([ROW_ID]))
+        if named is None:
+            return None
+        places = [self.places_of_rows[row_id] for row_id in named[ROW_ID].to_pylist()]
+        distances = 1 - self.vectors[places] @ vector
+        return named.append_column("_distance", pa.array(distances)).sort_by("_distance")
+
     def row_ids_of(self, passage_ids: Sequence[str]) -> dict[str, int]:
         """The row id of each of these passages that is there, by its id."""
         places = self._places_of(passage_ids)
