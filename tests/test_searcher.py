@@ -227,9 +227,10 @@ def test_a_passage_that_only_words_find_gets_its_true_cosine():
     assert index.vector_reads == [1]
 
 
-def test_no_vector_is_read_where_the_dense_search_found_every_passage():
+@pytest.mark.parametrize("candidates", ["dense", "lexical"])
+def test_no_vector_is_read_for_one_kind_of_candidates(candidates):
     index = fake_index(TEXTS)
-    searcher(index).search("heart fluid")
+    searcher(index, candidates=candidates).search("heart fluid")
     assert index.vector_reads == []
 
 

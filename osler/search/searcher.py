@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
+from typing import NamedTuple
 
 from osler.config import SearchSettings
 from osler.cores import available_cores, one_blas_thread
@@ -36,7 +37,15 @@ with re-ranking off."""
 EncodeQueries = Callable[[Sequence[str]], tuple[Vectors, Sequence[Vectors]]]
 """The vectors [Q, d] and the token vectors of queries, in one pass where both models share a network."""
 
-Lexical = Callable[[], list[Candidate]]
+
+class _Words(NamedTuple):
+    """What the words of a query find, and the vectors of these passages where they are to be compared."""
+
+    candidates: list[Candidate]
+    vectors: Mapping[str, Vector]
+
+
+Lexical = Callable[[], _Words]
 """Gives what the words of a query find; waits where it is being looked up."""
 
 
@@ -143,25 +152,21 @@ class Searcher:
         num_candidates = request.num_candidates
         with request.timed("candidates"):
             if request.vector is None:
-                return lexical()
+                return lexical().candidates
             dense = self.index.search_dense(request.vector, k=num_candidates, where=request.where)
             if self.settings.candidates == "dense":
                 return dense
             words = lexical()
             if self.settings.fusion == "rank":
-                return fuse_ranks([dense, words], num_candidates=num_candidates, constant=self.settings.fusion_constant)
-            cosines, weight = self._cosines(request.vector, dense, words), self.settings.lexical_weight
-            return fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=weight)
+                found, constant = [dense, words.candidates], self.settings.fusion_constant
+                return fuse_ranks(found, num_candidates=num_candidates, constant=constant)
+            cosines, weight = _cosines(request.vector, dense, words.vectors), self.settings.lexical_weight
+            return fuse_scores(cosines, words.candidates, num_candidates=num_candidates, lexical_weight=weight)
 
-    def _lexical(self, request: _Request) -> list[Candidate]:
-        return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
-
-    def _cosines(self, vector: Vector, dense: Sequence[Candidate], lexical: Sequence[Candidate]) -> dict[str, float]:
-        """The cosine of every passage that either search found: of those that only words found, from their vectors."""
-        cosines = {candidate.passage_id: candidate.score for candidate in dense}
-        missing = [candidate.passage_id for candidate in lexical if candidate.passage_id not in cosines]
-        vectors = self.index.vectors(missing) if missing else {}
-        return cosines | {passage_id: float(row @ vector) for passage_id, row in vectors.items()}
+    def _lexical(self, request: _Request) -> _Words:
+        found = self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
+        compared = self.settings.candidates == "hybrid" and self.settings.fusion == "linear"
+        return _Words(found, self.index.vectors([one.passage_id for one in found]) if compared else {})
 
     def _token_vectors(self, request: _Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
         """Those stored with each passage; where none are, or `stored` is off, those that the re-ranker makes now."""
@@ -229,6 +234,12 @@ class _Request:
         began = perf_counter()
         yield
         self.seconds[stage] += perf_counter() - began
+
+
+def _cosines(vector: Vector, dense: Sequence[Candidate], of_words: Mapping[str, Vector]) -> dict[str, float]:
+    """The cosine of every passage that either search found: of those that only words found, from their vectors."""
+    known = {candidate.passage_id: candidate.score for candidate in dense}
+    return known | {name: float(row @ vector) for name, row in of_words.items() if name not in known}
 
 
 def _checked_query(query: str) -> str:
