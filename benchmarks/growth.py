@@ -18,12 +18,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ from timing import percentile
 from osler.datasets import load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.index import LanceIndex, create_index, open_index
+from osler.late_interaction.ragged import concatenate
 from osler.load import load_searcher
 from osler.protocols import PassageIndex
 from osler.records import Document, EncodedDocument, Filter, Passage, Section, TokenVectors, Vectors
@@ -66,8 +66,8 @@ def grown(source: LanceIndex, size: int, work: Path, queries: Sequence[str]) -> 
     shutil.rmtree(folder, ignore_errors=True)
     began = perf_counter()
     index = create_index(folder, source.manifest)
-    documents = varied(source, size)
-    while commit := list(islice(documents, COMMIT)):
+    made = documents(source, size)
+    while commit := list(islice(made, COMMIT)):
         index.upsert(commit)
         sys.stderr.write(f"\r{size:,} passages: {commit[-1].document.doc_id} written   ")
     index.optimise()
@@ -79,8 +79,25 @@ def grown(source: LanceIndex, size: int, work: Path, queries: Sequence[str]) -> 
     return {"passages": size, "write": seconds, "bytes": kept, **json.loads(measured)}
 
 
-def varied(source: LanceIndex, size: int) -> Iterator[EncodedDocument]:
-    """Documents of one passage each, in which the passages of the source come again and again."""
+class Variation(NamedTuple):
+    """A passage like one of the source, and what is kept of it."""
+
+    text: str
+    passage: Passage
+    vector: NDArray[np.float32]
+    tokens: TokenVectors
+
+
+def documents(source: LanceIndex, size: int) -> Iterator[EncodedDocument]:
+    """Documents of one passage and of two by turns, `size` passages in all."""
+    parts, number = varied(source, size), 0
+    while some := list(islice(parts, 1 + number % 2)):
+        yield document(f"d{number}", some)
+        number += 1
+
+
+def varied(source: LanceIndex, size: int) -> Iterator[Variation]:
+    """The passages of the source, again and again, each time in another way."""
     passages, vectors, tokens = sampled(source)
     generator = np.random.default_rng(0)
     spread = np.linalg.cholesky(np.cov(vectors.T) + 1e-6 * np.eye(vectors.shape[1])).T.astype(np.float32) * MOVED
@@ -91,7 +108,7 @@ def varied(source: LanceIndex, size: int) -> Iterator[EncodedDocument]:
             text = mixed(text, passages[generator.integers(len(passages))].text, generator)
             vector = vector + generator.standard_normal(len(vector)).astype(np.float32) @ spread
             vector /= np.linalg.norm(vector)
-        yield document(number, replace(passages[place], text=text), vector, tokens[place])
+        yield Variation(text or passages[place].title, passages[place], vector, tokens[place])
 
 
 def sampled(source: LanceIndex) -> tuple[list[Passage], Vectors, list[TokenVectors]]:
@@ -110,11 +127,15 @@ def mixed(text: str, other: str, generator: np.random.Generator) -> str:
     return " ".join(sentences[place] for place in generator.permutation(len(sentences)))
 
 
-def document(number: int, passage: Passage, vector: NDArray[np.float32], tokens: TokenVectors) -> EncodedDocument:
-    text = passage.text or passage.title
-    made = Document(f"d{number}", passage.title, (Section("", text),), {}, dict(passage.metadata))
-    copied = Passage(f"d{number}#0", made.doc_id, passage.title, text, 0, len(text), metadata=passage.metadata)
-    return EncodedDocument(made, (copied,), vector[None], tokens)
+def document(doc_id: str, parts: Sequence[Variation]) -> EncodedDocument:
+    first = parts[0].passage
+    made = Document(doc_id, first.title, tuple(Section("", part.text) for part in parts), {}, dict(first.metadata))
+    passages = (
+        Passage(f"{doc_id}#{number}", doc_id, made.title, part.text, *span, metadata=made.metadata)
+        for number, (part, span) in enumerate(zip(parts, made.section_spans, strict=True))
+    )
+    vectors, tokens = np.array([part.vector for part in parts]), concatenate([part.tokens for part in parts])
+    return EncodedDocument(made, tuple(passages), vectors, tokens)
 
 
 def queries_of(data: str, split: str) -> list[str]:
@@ -130,7 +151,7 @@ def measured(folder: Path, queries: Sequence[str]) -> dict[str, Any]:
         began = perf_counter()
         searcher.search(query)
         seconds.append(1000 * (perf_counter() - began))
-    warm = seconds[WARM_UP:]
+    warm = seconds[-len(queries) :]
     times = {"p50": percentile(warm, 0.5), "p99": percentile(warm, 0.99), **memory()}
     return {**times, "recall": recall(folder, searcher, queries)}
 
