@@ -22,7 +22,7 @@ def rows(request) -> ResidentRows:
     vectors = random.standard_normal((LENGTHS.sum(), 16)).astype(np.float32)
     return ResidentRows(
         np.arange(PASSAGES, dtype=np.uint64),
-        np.array(ids, dtype=object),
+        pa.array(ids),
         random.standard_normal((PASSAGES, 4)).astype(np.float32),
         compress(vectors, LENGTHS, request.param),
         pa.table(dict.fromkeys(PASSAGE_COLUMNS, ids)),
@@ -37,7 +37,7 @@ def divided(rows: ResidentRows, *ends: int) -> list[ResidentRows]:
 def test_parts_that_are_joined_are_the_whole(rows, ends):
     joined = join(iter(divided(rows, *ends)))
     assert joined.row_ids.tolist() == rows.row_ids.tolist()
-    assert joined.passage_ids.tolist() == rows.passage_ids.tolist()
+    assert joined.passage_ids.equals(rows.passage_ids)
     assert np.array_equal(joined.vectors, rows.vectors)
     assert joined.passages.equals(rows.passages)
     for name in ("codes", "scales", "lengths", "bits"):
@@ -57,6 +57,12 @@ def test_what_one_part_does_not_hold_is_not_held(rows, lacking):
     assert joined.token_vectors is None
     assert joined.passages is None
     assert np.array_equal(joined.vectors, rows.vectors)
+
+
+def test_rows_without_vectors_are_joined_too(rows):
+    joined = join(replace(part, vectors=None, token_vectors=None, passages=None) for part in divided(rows, 3))
+    assert joined.vectors is None
+    assert joined.passage_ids.equals(rows.passage_ids)
 
 
 def test_joining_leaves_the_parts_as_they_are(rows):

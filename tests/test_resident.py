@@ -11,7 +11,7 @@ from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, residence, resident, restriction
 from osler.index.filters import to_sql
-from osler.index.residence import _ID_BYTES
+from osler.index.residence import _ID_BYTES, _PLACE_BYTES
 from osler.records import NOT_RETRACTED, Filter
 
 MANIFEST = Manifest(
@@ -19,7 +19,7 @@ MANIFEST = Manifest(
     reranker=ModelIdentity(name="hash", fingerprint="r1", dim=TOKEN_DIM),
 )
 QUERY = hashed("query", DIM)
-VECTOR_BYTES = 4 * DIM + _ID_BYTES
+VECTOR_BYTES = 4 * DIM + _ID_BYTES + _PLACE_BYTES
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_rows_are_held_from_the_second_search_on(index):
     first = nearest(index)
     assert index._residence.rows() is None
     assert nearest(index) == first
-    assert sorted(index._residence.rows().passage_ids) == sorted(first)
+    assert sorted(index._residence.rows().passage_ids.to_pylist()) == sorted(first)
 
 
 def test_searches_by_words_alone_hold_the_rows_too(index):
@@ -71,9 +71,10 @@ def test_what_fits_is_held(index, memory, vectors, tokens):
     small = LanceIndex(index._table, MANIFEST, memory=memory)
     assert nearest(small) == nearest(small) == nearest(index)
     rows = small._residence.rows()
-    assert (rows is not None) == vectors
-    assert bool(rows and rows.token_vectors) == tokens
-    assert rows is None or rows.passages is None
+    assert len(rows.row_ids) == 10
+    assert (rows.vectors is not None) == vectors
+    assert (rows.token_vectors is not None) == tokens
+    assert rows.passages is None
     stored, expected = (one.token_vectors(["d3#0"])["d3#0"] for one in (small, index))
     assert np.array_equal(stored.codes, expected.codes)
 

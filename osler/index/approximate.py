@@ -26,9 +26,6 @@ _CONFIG: Final = IvfHnswSq(distance_type="cosine")
 _MOST_SEGMENTS: Final = 16
 """Upkeep adds a segment for new rows, and each is searched; when there are more, the index is built anew."""
 
-REFINED: Final = 2
-"""Times k: candidates that are compared again as floats."""
-
 _LEAST_VISITED: Final = 600
 """Nodes of the graph that a search keeps in sight: with 300 the 100 nearest are found less often (docs/lab.md)."""
 
@@ -60,7 +57,7 @@ def nearest_query(table: LanceTable, vector: NDArray[np.float32], *, count: int,
     query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
     if exact:
         return query.bypass_vector_index()
-    return query.ef(_visited(REFINED * count)).refine_factor(REFINED)
+    return query.ef(_visited(count)).refine_factor(1)
 
 
 def near_query(table: LanceTable, vector: NDArray[np.float32], *, count: int) -> Any:
@@ -70,7 +67,7 @@ def near_query(table: LanceTable, vector: NDArray[np.float32], *, count: int) ->
 
 
 def _visited(count: int) -> int:
-    return max(_LEAST_VISITED, 3 * count // 2)
+    return max(_LEAST_VISITED, 2 * count)
 
 
 def recall(table: LanceTable, *, k: int = 100, samples: int = 50, seed: int = 0) -> float:

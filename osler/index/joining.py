@@ -21,18 +21,20 @@ def join(parts: Iterable[ResidentRows]) -> ResidentRows:
     Each part is copied before the next is asked for: an iterator never needs memory for all of them twice.
     """
     joined: Arrays = {}
+    names: list[pa.StringArray] = []
     passages: list[pa.Table | None] = []
     part = None
     for part in parts:
         held = _arrays(part)
-        joined = {name: _longer(joined.get(name), held[name]) for name in held if name in joined or not passages}
+        joined = {name: _longer(joined.get(name), held[name]) for name in held if name in joined or not names}
+        names.append(part.passage_ids)
         passages.append(part.passages)
     if part is None:
         raise ValueError("No rows to join: give one part at least.")
     return ResidentRows(
         joined["row_ids"],
-        joined["passage_ids"],
-        joined["vectors"],
+        pa.concat_arrays(names),
+        joined.get("vectors"),
         _token_vectors(joined, like=part.token_vectors),
         # In one piece: a row of many pieces is found slowly.
         None if None in passages else pa.concat_tables(passages).combine_chunks(),
@@ -41,7 +43,9 @@ def join(parts: Iterable[ResidentRows]) -> ResidentRows:
 
 def _arrays(rows: ResidentRows) -> Arrays:
     """What is held of these rows, by name."""
-    arrays: Arrays = {"row_ids": rows.row_ids, "passage_ids": rows.passage_ids, "vectors": rows.vectors}
+    arrays: Arrays = {"row_ids": rows.row_ids}
+    if rows.vectors is not None:
+        arrays["vectors"] = rows.vectors
     if (tokens := rows.token_vectors) is not None:
         arrays |= {"codes": tokens.codes, "scales": tokens.scales, "lengths": tokens.lengths}
         if tokens.pooled is not None:

@@ -8,12 +8,14 @@ import pyarrow as pa
 from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
-from osler.index.approximate import REFINED, approximate_index, near_query, nearest_query, recall
+from osler.index.approximate import approximate_index, near_query, nearest_query, recall
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
 from osler.index.residence import MEMORY, Residence
+from osler.index.resident import ResidentRows
+from osler.index.restriction import Restriction
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
@@ -115,20 +117,21 @@ class LanceIndex:
         condition = to_sql(where)
         self._residence.note_search("dense")
         restriction, rows = self._residence.restriction(condition), self._residence.rows()
-        if rows and (self._exact or restriction.sql or not self._residence.approximate):
-            return rows.nearest(vector, k=k, allowed=self._residence.allowed(rows, condition))
+        held = rows if rows and rows.vectors is not None else None
+        if held and (self._exact or restriction.sql or not self._residence.approximate):
+            return held.nearest(vector, k=k, allowed=self._residence.allowed(held, condition))
 
         def near(count: int) -> pa.Table:
             query = near_query(self._table, vector, count=count)
             return query.select(["_distance"]).with_row_id(True).to_arrow()
 
-        def found(count: int) -> pa.Table:
+        def found(count: int, *columns: str) -> pa.Table:
             query = restriction.applied(nearest_query(self._table, vector, count=count, exact=self._exact))
-            return query.select(["passage_id", "_distance"]).with_row_id(True).to_arrow()
+            return query.select([*columns, "_distance"]).with_row_id(True).to_arrow()
 
         def nearest(count: int) -> pa.Table:
-            compared = rows.compared(restriction.best(near, REFINED * count), vector) if rows else None
-            return restriction.best(found, count) if compared is None else compared.slice(0, count)
+            compared = held.compared(restriction.best(near, count), vector) if held else None
+            return _named(found, count, restriction, rows) if compared is None else compared
 
         return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
@@ -148,8 +151,7 @@ class LanceIndex:
             return search.select([*columns, "_score"]).with_row_id(True).limit(count).to_arrow()
 
         def matching(count: int) -> pa.Table:
-            named = rows.named(restriction.best(found, count)) if rows else None
-            return restriction.best(lambda asked: found(asked, "passage_id"), count) if named is None else named
+            return _named(found, count, restriction, rows)
 
         return self._best(matching, k, lambda found: found["_score"].to_pylist())
 
@@ -181,7 +183,8 @@ class LanceIndex:
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         if not passage_ids:
             return {}
-        if rows := self._residence.rows():
+        rows = self._residence.rows()
+        if rows and rows.vectors is not None:
             return rows.vectors_of(passage_ids)
         found = self._rows(passage_ids, ("passage_id", "vector"))
         return dict(zip(found["passage_id"].to_pylist(), to_vectors(found["vector"]), strict=True))
@@ -209,7 +212,8 @@ class LanceIndex:
 
     def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         rows = self._residence.rows()
-        return self._lookup.rows(passage_ids, columns, rows.row_ids_of(passage_ids) if rows else {})
+        known = rows.row_ids_of(passage_ids) if rows and rows.vectors is not None else {}
+        return self._lookup.rows(passage_ids, columns, known)
 
     def _replace(self, rows: pa.Table, doc_ids: Sequence[str]) -> None:
         merge = self._table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
@@ -231,3 +235,11 @@ class LanceIndex:
         self._lookup.remember(found)
         ordered = sorted(zip(passage_ids, scores, strict=True), key=lambda one: (-one[1], one[0]))[:k]
         return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
+
+
+def _named(
+    search: Callable[..., pa.Table], count: int, restriction: Restriction, rows: ResidentRows | None
+) -> pa.Table:
+    """The `count` best that pass, with their ids: those in memory, else the table's."""
+    named = rows.named(restriction.best(search, count)) if rows else None
+    return restriction.best(lambda asked: search(asked, "passage_id"), count) if named is None else named

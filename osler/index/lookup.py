@@ -38,8 +38,11 @@ class RowLookup:
         """The rows of these passages, in any order, passage_id among their columns; known: row ids from elsewhere."""
         seen = self._seen
         row_ids = {one: known.get(one, seen.get(one)) for one in passage_ids}
-        taken = self._table.take_row_ids([row_id for row_id in row_ids.values() if row_id is not None])
-        found = taken.select(list(columns)).to_arrow()
+        names = {row_id: one for one, row_id in row_ids.items() if row_id is not None}
+        taken = self._table.take_row_ids(list(names)).select([name for name in columns if name != "passage_id"])
+        found = taken.with_row_id().to_arrow()
+        ids = pa.array([names[row_id] for row_id in found[ROW_ID].to_pylist()], pa.string())
+        found = found.append_column("passage_id", ids).select(list(columns))
         missing = row_ids.keys() - set(found["passage_id"].to_pylist())
         if not missing:
             return found

@@ -31,8 +31,11 @@ MEMORY = 512_000_000
 CHECK_EVERY = 0.1
 """Seconds for which the table's version is taken as known: asking for it takes a hundredth of a search."""
 
-_ID_BYTES = 250
-"""About what an id takes: its text, its row, and the places of both in a dictionary."""
+_ID_BYTES = 48
+"""About what an id takes: its text, its row, and the place of that."""
+
+_PLACE_BYTES = 200
+"""About what it takes to find a vector by its id."""
 
 _WORTH_IT = 2
 """The search of a process from which on the rows are held."""
@@ -52,8 +55,8 @@ _COPIED = 8192
 class Residence:
     """Keeps the rows of a table in memory as they are after its last commit, in about `memory` bytes.
 
-    Vectors come first, then token vectors, then the passages: from the first that does not fit beside those before it
-    on, they are read from the table. Nothing is held before the second search: a process that asks once is faster
+    Ids come first, then vectors, token vectors, and the passages: from the first that does not fit beside those before
+    it on, they are read from the table. Nothing is held before the second search: a process that asks once is faster
     without.
     """
 
@@ -173,7 +176,8 @@ class Residence:
 
     def _sizes(self, there: pa.Table) -> Iterator[tuple[Sequence[str], float]]:
         """What is held in this order, and the bytes that it takes."""
-        yield ("passage_id", "vector"), len(there) * (4 * self._manifest.encoder.dim + _ID_BYTES)
+        yield ("passage_id",), len(there) * _ID_BYTES
+        yield ("vector",), len(there) * (4 * self._manifest.encoder.dim + _PLACE_BYTES)
         if self._manifest.token_vectors:
             vectors = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
             yield TOKEN_COLUMNS, vectors * self._manifest.compression.vector_bytes(self._manifest.reranker.dim)
@@ -197,8 +201,8 @@ class Residence:
         tokens = there.issuperset(TOKEN_COLUMNS) and not table["codes"].null_count
         return ResidentRows(
             table[ROW_ID].to_numpy(),
-            np.array(table["passage_id"].to_pylist(), dtype=object),
-            to_vectors(table["vector"]),
+            table["passage_id"].combine_chunks(),
+            to_vectors(table["vector"]) if "vector" in there else None,
             to_token_vectors(table, self._manifest) if tokens else None,
             table.select(PASSAGE_COLUMNS) if there.issuperset(PASSAGE_COLUMNS) else None,
         )

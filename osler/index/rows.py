@@ -1,5 +1,7 @@
 """Documents become rows of the table, and rows become records again. Knows Arrow and the columns, no database.
 
+A title or heading of no characters is null: Lance finds a row of a column whose values are all one text slowly.
+
 One row a passage. What belongs to the document is repeated on each of its rows, so that a search needs no join; its
 outline alone stands only on the row of position 0. `gap` is the text between this passage and the next (for the last
 one: up to the end), so that passages and gaps in order are the document's text, to the character.
@@ -81,7 +83,7 @@ def to_document(rows: Sequence[Row]) -> Document:
     sections = (Section(heading, text[start:end]) for heading, start, end in json.loads(first["outline"]))
     return Document(
         first["doc_id"],
-        first["title"],
+        first["title"] or "",
         tuple(sections),
         json.loads(first["identifiers"]),
         json.loads(first["metadata"]),
@@ -90,7 +92,9 @@ def to_document(rows: Sequence[Row]) -> Document:
 
 def to_passage(row: Row) -> Passage:
     """The passage of this row; `PASSAGE_COLUMNS` suffice."""
-    return Passage(**{**{name: row[name] for name in PASSAGE_COLUMNS}, "metadata": json.loads(row["metadata"])})
+    texts = {name: row[name] or "" for name in ("title", "heading")}
+    values = {name: row[name] for name in PASSAGE_COLUMNS}
+    return Passage(**{**values, **texts, "metadata": json.loads(row["metadata"])})
 
 
 def to_token_vectors(table: pa.Table, manifest: Manifest) -> TokenVectors:
@@ -141,7 +145,7 @@ def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
             **tokens[number],
             "passage_id": passage.passage_id,
             "position": passage.position,
-            "heading": passage.heading,
+            "heading": passage.heading or None,
             "text": passage.text,
             "start": passage.start,
             "end": passage.end,
@@ -155,7 +159,7 @@ def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
 def _shared_columns(document: Document) -> dict[str, Any]:
     return {
         "doc_id": document.doc_id,
-        "title": document.title,
+        "title": document.title or None,
         "identifiers": json.dumps(dict(document.identifiers), ensure_ascii=False),
         "pmid": document.identifiers.get("pmid"),
         "metadata": json.dumps(dict(document.metadata), ensure_ascii=False),
