@@ -6,6 +6,9 @@ All run MiniLM on the CPU, in turns: sentence-transformers as it comes and in bf
 environment of its own; osler's dense vectors in each precision that the processor has; dense and token vectors of the
 shipped models in one pass; and the whole of `osler index`, splitting, compressing and writing included. No passage is
 longer than what sentence-transformers reads.
+
+How far a ratio can go depends on the processor: it is told how fast this one multiplies matrices, and how near to that
+each contender comes.
 """
 
 from __future__ import annotations
@@ -13,12 +16,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +50,9 @@ PRECISIONS = ("fp32", "bf16", "int8")
 MAX_TOKENS = 250
 """Of a passage: with the special ones within the 256 that sentence-transformers reads of a text."""
 
+SIDE = 2048
+"""Of the matrices whose product shows what the processor can do."""
+
 CALIBRATED_ON = 256
 """Passages from everywhere, as many as `osler index --precision int8` takes of the first that it encodes."""
 
@@ -59,6 +67,7 @@ def main() -> None:
     work: dict[str, Work] = {name: lambda model=model: model.encode(texts) for name, model in peers.items()}
     work |= {name: lambda model=model: model.encode_passages(passages) for name, model in ours.items()}
     work |= both_heads(documents, passages)
+    peaks = {dtype: peak(dtype) for dtype in dtypes.values()}
     with ExitStack() as running:
         if arguments.pylate:
             work |= pylate(running.enter_context(Peer(PYLATE, arguments.pylate)), texts)
@@ -66,8 +75,8 @@ def main() -> None:
     vectors = {name: model.encode(texts) for name, model in peers.items()}
     vectors |= {name: model.encode_passages(passages) for name, model in ours.items()}
     tokens = median(next(iter(ours.values())).model.count_tokens(texts))
-    print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns.\n")
-    print(report(seconds, vectors, len(texts)))
+    print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns. {limits(peaks)}\n")
+    print(report(seconds, vectors, len(texts), operations(peers[REFERENCE], texts)))
 
 
 def plain() -> str:
@@ -123,15 +132,42 @@ def pylate(peer: Peer, texts: Sequence[str]) -> Iterator[tuple[str, Work]]:
         yield name, partial(peer.call, "encode_passages", texts=list(texts), precision=precision)
 
 
-def report(seconds: Seconds, vectors: dict[str, Vectors], passages: int) -> str:
+def peak(dtype: torch.dtype) -> float:
+    """The operations a second of torch's product of two large matrices of this type: the best of ten."""
+    matrix = torch.ones(SIDE, SIDE, dtype=dtype)
+    seconds = []
+    for _ in range(10):
+        began = perf_counter()
+        torch.mm(matrix, matrix)
+        seconds.append(perf_counter() - began)
+    return 2 * SIDE**3 / min(seconds)
+
+
+def limits(peaks: Mapping[torch.dtype, float]) -> str:
+    fastest = " and ".join(f"{1e-9 * one:.0f} in {str(dtype).removeprefix('torch.')}" for dtype, one in peaks.items())
+    return f"Large matrices are multiplied at {fastest}, in billions of operations a second."
+
+
+def operations(model: SentenceTransformer, texts: Sequence[str]) -> float:
+    """The multiplications and additions of the backbone's layers for the tokens of these texts, without padding."""
+    config: Any = model[0].auto_model.config
+    hidden, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    read = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)["input_ids"]
+    lengths = np.array([len(ids) for ids in read], dtype=np.float64)
+    return float(layers * (lengths * (8 * hidden**2 + 4 * hidden * inner) + 4 * hidden * lengths**2).sum())
+
+
+def report(seconds: Seconds, vectors: dict[str, Vectors], passages: int, operations: float) -> str:
     """A Markdown table, a row for each contender."""
     exact = vectors["osler, fp32"]
     rows = []
     for name, of_turns in seconds.items():
         cosine = f"{np.mean(np.sum(unit(vectors[name]) * exact, axis=1)):.5f}" if name in vectors else ""
         faster = times_faster(seconds, name, REFERENCE)
-        rows.append((name, f"{passages / median(of_turns):.0f}", faster, cosine))
-    return "\n".join(table(("", "passages a second", f"times {REFERENCE}", "cosine to fp32"), rows))
+        speed = 1e-9 * operations / median(of_turns)
+        rows.append((name, f"{passages / median(of_turns):.0f}", faster, f"{speed:.0f}", cosine))
+    columns = ("", "passages a second", f"times {REFERENCE}", "billion operations a second", "cosine to fp32")
+    return "\n".join(table(columns, rows))
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -141,7 +141,7 @@ def transformers_search(material: Material, retriever: SentenceTransformer, rera
     def search(number: int) -> Reply:
         began, text = perf_counter(), material.queries[number]
         query = retriever.encode(text, convert_to_tensor=True).float()
-        late = [reranker.encode_query(text, convert_to_tensor=True).float()]
+        late = [reranker.encode_query(text).float()]
         encode = perf_counter() - began
         found = semantic_search(query, vectors, top_k=CANDIDATES, score_function=dot_score)[0]
         numbers = [int(one["corpus_id"]) for one in found]

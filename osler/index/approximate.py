@@ -54,20 +54,18 @@ def lags(table: LanceTable) -> bool:
 
 def nearest_query(table: LanceTable, vector: NDArray[np.float32], *, count: int, exact: bool) -> Any:
     """A query for the `count` rows of the highest cosine, by the approximate index where there is one."""
-    query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
     if exact:
-        return query.bypass_vector_index()
-    return query.ef(_visited(count)).refine_factor(1)
+        return _query(table, vector, count).bypass_vector_index()
+    return near_query(table, vector, count=count).refine_factor(1)
 
 
 def near_query(table: LanceTable, vector: NDArray[np.float32], *, count: int) -> Any:
     """A query for `count` rows near the vector by the approximate index alone, which does not read their vectors."""
-    query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
-    return query.ef(_visited(count))
+    return _query(table, vector, count).ef(max(_LEAST_VISITED, 2 * count))
 
 
-def _visited(count: int) -> int:
-    return max(_LEAST_VISITED, 2 * count)
+def _query(table: LanceTable, vector: NDArray[np.float32], count: int) -> Any:
+    return table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
 
 
 def recall(table: LanceTable, *, k: int = 100, samples: int = 50, seed: int = 0) -> float:
