@@ -116,8 +116,7 @@ class LanceIndex:
         """
         condition = to_sql(where)
         self._residence.note_search("dense")
-        restriction, rows = self._residence.restriction(condition), self._residence.rows()
-        held = rows if rows and rows.vectors is not None else None
+        restriction, rows, held = self._residence.restriction(condition), self._residence.rows(), self._held()
         if held and (self._exact or restriction.sql or not self._residence.approximate):
             return held.nearest(vector, k=k, allowed=self._residence.allowed(held, condition))
 
@@ -183,9 +182,8 @@ class LanceIndex:
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         if not passage_ids:
             return {}
-        rows = self._residence.rows()
-        if rows and rows.vectors is not None:
-            return rows.vectors_of(passage_ids)
+        if held := self._held():
+            return held.vectors_of(passage_ids)
         found = self._rows(passage_ids, ("passage_id", "vector"))
         return dict(zip(found["passage_id"].to_pylist(), to_vectors(found["vector"]), strict=True))
 
@@ -211,9 +209,13 @@ class LanceIndex:
         return recall(self._table) if approximate_index(self._table) else None
 
     def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        held = self._held()
+        return self._lookup.rows(passage_ids, columns, held.row_ids_of(passage_ids) if held else {})
+
+    def _held(self) -> ResidentRows | None:
+        """The rows in memory where their vectors are there too."""
         rows = self._residence.rows()
-        known = rows.row_ids_of(passage_ids) if rows and rows.vectors is not None else {}
-        return self._lookup.rows(passage_ids, columns, known)
+        return rows if rows and rows.vectors is not None else None
 
     def _replace(self, rows: pa.Table, doc_ids: Sequence[str]) -> None:
         merge = self._table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()

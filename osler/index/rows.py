@@ -1,10 +1,10 @@
 """Documents become rows of the table, and rows become records again. Knows Arrow and the columns, no database.
 
-A title or heading of no characters is null: Lance finds a row of a column whose values are all one text slowly.
-
 One row a passage. What belongs to the document is repeated on each of its rows, so that a search needs no join; its
 outline alone stands only on the row of position 0. `gap` is the text between this passage and the next (for the last
 one: up to the end), so that passages and gaps in order are the document's text, to the character.
+
+A title or heading without characters is null: where all values of a column are one text, Lance finds a row slowly.
 """
 
 from __future__ import annotations

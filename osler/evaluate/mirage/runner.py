@@ -145,4 +145,4 @@ def pmid_of(passage: Passage, index: PassageIndex) -> str:
     if told := pubmed_id(passage.doc_id, passage.metadata.get("pmid")):
         return told
     document = index.document(passage.doc_id)
-    return pubmed_id("", document.identifiers.get("pmid")) if document else ""
+    return pubmed_id(passage.doc_id, document.identifiers.get("pmid")) if document else ""
