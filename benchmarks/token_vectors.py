@@ -28,7 +28,8 @@ from osler.datasets import Dataset, load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
 from osler.index import open_index
-from osler.late_interaction.codes import dequantise, vector_bytes
+from osler.index.token_values import to_value
+from osler.late_interaction.codes import dequantise
 from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.projection import principal_projection
 from osler.load import load_searcher
@@ -77,11 +78,8 @@ class Vectorised:
 
     @property
     def bytes(self) -> float:
-        """The mean of a passage."""
-        return fmean(
-            len(one.codes) * vector_bytes(one.dim, one.bits) + (len(one.pooled.places) if one.pooled else 0)
-            for one in self.passages.values()
-        )
+        """The mean of a passage, as an index keeps it."""
+        return fmean(len(to_value(one)) for one in self.passages.values())
 
 
 def main() -> None:

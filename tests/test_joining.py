@@ -8,7 +8,7 @@ import pytest
 
 from osler.index.joining import join
 from osler.index.resident import ResidentRows
-from osler.index.rows import PASSAGE_COLUMNS, _bytes
+from osler.index.rows import PASSAGE_COLUMNS
 from osler.late_interaction.compression import Compression, compress
 
 PASSAGES = 7
@@ -75,11 +75,3 @@ def test_joining_leaves_the_parts_as_they_are(rows):
 def test_no_part_is_refused():
     with pytest.raises(ValueError, match="one part at least"):
         join([])
-
-
-@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
-def test_the_bytes_of_a_column_are_those_of_its_values_wherever_its_chunks_begin(kind):
-    values = pa.array([b"ab", b"", b"cde", b"f"], kind)
-    assert bytes(_bytes(pa.chunked_array([values]))) == b"abcdef"
-    assert bytes(_bytes(pa.chunked_array([values.slice(1, 2), values.slice(3), values.slice(0, 1)]))) == b"cdefab"
-    assert bytes(_bytes(pa.chunked_array([], kind))) == b""

@@ -166,7 +166,7 @@ def test_statistics_count_documents_passages_and_bytes(index):
     index.upsert([encoded(document("a", "one two three four five six")), encoded(document("b", "seven"))])
     statistics = index.statistics()
     assert (statistics.documents, statistics.passages, statistics.unindexed) == (2, 3, 3)
-    assert statistics.token_vector_bytes_per_passage == 7 * (TOKEN_DIM + 4) / 3
+    assert statistics.token_vector_bytes_per_passage == (7 * (TOKEN_DIM + 4) + 3 * 4) / 3
     assert statistics.changed.tzinfo is not None
 
 

@@ -19,14 +19,13 @@ from osler.index.restriction import Restriction
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
-    TOKEN_COLUMNS,
     to_document,
     to_passage,
     to_table,
-    to_token_vectors,
     to_vectors,
 )
 from osler.index.statistics import IndexStatistics, index_statistics
+from osler.index.token_values import to_token_vectors
 from osler.index.upkeep import keep_lookups_fast, optimise
 from osler.late_interaction.ragged import divide
 from osler.records import (
@@ -172,9 +171,8 @@ class LanceIndex:
         rows = self._residence.rows()
         if rows and rows.token_vectors:
             return rows.token_vectors_of(passage_ids)
-        found = self._rows(passage_ids, ("passage_id", *TOKEN_COLUMNS))
-        found = found.filter(found["codes"].is_valid())
-        parts = divide(to_token_vectors(found, self.manifest), [1] * len(found))
+        found = self._rows(passage_ids, ("passage_id", "token_vectors")).drop_null()
+        parts = divide(to_token_vectors(found["token_vectors"], self.manifest), [1] * len(found))
         return dict(zip(found["passage_id"].to_pylist(), parts, strict=True))
 
     @reading()
@@ -201,7 +199,7 @@ class LanceIndex:
     @reading()
     def statistics(self) -> IndexStatistics:
         """Counts and sizes as they are now."""
-        return index_statistics(self._table, self.manifest)
+        return index_statistics(self._table)
 
     @reading()
     def recall(self) -> float | None:

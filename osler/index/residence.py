@@ -13,6 +13,7 @@ from time import monotonic
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb.table import LanceTable
 from numpy.typing import NDArray
 
@@ -23,7 +24,8 @@ from osler.index.manifest import Manifest
 from osler.index.recent import Recent
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction, restriction
-from osler.index.rows import PASSAGE_COLUMNS, TOKEN_COLUMNS, to_token_vectors, to_vectors
+from osler.index.rows import PASSAGE_COLUMNS, to_vectors
+from osler.index.token_values import to_token_vectors
 
 MEMORY = 512_000_000
 """Bytes of vectors, token vectors and passages that are held unless told otherwise."""
@@ -143,7 +145,7 @@ class Residence:
 
     def _read(self) -> tuple[ResidentRows | None, Sequence[str]]:
         """The rows as they are now, and their columns; where those held have these columns, only new rows are read."""
-        there = self._table.search().select(["tokens"]).with_row_id(True).to_arrow()
+        there = self._table.search().select(["token_bytes"]).with_row_id(True).to_arrow()
         columns = self._columns_that_fit(there)
         if not (columns and len(there)):
             return None, columns
@@ -179,8 +181,7 @@ class Residence:
         yield ("passage_id",), len(there) * _ID_BYTES
         yield ("vector",), len(there) * (4 * self._manifest.encoder.dim + _PLACE_BYTES)
         if self._manifest.token_vectors:
-            vectors = sum(chunk.to_numpy(zero_copy_only=False).sum() for chunk in there["tokens"].chunks)
-            yield TOKEN_COLUMNS, vectors * self._manifest.compression.vector_bytes(self._manifest.reranker.dim)
+            yield ("token_vectors",), pc.sum(there["token_bytes"]).as_py() or 0
         yield _OTHER_COLUMNS, len(there) * self._passage_bytes(len(there))
 
     def _passage_bytes(self, rows: int) -> float:
@@ -198,11 +199,11 @@ class Residence:
 
     def _rows_of(self, table: pa.Table) -> ResidentRows:
         there = set(table.column_names)
-        tokens = there.issuperset(TOKEN_COLUMNS) and not table["codes"].null_count
+        tokens = "token_vectors" in there and not table["token_vectors"].null_count
         return ResidentRows(
             table[ROW_ID].to_numpy(),
             table["passage_id"].combine_chunks(),
             to_vectors(table["vector"]) if "vector" in there else None,
-            to_token_vectors(table, self._manifest) if tokens else None,
+            to_token_vectors(table["token_vectors"], self._manifest) if tokens else None,
             table.select(PASSAGE_COLUMNS) if there.issuperset(PASSAGE_COLUMNS) else None,
         )

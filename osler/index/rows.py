@@ -14,21 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
-from osler.late_interaction.codes import SCALES
+from osler.index.token_values import to_value
 from osler.late_interaction.ragged import divide
-from osler.records import Document, EncodedDocument, Passage, PooledTokens, Section, TokenVectors, Vectors
+from osler.records import Document, EncodedDocument, Passage, Section, Vectors
 
 MANIFEST_KEY = b"osler.manifest"
 
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
-TOKEN_COLUMNS = ("codes", "scales", "tokens", "places")
 DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
 
 Row = Mapping[str, Any]
@@ -62,10 +58,8 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         # What the full-text index reads: one column ranks better than one index each for title and text.
         "lexical": text,
         "vector": pa.list_(pa.float32(), manifest.encoder.dim),
-        "codes": pa.large_binary(),  # uint8 [tokens, d * bits / 8], row-major
-        "scales": pa.binary(),  # [tokens], in the type that `late_interaction.codes` names
-        "tokens": pa.int32(),  # how many token vectors these are
-        "places": pa.binary(),  # uint8, of each token's vector among them, where tokens share vectors
+        "token_vectors": pa.large_binary(),  # as `token_values` writes them
+        "token_bytes": pa.int32(),  # how long this value is
     }
     return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
 
@@ -97,42 +91,10 @@ def to_passage(row: Row) -> Passage:
     return Passage(**{**values, **texts, "metadata": json.loads(row["metadata"])})
 
 
-def to_token_vectors(table: pa.Table, manifest: Manifest) -> TokenVectors:
-    """The token vectors of all rows, in their order; `TOKEN_COLUMNS` suffice, and none may be null."""
-    bits = manifest.token_bits
-    codes, scales = (_bytes(table[name]) for name in ("codes", "scales"))
-    return TokenVectors(
-        codes=codes.reshape(-1, manifest.reranker.dim * bits // 8),
-        scales=scales.view(SCALES[bits]).astype(np.float32),
-        lengths=table["tokens"].to_numpy().astype(np.int64),
-        bits=bits,
-        pooled=_pooled(table["places"]) if manifest.token_pooling > 1 else None,
-    )
-
-
 def to_vectors(column: pa.ChunkedArray) -> Vectors:
     """[rows, d], the values of the column `vector`."""
     values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), column.type.list_size)
-
-
-def _pooled(places: pa.ChunkedArray) -> PooledTokens:
-    return PooledTokens(_bytes(places), pc.binary_length(places).to_numpy().astype(np.int64))
-
-
-def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """The bytes of all values, one after another; none of them may be null."""
-    return np.concatenate([np.empty(0, np.uint8), *map(_bytes_of_chunk, column.chunks)])
-
-
-def _bytes_of_chunk(values: pa.BinaryArray | pa.LargeBinaryArray) -> NDArray[np.uint8]:
-    """A view of them: a Python object for each would take as much memory again, and keep it."""
-    _, ends, data = values.buffers()
-    if data is None:
-        return np.empty(0, np.uint8)
-    width = np.int64 if pa.types.is_large_binary(values.type) else np.int32
-    first, last = np.frombuffer(ends, dtype=width)[[values.offset, values.offset + len(values)]]
-    return np.frombuffer(data, dtype=np.uint8)[first:last]
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
@@ -187,14 +149,6 @@ def _outline(document: Document) -> str:
 def _token_columns(encoded: EncodedDocument) -> list[dict[str, Any]]:
     vectors = encoded.token_vectors
     if vectors is None:
-        return [dict.fromkeys(TOKEN_COLUMNS) for _ in encoded.passages]
-    return [_tokens_of(one) for one in divide(vectors, [1] * len(vectors))]
-
-
-def _tokens_of(vectors: TokenVectors) -> dict[str, Any]:
-    return {
-        "codes": vectors.codes.tobytes(),
-        "scales": vectors.scales.astype(SCALES[vectors.bits]).tobytes(),
-        "tokens": len(vectors.codes),
-        "places": None if vectors.pooled is None else vectors.pooled.places.tobytes(),
-    }
+        return [{"token_vectors": None, "token_bytes": None} for _ in encoded.passages]
+    values = [to_value(one) for one in divide(vectors, [1] * len(vectors))]
+    return [{"token_vectors": value, "token_bytes": len(value)} for value in values]

@@ -1,4 +1,4 @@
-"""Counts and sizes of an index, as `osler info` prints them. Knows the table and its manifest."""
+"""Counts and sizes of an index, as `osler info` prints them. Knows the table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 from lancedb.table import LanceTable
 
-from osler.index.manifest import Manifest
 from osler.index.upkeep import unindexed_rows
-from osler.late_interaction.codes import vector_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class IndexStatistics:
     bytes: Mapping[str, int] = field(default_factory=dict)
 
 
-def index_statistics(table: LanceTable, manifest: Manifest) -> IndexStatistics:
+def index_statistics(table: LanceTable) -> IndexStatistics:
     """The counts and sizes of this table as they are now; it reads no text and no vector."""
     versions = table.list_versions()
     last, passages = versions[-1], table.count_rows()
@@ -44,7 +42,7 @@ def index_statistics(table: LanceTable, manifest: Manifest) -> IndexStatistics:
         versions=len(versions),
         unindexed=unindexed_rows(table),
         changed=last["timestamp"].astimezone(UTC),  # Lance gives local time without a zone
-        token_vector_bytes_per_passage=_token_vector_bytes(table, manifest) / max(passages, 1),
+        token_vector_bytes_per_passage=_token_vector_bytes(table) / max(passages, 1),
         bytes=_sizes(table, data_files=int(last["metadata"]["total_files_size"])),
     )
 
@@ -55,12 +53,9 @@ def _sizes(table: LanceTable, *, data_files: int) -> dict[str, int]:
     return {"data_files": data_files, "search_indexes": search_indexes, "history": history}
 
 
-def _token_vector_bytes(table: LanceTable, manifest: Manifest) -> int:
-    size, total = vector_bytes(manifest.reranker.dim, manifest.token_bits), 0
-    for batch in table.search().select(["tokens", "places"]).to_batches():
-        total += size * (pc.sum(batch["tokens"]).as_py() or 0)
-        total += pc.sum(pc.binary_length(batch["places"])).as_py() or 0
-    return total
+def _token_vector_bytes(table: LanceTable) -> int:
+    batches = table.search().select(["token_bytes"]).to_batches()
+    return sum(pc.sum(batch["token_bytes"]).as_py() or 0 for batch in batches)
 
 
 def _size_on_disk(uri: str) -> int:

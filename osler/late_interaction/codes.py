@@ -32,15 +32,6 @@ KEPT: Final = {4: 0.99, 2: 0.884, 1: 0.64}
 """By bits: the dot product of a unit vector and the nearest that its codes give, in the mean over random vectors."""
 
 
-def vector_bytes(dim: int, bits: int) -> int:
-    """What a token vector of this length takes where it is stored: its codes and its scale.
-
-    >>> vector_bytes(128, 4)
-    66
-    """
-    return dim * bits // 8 + np.dtype(SCALES[bits]).itemsize
-
-
 def quantise(vectors: Vectors, lengths: ArrayLike, *, bits: Bits = 8) -> TokenVectors:
     """The codes of the vectors [T, d] of passages that have `lengths` [P] tokens, one passage after another.
 

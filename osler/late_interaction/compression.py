@@ -6,25 +6,17 @@ from dataclasses import dataclass, replace
 
 from numpy.typing import ArrayLike
 
-from osler.late_interaction.codes import Bits, quantise, vector_bytes
+from osler.late_interaction.codes import Bits, quantise
 from osler.late_interaction.pooling import pool
 from osler.records import TokenVectors, Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """So many bits a component, and in long passages a vector for about `pooling` tokens (1: every token its own).
-
-    >>> Compression(bits=2, pooling=3).vector_bytes(128)
-    37
-    """
+    """So many bits a component, and in long passages a vector for about `pooling` tokens (1: every token its own)."""
 
     bits: Bits = 8
     pooling: int = 1
-
-    def vector_bytes(self, dim: int) -> int:
-        """What a vector of this length takes at most: codes, scale, and a byte for each token that it stands for."""
-        return vector_bytes(dim, self.bits) + (self.pooling if self.pooling > 1 else 0)
 
 
 def compress(vectors: Vectors, lengths: ArrayLike, compression: Compression) -> TokenVectors:
