@@ -46,15 +46,17 @@ def on_every_core(work: Callable[[Item], None], items: Sequence[Item]) -> None:
     >>> on_every_core(print, ["one"])
     one
     """
-
-    count = available_cores()
+    count = max(1, min(available_cores(), len(items)))
 
     def share(first: int) -> None:
         for item in items[first::count]:
             work(item)
 
+    if count == 1:
+        share(0)
+        return
     # The calling thread has a share too: it is awake, and a thread that only waits delays those that work.
-    with one_blas_thread(), ThreadPoolExecutor(max(1, count - 1)) as others:
+    with one_blas_thread(), ThreadPoolExecutor(count - 1) as others:
         shares = [others.submit(share, first) for first in range(1, count)]
         share(0)
         for other in shares:

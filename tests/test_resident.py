@@ -11,7 +11,7 @@ from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, residence, resident, restriction
 from osler.index.filters import to_sql
-from osler.index.residence import _ID_BYTES, _PLACE_BYTES
+from osler.index.residence import _COMPONENT_BYTES, _ID_BYTES, _PLACE_BYTES
 from osler.records import NOT_RETRACTED, Filter
 
 MANIFEST = Manifest(
@@ -19,7 +19,7 @@ MANIFEST = Manifest(
     reranker=ModelIdentity(name="hash", fingerprint="r1", dim=TOKEN_DIM),
 )
 QUERY = hashed("query", DIM)
-VECTOR_BYTES = 4 * DIM + _ID_BYTES + _PLACE_BYTES
+VECTOR_BYTES = _COMPONENT_BYTES * DIM + _ID_BYTES + _PLACE_BYTES
 
 
 @pytest.fixture
@@ -162,13 +162,15 @@ def test_which_rows_fail_a_filter_follows_commits(index):
     assert sorted(one.passage_id for one in index.search_lexical("text", k=9, where=recent)) == ["d1#0", "d8#0"]
 
 
-def test_the_nearest_are_the_same_where_cores_share_the_rows(index, monkeypatch):
-    nearest(index)
-    alone = index.search_dense(QUERY, k=5, where=NOT_RETRACTED)
-    monkeypatch.setattr(resident, "_SHARED", 4)
-    shared = index.search_dense(QUERY, k=5, where=NOT_RETRACTED)
-    assert [one.passage_id for one in shared] == [one.passage_id for one in alone]
-    assert [one.score for one in shared] == pytest.approx([one.score for one in alone])
+@pytest.mark.parametrize("where", [NOT_RETRACTED, Filter(year_from=2004)])
+def test_the_nearest_in_memory_are_those_of_the_table_with_their_scores(index, monkeypatch, where):
+    monkeypatch.setattr(resident, "_FEW", 0)
+    for k in (1, 4, 100):
+        from_table = LanceIndex(index._table, MANIFEST, memory=0).search_dense(QUERY, k=k, where=where)
+        for _ in range(2):
+            held = index.search_dense(QUERY, k=k, where=where)
+        assert [one.passage_id for one in held] == [one.passage_id for one in from_table]
+        assert [one.score for one in held] == pytest.approx([one.score for one in from_table], abs=1e-6)
 
 
 def test_a_commit_through_another_handle_is_seen_within_a_second(index, tmp_path):
@@ -189,9 +191,9 @@ def test_what_is_held_outlives_files_that_are_joined(index):
     assert len(index.read(before)) == 13
 
 
-@pytest.mark.parametrize("copy", [0, 1000])
-def test_a_filter_holds_in_memory_and_follows_commits(index, monkeypatch, copy):
-    monkeypatch.setattr(resident, "_COPY", copy)  # rows that pass are copied, or all are compared
+@pytest.mark.parametrize("few", [0, 1000])
+def test_a_filter_holds_in_memory_and_follows_commits(index, monkeypatch, few):
+    monkeypatch.setattr(resident, "_FEW", few)  # the vectors that pass are compared, or the codes of all
     recent = Filter(year_from=2008)
     assert sorted(nearest(index, recent)) == sorted(nearest(index, recent)) == ["d8#0", "d9#0"]
     index.upsert([encoded(document("d1", "text 1", year=2020)), encoded(document("d9", "text 9", year=1990))])

@@ -19,7 +19,7 @@ from osler.index.rows import to_vectors
 from osler.records import Vectors
 
 FROM_ROWS: Final = 100_000
-"""From so many rows on; comparing a vector with every one of fewer, in memory, takes no longer."""
+"""From so many rows on, where they are read and not in memory, comparing a vector with every one of them is felt."""
 
 _CONFIG: Final = IvfHnswSq(distance_type="cosine")
 
@@ -54,18 +54,10 @@ def lags(table: LanceTable) -> bool:
 
 def nearest_query(table: LanceTable, vector: NDArray[np.float32], *, count: int, exact: bool) -> Any:
     """A query for the `count` rows of the highest cosine, by the approximate index where there is one."""
+    query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
     if exact:
-        return _query(table, vector, count).bypass_vector_index()
-    return near_query(table, vector, count=count).refine_factor(1)
-
-
-def near_query(table: LanceTable, vector: NDArray[np.float32], *, count: int) -> Any:
-    """A query for `count` rows near the vector by the approximate index alone, which does not read their vectors."""
-    return _query(table, vector, count).ef(max(_LEAST_VISITED, 2 * count))
-
-
-def _query(table: LanceTable, vector: NDArray[np.float32], count: int) -> Any:
-    return table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
+        return query.bypass_vector_index()
+    return query.ef(max(_LEAST_VISITED, 2 * count)).refine_factor(1)
 
 
 def recall(table: LanceTable, *, k: int = 100, samples: int = 50, seed: int = 0) -> float:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
-from osler.index.approximate import approximate_index, near_query, nearest_query, recall
+from osler.index.approximate import approximate_index, nearest_query, recall
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
@@ -110,26 +110,20 @@ class LanceIndex:
     def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
 
-        Exact where the table is too small for an approximate index, and where the vectors are in memory and many rows
-        fail the filter.
+        Exact where the vectors are in memory, and where the table is too small for an approximate index.
         """
         condition = to_sql(where)
         self._residence.note_search("dense")
         restriction, rows, held = self._residence.restriction(condition), self._residence.rows(), self._held()
-        if held and (self._exact or restriction.sql or not self._residence.approximate):
+        if held:
             return held.nearest(vector, k=k, allowed=self._residence.allowed(held, condition))
-
-        def near(count: int) -> pa.Table:
-            query = near_query(self._table, vector, count=count)
-            return query.select(["_distance"]).with_row_id(True).to_arrow()
 
         def found(count: int, *columns: str) -> pa.Table:
             query = restriction.applied(nearest_query(self._table, vector, count=count, exact=self._exact))
             return query.select([*columns, "_distance"]).with_row_id(True).to_arrow()
 
         def nearest(count: int) -> pa.Table:
-            compared = held.compared(restriction.best(near, count), vector) if held else None
-            return _named(found, count, restriction, rows) if compared is None else compared
+            return _named(found, count, restriction, rows)
 
         return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 

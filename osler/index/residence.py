@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from lancedb.table import LanceTable
 from numpy.typing import NDArray
 
-from osler.index.approximate import approximate_index
 from osler.index.joining import join
 from osler.index.lookup import ROW_ID
 from osler.index.manifest import Manifest
@@ -38,6 +37,9 @@ _ID_BYTES = 48
 
 _PLACE_BYTES = 200
 """About what it takes to find a vector by its id."""
+
+_COMPONENT_BYTES = 5
+"""A vector is held as it is, and in codes of a byte."""
 
 _WORTH_IT = 2
 """The search of a process from which on the rows are held."""
@@ -72,8 +74,6 @@ class Residence:
         self._known_until = 0.0
         self._columns: Sequence[str] = ()
         self._rows: ResidentRows | None = None
-        self.approximate = False
-        """Whether there was an approximate index when the rows were read."""
         self._allowed = Recent[NDArray[np.int64]](_MOST_CONDITIONS)
         self._restrictions = Recent[Restriction](_MOST_CONDITIONS)
 
@@ -96,7 +96,6 @@ class Residence:
             known_until, version = monotonic() + CHECK_EVERY, self._table.version
             if version > self._version:
                 self._rows, self._columns = self._read()
-                self.approximate = approximate_index(self._table) is not None
                 self._allowed.clear()
                 self._restrictions.clear()
                 self._version = version
@@ -179,7 +178,7 @@ class Residence:
     def _sizes(self, there: pa.Table) -> Iterator[tuple[Sequence[str], float]]:
         """What is held in this order, and the bytes that it takes."""
         yield ("passage_id",), len(there) * _ID_BYTES
-        yield ("vector",), len(there) * (4 * self._manifest.encoder.dim + _PLACE_BYTES)
+        yield ("vector",), len(there) * (_COMPONENT_BYTES * self._manifest.encoder.dim + _PLACE_BYTES)
         if self._manifest.token_vectors:
             yield ("token_vectors",), pc.sum(there["token_bytes"]).as_py() or 0
         yield _OTHER_COLUMNS, len(there) * self._passage_bytes(len(there))

@@ -10,17 +10,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from osler.cores import on_every_core
+from osler.index.exact import CodedVectors
 from osler.index.lookup import ROW_ID
 from osler.index.rows import to_passage
 from osler.late_interaction.ragged import divide, reorder
 from osler.records import Candidate, Passage, TokenVectors, Vector, Vectors
 
-_COPY = 8
-"""About how many rows are compared in the time that one is copied."""
-
-_SHARED = 8192
-"""From so many rows on, cores share their comparison: it takes a millisecond, and threads a tenth of that."""
+_FEW = 1000
+"""Of so many rows the vectors themselves are compared: it takes a tenth of a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +43,23 @@ class ResidentRows:
 
         ValueError where no vectors are held.
         """
-        scores = self._scores(vector, allowed)
-        places = _highest(scores, k)
-        rows = places if allowed is None else allowed[places]
-        found = zip(self._names(rows).to_pylist(), scores[places].tolist(), strict=True)
-        best = sorted(found, key=lambda one: (-one[1], one[0]))[:k]
-        return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(best, start=1)]
+        vectors = self._held_vectors()
+        rows = self._coded.nearest(vector, k=k, among=allowed) if allowed is None or len(allowed) > _FEW else allowed
+        scores = vectors[rows] @ vector
+        best = _highest(scores, k)
+        found = zip(self._names(rows[best]).to_pylist(), scores[best].tolist(), strict=True)
+        ordered = sorted(found, key=lambda one: (-one[1], one[0]))[:k]
+        return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
 
     def named(self, found: pa.Table) -> pa.Table | None:
         """The table, which has row ids, with the passage_id of each row; None where one of them is not held."""
-        places = self._places_of_rows(found)
-        return None if places is None else found.append_column("passage_id", self._names(places))
-
-    def compared(self, found: pa.Table, vector: Vector) -> pa.Table | None:
-        """The rows of the table, which has row ids, as passage_id and _distance, nearest first; None as in `named`.
-
-        ValueError where no vectors are held.
-        """
-        places = self._places_of_rows(found)
-        if places is None:
+        row_ids = found[ROW_ID].to_numpy()
+        if not len(self.row_ids):
             return None
-        distances = 1 - self._held_vectors()[places] @ vector
-        columns = {ROW_ID: found[ROW_ID], "passage_id": self._names(places), "_distance": distances}
-        return pa.table(columns).sort_by("_distance")
+        after = np.searchsorted(self.row_ids, row_ids, sorter=self._by_row_id)
+        places = self._by_row_id[np.minimum(after, len(self.row_ids) - 1)]
+        held = np.array_equal(self.row_ids[places], row_ids)
+        return found.append_column("passage_id", self._names(places)) if held else None
 
     def row_ids_of(self, passage_ids: Sequence[str]) -> dict[str, int]:
         """The row id of each of these passages that is there, by its id."""
@@ -106,14 +97,6 @@ class ResidentRows:
             None if self.passages is None else self.passages.take(pa.array(places)),
         )
 
-    def _scores(self, vector: Vector, allowed: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        vectors = self._held_vectors()
-        # Copying rows costs several times what comparing them does.
-        if allowed is not None and len(allowed) * _COPY < len(vectors):
-            return vectors[allowed] @ vector
-        scores = _products(vectors, vector)
-        return scores if allowed is None else scores[allowed]
-
     def _held_vectors(self) -> Vectors:
         if self.vectors is None:
             raise ValueError("No vectors are in memory: read them from the table.")
@@ -123,35 +106,17 @@ class ResidentRows:
         return self.passage_ids.take(pa.array(places, pa.int64()))
 
     @cached_property
+    def _coded(self) -> CodedVectors:
+        return CodedVectors.of(self._held_vectors())
+
+    @cached_property
     def _by_row_id(self) -> NDArray[np.int64]:
         """The places, in the order of row ids."""
         return np.argsort(self.row_ids)
 
-    def _places_of_rows(self, found: pa.Table) -> NDArray[np.int64] | None:
-        """The places of the table's row ids; None where one of them is not held."""
-        row_ids = found[ROW_ID].to_numpy()
-        if not len(self.row_ids):
-            return None if len(row_ids) else np.empty(0, dtype=np.int64)
-        after = np.searchsorted(self.row_ids, row_ids, sorter=self._by_row_id)
-        places: NDArray[np.int64] = self._by_row_id[np.minimum(after, len(self.row_ids) - 1)]
-        return places if np.array_equal(self.row_ids[places], row_ids) else None
-
     def _places_of(self, passage_ids: Sequence[str]) -> dict[str, int]:
         known = self.places
         return {passage_id: known[passage_id] for passage_id in passage_ids if passage_id in known}
-
-
-def _products(vectors: Vectors, vector: Vector) -> NDArray[np.float32]:
-    """The dot product [P] of each row with the vector, divided among cores where there are many rows."""
-    if len(vectors) < _SHARED:
-        return vectors @ vector
-    products = np.empty(len(vectors), dtype=np.float32)
-
-    def multiply(rows: slice) -> None:
-        np.dot(vectors[rows], vector, out=products[rows])
-
-    on_every_core(multiply, [slice(first, first + _SHARED // 2) for first in range(0, len(vectors), _SHARED // 2)])
-    return products
 
 
 def _highest(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
