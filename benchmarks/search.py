@@ -4,10 +4,11 @@
 
 Every contender finds with the vectors of osler's default models: 100 candidates by one vector, their order by token
 vectors. sentence-transformers reads a query with both models, as they come and in bfloat16, compares all vectors
-(`semantic_search`) and the candidates' token vectors, all in memory and as floats. Qdrant's embedded engine does the
-same over float multivectors, and PyLate's fast-plaid has a stage of its own by centroids instead; both are given the
-vectors of a query that osler's models made, and are charged what that took. osler searches as it comes, with hybrid
-candidates and evidence; and, like for like, with dense candidates, MaxSim alone and no evidence.
+(`semantic_search`) and the candidates' token vectors, all in memory and as floats. Qdrant's embedded engine finds by
+its graph, which visits as many nodes as quality asks for, and compares float multivectors; PyLate's fast-plaid has a
+stage of its own by centroids instead. Both are given the vectors of a query that osler's models made, and are charged
+what that took. osler searches as it comes, with hybrid candidates and evidence; and, like for like, with dense
+candidates, MaxSim alone and no evidence.
 
 Queries come in turns, after some that warm all up. Indexes are built from the same vectors, what each needs besides
 included: osler's holds compressed token vectors, texts, metadata and a full-text index; the peers' hold float vectors.

@@ -18,10 +18,14 @@ from qdrant_edge import (
     Prefetch,
     Query,
     QueryRequest,
+    SearchParams,
     UpdateOperation,
 )
 
 BATCH = 256
+VISITED = SearchParams(hnsw_ef=512)
+"""With the 100 of its default the graph misses six of the 100 nearest passages of MedQuAD's questions, with 512 one."""
+
 NO_GRAPH = HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
 """Multivectors are only compared for candidates, so Qdrant's documentation leaves their graph out."""
 
@@ -55,7 +59,7 @@ class Engine:
 
     def search(self, candidates: int, k: int) -> list[tuple[int, float]]:
         """The numbers and scores of the k best passages."""
-        dense = Prefetch(limit=candidates, query=Query.Nearest(self.vector, using="dense"))
+        dense = Prefetch(limit=candidates, query=Query.Nearest(self.vector, using="dense"), params=VISITED)
         request = QueryRequest(limit=k, prefetches=[dense], query=Query.Nearest(self.tokens, using="late"))
         return [(point.id, point.score) for point in self.shard.query(request)]
 
