@@ -4,8 +4,8 @@
 
 All run MiniLM on the CPU, in turns: sentence-transformers as it comes and in bfloat16; PyLate's token vectors, in an
 environment of its own; osler's dense vectors in each precision that the processor has; dense and token vectors of the
-shipped models in one pass; and the whole of `osler index`, splitting, compressing and writing included. No passage is
-longer than what sentence-transformers reads.
+shipped models in one pass; and the whole of `osler index`, splitting, compressing and writing included. What 8 bits are
+calibrated on is known from the turn that warms up. No passage is longer than what sentence-transformers reads.
 
 How far a ratio can go depends on the processor: it is told how fast this one multiplies matrices, and how near to that
 each contender comes.
@@ -116,13 +116,15 @@ def calibrated(models: ModelPair, passages: Sequence[Passage]) -> ModelPair:
 
 
 def both_heads(documents: Sequence[Document], passages: Sequence[Passage]) -> Iterator[tuple[str, Work]]:
-    """The shipped models' passages, encoded; and an index of the documents, made with them."""
-    settings, folder, number = Settings(split={"max_tokens": MAX_TOKENS}), Path(tempfile.mkdtemp()), count()
-    kept = settings.index
+    """The shipped models' passages, encoded; and an index of the documents, made with them, in 8 bits too."""
+    folder, number = Path(tempfile.mkdtemp()), count()
+    kept = Settings().index
     models = load_models(DEFAULT_MODEL, DEFAULT_MODEL)
     compressed = models.with_compression(Compression(kept.token_bits, kept.token_pooling))
     yield "osler, dense and token vectors", lambda: compressed.encode_passages(passages)
-    yield "osler index", lambda: add_documents(documents, folder / str(next(number)), settings)
+    for name, precision in (("osler index", "auto"), ("osler index, int8", "int8")):
+        settings = Settings(split={"max_tokens": MAX_TOKENS}, models={"precision": precision})
+        yield name, lambda settings=settings: add_documents(documents, folder / str(next(number)), settings)
 
 
 def pylate(peer: Peer, texts: Sequence[str]) -> Iterator[tuple[str, Work]]:

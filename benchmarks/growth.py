@@ -3,11 +3,13 @@
     python benchmarks/growth.py --data medquad --index medquad-index --work /tmp/growth --size 1000 --size 1000000
 
 Passages are those of an index, repeated with variations: sentences in another order and one of another passage among
-them, the vector moved by noise that has the vectors' own covariance, token vectors as they are. So lengths, words and
-distances are about those of real passages, but what is found answers nothing: quality is not measured, only how much of
-an exact search the approximate index finds, asked by real questions. Nothing is encoded, which takes the same time for
-every passage. Each size is searched in a process of its own, whose memory is read when its searches are done: what it
-holds, and the most that it ever held. Sizes are those of the last version.
+them, the vector moved by noise that has the vectors' own covariance, token vectors as they are, dealt out to as many
+tokens as the text has. So lengths, words and distances are about those of real passages, but what is found answers
+nothing: quality is not measured, only how much of an exact search the approximate index finds, asked by real questions.
+Nothing is encoded, which takes the same time for every passage; writing is timed without making what is written. The
+index must have pooled token vectors, as it has unless told otherwise. Each size is searched in a process of its own,
+whose memory is read when its searches are done: what it holds, and the most that it ever held. Sizes are those of the
+last version.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -31,10 +34,10 @@ from timing import percentile
 from osler.datasets import load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.index import LanceIndex, create_index, open_index
-from osler.late_interaction.ragged import concatenate
+from osler.late_interaction.ragged import concatenate, divide
 from osler.load import load_searcher
-from osler.protocols import PassageIndex
-from osler.records import Document, EncodedDocument, Filter, Passage, Section, TokenVectors, Vectors
+from osler.protocols import PassageIndex, Reranker
+from osler.records import Document, EncodedDocument, Filter, Passage, PooledTokens, Section, TokenVectors, Vectors
 from osler.search.searcher import Searcher
 from osler.text.sentences import sentence_spans
 
@@ -64,14 +67,13 @@ def grown(source: LanceIndex, size: int, work: Path, queries: Sequence[str]) -> 
     """What an index of so many passages took to write, and what a process that searches it measures."""
     folder = work / f"passages-{size}"
     shutil.rmtree(folder, ignore_errors=True)
-    began = perf_counter()
     index = create_index(folder, source.manifest)
-    made = documents(source, size)
-    while commit := list(islice(made, COMMIT)):
-        index.upsert(commit)
+    reranker = load_searcher(folder).reranker
+    made, seconds = documents(source, size), 0.0
+    while commit := matched(list(islice(made, COMMIT)), reranker):
+        seconds += took(lambda commit=commit: index.upsert(commit))
         sys.stderr.write(f"\r{size:,} passages: {commit[-1].document.doc_id} written   ")
-    index.optimise()
-    seconds = perf_counter() - began
+    seconds += took(index.optimise)
     sizes = index.statistics().bytes
     command = [sys.executable, __file__, "--measure", folder]
     measured = subprocess.run(command, check=True, stdout=subprocess.PIPE, input=json.dumps(queries), text=True).stdout
@@ -136,6 +138,27 @@ def document(doc_id: str, parts: Sequence[Variation]) -> EncodedDocument:
     )
     vectors, tokens = np.array([part.vector for part in parts]), concatenate([part.tokens for part in parts])
     return EncodedDocument(made, tuple(passages), vectors, tokens)
+
+
+def matched(documents: Sequence[EncodedDocument], reranker: Reranker) -> list[EncodedDocument]:
+    """The documents, their token vectors dealt out to as many tokens as the re-ranker scores in their passages."""
+    spans = iter(reranker.token_spans([passage for one in documents for passage in one.passages]))
+    found = []
+    for one in documents:
+        parts = divide(one.token_vectors, [1] * len(one.passages))
+        found.append(replace(one, token_vectors=concatenate([dealt_out(part, len(next(spans))) for part in parts])))
+    return found
+
+
+def dealt_out(vectors: TokenVectors, tokens: int) -> TokenVectors:
+    return replace(vectors, pooled=PooledTokens(np.resize(vectors.pooled.places, tokens), np.array([tokens])))
+
+
+def took(work: Callable[[], object]) -> float:
+    """Seconds."""
+    began = perf_counter()
+    work()
+    return perf_counter() - began
 
 
 def queries_of(data: str, split: str) -> list[str]:

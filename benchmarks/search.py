@@ -10,8 +10,10 @@ stage of its own by centroids instead. Both are given the vectors of a query tha
 what that took. osler searches as it comes, with hybrid candidates and evidence; and, like for like, with dense
 candidates, MaxSim alone and no evidence.
 
-Queries come in turns, after some that warm all up. Indexes are built from the same vectors, what each needs besides
-included: osler's holds compressed token vectors, texts, metadata and a full-text index; the peers' hold float vectors.
+Contenders take turns, twenty queries each, so that a turn finds the caches as one that searches alone would, and all
+have the machine's better and worse minutes; some queries warm them up before. Indexes are built from the same vectors,
+what each needs besides included: osler's holds compressed token vectors, texts, metadata and a full-text index; the
+peers' hold float vectors.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ from osler.records import Filter
 from osler.search.searcher import Searcher
 
 CANDIDATES, K = 100, 10
-WARM_UP = 20
+TURN = 20
 EVERYTHING = Filter(include_retracted=True)
 LIKE_FOR_LIKE = {"candidates": "dense", "stage1_weight": 0.0}
 PEERS = ("qdrant_edge_search", "pylate_fast_plaid")
@@ -98,14 +100,16 @@ def main() -> None:
 
 
 def ask_in_turns(contenders: Mapping[str, Contender], dataset: Dataset) -> None:
-    """Ask every query of all contenders, every other one backwards, after some that nobody counts."""
+    """Ask every query of all contenders, every other turn backwards, after some that nobody counts."""
     for contender in contenders.values():
-        for number in range(min(WARM_UP, len(dataset.queries))):
+        for number in range(min(TURN, len(dataset.queries))):
             contender.search(number)
-    for number, query_id in enumerate(dataset.queries):
-        sys.stderr.write(f"\rquery {number + 1} of {len(dataset.queries)}   ")
-        for contender in list(contenders.values())[:: 1 if number % 2 else -1]:
-            contender.ask(number, query_id)
+    queries = list(enumerate(dataset.queries))
+    for turn, first in enumerate(range(0, len(queries), TURN)):
+        sys.stderr.write(f"\rquery {first + 1} of {len(queries)}   ")
+        for contender in list(contenders.values())[:: 1 if turn % 2 else -1]:
+            for number, query_id in queries[first : first + TURN]:
+                contender.ask(number, query_id)
     sys.stderr.write("\n")
 
 

@@ -19,11 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osler.cores import on_every_core
+from osler.late_interaction.codes import centred, dequantise, quantise
 from osler.records import Vector, Vectors
 
 Floats = NDArray[np.float32]
-
-_LARGEST: Final = 127
 
 _ROUNDING: Final = np.float32(1e-5)
 """What float32 may add to a bound or a product of about unit length."""
@@ -73,12 +72,10 @@ class CodedVectors:
         return possible if among is None else among[possible]
 
     def _code(self, rows: slice, vectors: Vectors) -> None:
-        scales = np.abs(vectors).max(axis=1, initial=0) / np.float32(_LARGEST)
-        codes = np.rint(vectors / np.maximum(scales, np.finfo(np.float32).tiny)[:, None])
-        meant = codes * scales[:, None]
-        self.codes[rows], self.scales[rows] = codes, scales
-        self.norms[rows] = np.linalg.norm(meant, axis=1)
-        self.errors[rows] = np.linalg.norm(vectors - meant, axis=1)
+        coded = quantise(vectors, [len(vectors)])
+        meant = dequantise(coded)
+        self.codes[rows], self.scales[rows] = centred(coded), coded.scales
+        self.norms[rows], self.errors[rows] = _norms(meant), _norms(vectors - meant)
 
     def _products(self, query: Vector) -> tuple[Floats, Floats]:
         """[P], the products of the codes, and how far off the vectors' own products may be."""
@@ -92,3 +89,8 @@ class CodedVectors:
         on_every_core(multiply, range(0, len(self.codes), _BLOCK))
         bounds = np.linalg.norm(query) * self.errors + coded.errors * self.norms + _ROUNDING
         return products * (self.scales * coded.scales), bounds
+
+
+def _norms(vectors: Vectors) -> Floats:
+    norms: Floats = np.linalg.norm(vectors, axis=1)
+    return norms
