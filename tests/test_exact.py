@@ -62,6 +62,7 @@ def test_blocks_change_nothing(block, monkeypatch):
     vectors, query = vectors_of(100, 16), vectors_of(1, 16, seed=1)[0]
     expected = CodedVectors.of(vectors).nearest(query, k=5).tolist()
     monkeypatch.setattr(exact, "_BLOCK", block)
+    monkeypatch.setattr(exact, "_CODED", block)
     assert CodedVectors.of(vectors).nearest(query, k=5).tolist() == expected
 
 
