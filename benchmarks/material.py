@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
@@ -60,9 +61,11 @@ class Material:
         return [(self.passages[number].doc_id, score) for number, score in numbers]
 
 
-def material_of(dataset: Dataset, models: ModelPair, folder: Path) -> Material:
-    """Float vectors of every passage, encoded unless they lie in the folder, where the peers read them."""
+def material_of(dataset: Dataset, models: ModelPair, work: Path) -> Material:
+    """Float vectors of every passage, encoded unless these models' lie below `work`, where the peers read them."""
     passages = passages_of(dataset.documents.values(), models.encoder.model)
+    made_by = f"{models.encoder.fingerprint}{models.reranker.fingerprint}{dataset.digest}{len(passages)}"
+    folder = work / f"vectors-{dataset.name}-{sha256(made_by.encode()).hexdigest()[:8]}"
     if not (folder / "lengths.npy").is_file():
         _write_vectors(passages, models.with_compression(Compression(bits=32)), folder)
     vectors, tokens, lengths = (np.load(folder / f"{name}.npy") for name in ("vectors", "tokens", "lengths"))

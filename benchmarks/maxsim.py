@@ -4,7 +4,8 @@
     python benchmarks/maxsim.py --index scifact-index
 
 One query of 32 token vectors against 1,000 passages of the index, warm, in turns. Passages keep what the index gave
-them; float and torch compare the vectors that these codes stand for, so that all do the same work.
+them; float and torch compare the vectors that these codes stand for, so that all do the same work. A search has the
+passages one by one and lays them side by side first.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from osler.evaluate.markdown import table
 from osler.index import LanceIndex, open_index
 from osler.late_interaction.codes import dequantise, quantise
 from osler.late_interaction.maxsim import maxsim
-from osler.late_interaction.ragged import concatenate
+from osler.late_interaction.ragged import concatenate, divide
 from osler.records import Filter, TokenVectors, Vector, Vectors
+from osler.search.rerank import maxsim_scores
 
-CODES, FLOAT, TORCH = "osler, the codes", "osler, float", "torch, padded float"
+CODES, PARTS = "osler, the codes", "osler, the codes, passage by passage as in a search"
+FLOAT, TORCH = "osler, float", "torch, padded float"
 
 
 def main() -> None:
@@ -34,9 +37,11 @@ def main() -> None:
     query = unit_vectors(generator, arguments.tokens, dim)
     codes = candidates(index, unit_vectors(generator, 1, index.manifest.encoder.dim)[0], arguments.passages)
     floats = quantise(dequantise(codes), codes.lengths, bits=32)
+    parts = divide(codes, [1] * len(codes))
     padded, mask = as_tensor(dequantise(codes), codes.lengths)
     work = {
         CODES: lambda: maxsim(query, codes),
+        PARTS: lambda: maxsim_scores(query, parts),
         FLOAT: lambda: maxsim(query, floats),
         TORCH: lambda: in_torch(torch.from_numpy(query), padded, mask),
     }

@@ -7,8 +7,8 @@ vectors. sentence-transformers reads a query with both models, as they come and 
 (`semantic_search`) and the candidates' token vectors, all in memory and as floats. Qdrant's embedded engine finds by
 its graph, which visits as many nodes as quality asks for, and compares float multivectors; PyLate's fast-plaid has a
 stage of its own by centroids instead. Both are given the vectors of a query that osler's models made, and are charged
-what that took. osler searches as it comes, with hybrid candidates and evidence; and, like for like, with dense
-candidates, MaxSim alone and no evidence.
+what that took. osler searches as it comes, for five passages from hybrid candidates with their evidence; and, like for
+like, for ten by dense candidates and MaxSim alone, without evidence. Quality is always that of ten.
 
 Contenders take turns, twenty queries each, so that a turn finds the caches as one that searches alone would, and all
 have the machine's better and worse minutes; some queries warm them up before. Indexes are built from the same vectors,
@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from time import perf_counter
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ from peer import Peer
 from quality import MEASURE, difference, values_of
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from sentence_transformers.util import dot_score, semantic_search
-from timing import percentile
+from timing import in_turns, percentile
 
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
@@ -87,7 +87,7 @@ def main() -> None:
     arguments = parser().parse_args()
     dataset = sample_queries(load_dataset(arguments.data, arguments.split), arguments.queries, seed=0)
     models = load_models(DEFAULT_MODEL, DEFAULT_MODEL)
-    material = material_of(dataset, models, arguments.work / f"vectors-{dataset.name}")
+    material = material_of(dataset, models, arguments.work)
     with ExitStack() as running:
         contenders = dict(ours(material, arguments.work / f"index-{dataset.name}"))
         contenders |= transformers(material)
@@ -97,6 +97,7 @@ def main() -> None:
         ask_in_turns(contenders, dataset)
     print(f"{dataset.name} {dataset.split}: {len(dataset.queries)} queries, {len(material.passages):,} passages.\n")
     print(report(dataset, contenders))
+    print("\n" + together(arguments.work / f"index-{dataset.name}", material))
 
 
 def ask_in_turns(contenders: Mapping[str, Contender], dataset: Dataset) -> None:
@@ -116,20 +117,36 @@ def ask_in_turns(contenders: Mapping[str, Contender], dataset: Dataset) -> None:
 def ours(material: Material, folder: Path) -> Iterator[tuple[str, Contender]]:
     """osler as it comes, and as the peers search."""
     built = build_index(material, folder)
-    yield "osler", Contender(osler_search(load_searcher(folder), material, evidence=True), built)
-    alike = load_searcher(folder, Settings(search=LIKE_FOR_LIKE))
+    yield "osler", Contender(osler_search(load_searcher(folder), material), built)
+    alike = load_searcher(folder, Settings(search={**LIKE_FOR_LIKE, "k": K}))
     yield "osler, dense, MaxSim alone, no evidence", Contender(osler_search(alike, material, evidence=False), built)
 
 
-def osler_search(searcher: Searcher, material: Material, *, evidence: bool) -> Search:
+def osler_search(searcher: Searcher, material: Material, *, evidence: bool = True) -> Search:
     def search(number: int) -> Reply:
         began = perf_counter()
-        ranking = searcher.search(material.queries[number], k=K, where=EVERYTHING, evidence=evidence)
+        ranking = searcher.search(material.queries[number], where=EVERYTHING, evidence=evidence)
         total = perf_counter() - began
-        found = [(one.passage.doc_id, one.score) for one in ranking.ranked]
-        return Reply(found, ranking.seconds["encode"], total)
+        if len(ranking.ranked) < K:
+            searched = searcher.search(material.queries[number], k=K, where=EVERYTHING, evidence=False)
+        else:
+            searched = ranking
+        return Reply([(one.passage.doc_id, one.score) for one in searched.ranked], ranking.seconds["encode"], total)
 
     return search
+
+
+def together(folder: Path, material: Material) -> str:
+    """How many queries a second the searcher answers together, and one by one."""
+    searcher = load_searcher(folder)
+    searcher.search_many(material.queries[:TURN], where=EVERYTHING)
+    work = {
+        "together": lambda: searcher.search_many(material.queries, where=EVERYTHING),
+        "one by one": lambda: [searcher.search(query, where=EVERYTHING) for query in material.queries],
+    }
+    seconds = in_turns(work, turns=3)
+    speeds = {name: len(material.queries) / median(one) for name, one in seconds.items()}
+    return "Queries a second, as osler comes: {together:.0f} together, {one by one:.0f} one by one.".format(**speeds)
 
 
 def transformers(material: Material) -> Iterator[tuple[str, Contender]]:

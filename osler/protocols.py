@@ -83,8 +83,12 @@ class PassageIndex(Protocol):
         """How many documents went: those of these ids, and for `PMID:1` those whose identifier pmid is 1."""
         ...
 
-    def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
-        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id."""
+    def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
+        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
+
+        rough: scores need tell no more than the order, and that about, where this saves reading vectors: for a caller
+        who compares them anyway.
+        """
         ...
 
     def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:

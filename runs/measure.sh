@@ -16,6 +16,7 @@ export WORK=${WORK:-runs/work} KEPT=docs/performance
 for name in scifact medquad bioasq; do
   osler index "$OSLER_DATA/$name/corpus.jsonl" --index "$WORK/$name" >/dev/null
 done
+into machine.md python benchmarks/machine.py
 into encoding.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl"
 into precision_scifact.md python benchmarks/precision.py --data scifact --split train
 into precision_bioasq.md python benchmarks/precision.py --data bioasq --split dev
@@ -28,6 +29,6 @@ into search.md python benchmarks/search.py --data medquad --split dev --work "$W
 into growth.md python benchmarks/growth.py --data medquad --index "$WORK/medquad" --work "$WORK/growth" --size 1000 --size 10000 --size 100000 --size 1000000
 into startup.md python benchmarks/startup.py --index "$WORK/medquad"
 # PyLate has torch of another version, with CUDA, several gigabytes: so these come last.
-into encoding_pylate.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --pylate "$WORK/search"
+into encoding_pylate.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --pylate "$WORK/search" --passages 256 --turns 3
 into search_plaid.md python benchmarks/search.py --data medquad --split dev --queries 50 --work "$WORK/search" --peer pylate_fast_plaid
 python runs/performance.py

@@ -15,11 +15,13 @@ SCRIPT = Path(__file__).with_name("measure.sh")
 MEASURED = SCRIPT.parent.parent / "docs" / "performance"
 INTRODUCTION = """# Performance
 
-Made by `runs/measure.sh`. Each table stands under the command that made it; `$WORK` is the folder of its files. What is
-compared takes turns within one run; ratios are medians over turns, with the least and the most in brackets.
+Made by `runs/measure.sh` on two cores of a virtual machine. Each table stands under the command that made it; `$WORK`
+is the folder of its files. What is compared takes turns within one run, and a ratio is the median of the turns' ratios,
+with the least and the most of them in brackets, or the quartiles where it says so.
 """
 
 PARTS = (
+    Part("The machine", "machine.md", markdown),
     Part("Encoding", "encoding*.md", markdown),
     Part("What fewer bits do to retrieval", "precision_*.md", markdown),
     Part("ModernBERT beside BERT", "backbones.md", markdown),

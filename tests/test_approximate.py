@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM
 
-from osler.index import Manifest, ModelIdentity, approximate, create_index, open_index, residence
+from osler.index import Manifest, ModelIdentity, approximate, create_index, open_index
 from osler.index.approximate import approximate_index, keep_approximate
-from osler.index.resident import ResidentRows
 from osler.records import Document, EncodedDocument, Filter, Passage, Section
 
 MANIFEST = Manifest(
@@ -33,14 +32,11 @@ def documents(first: int, count: int) -> list[EncodedDocument]:
     return found
 
 
-@pytest.fixture(params=[1, 10**9], ids=["rows in memory", "rows read"])
-def large(tmp_path, monkeypatch, request):
+@pytest.fixture
+def large(tmp_path, monkeypatch):
     monkeypatch.setattr(approximate, "FROM_ROWS", 300)
-    monkeypatch.setattr(residence, "_WORTH_IT", request.param)
-    monkeypatch.setattr(residence, "CHECK_EVERY", 0.0)
-    index = create_index(tmp_path / "index", MANIFEST)
-    index.upsert(documents(0, 400))
-    return index
+    create_index(tmp_path / "index", MANIFEST).upsert(documents(0, 400))
+    return open_index(tmp_path / "index", memory=0)
 
 
 def nearest(index, vector, where=EVERYTHING):
@@ -62,7 +58,7 @@ def test_a_large_table_is_given_one_that_finds_what_an_exact_search_finds(large,
     found = sum(len({*ours} & {*theirs}) for ours, theirs in zip(after, before, strict=True))
     assert found > 0.98 * 200
     assert large.recall() > 0.98
-    exact = open_index(tmp_path / "index", exact=True)
+    exact = open_index(tmp_path / "index", exact=True, memory=0)
     assert [nearest(exact, vector) for vector in unit_vectors(20, seed=1)] == before
 
 
@@ -71,6 +67,17 @@ def test_its_scores_are_the_cosines_themselves(large):
     vector = unit_vectors(1, seed=1)[0]
     for one in large.search_dense(vector, k=5, where=EVERYTHING):
         assert one.score == pytest.approx(float(large.vectors([one.passage_id])[one.passage_id] @ vector), abs=1e-5)
+
+
+def test_a_rough_search_finds_about_the_same(large):
+    vectors = unit_vectors(20, seed=1)
+    exact = [nearest(large, vector) for vector in vectors]
+    large.optimise()
+    rough = [large.search_dense(vector, k=10, where=EVERYTHING, rough=True) for vector in vectors]
+    shared = sum(len({one.passage_id for one in ours} & {*theirs}) for ours, theirs in zip(rough, exact, strict=True))
+    assert shared > 0.95 * 200
+    assert all([one.score for one in found] == sorted((one.score for one in found), reverse=True) for found in rough)
+    assert rough != [large.search_dense(vector, k=10, where=EVERYTHING) for vector in vectors]
 
 
 def test_a_filter_holds_and_finds_as_many(large):
@@ -118,10 +125,10 @@ def test_as_many_as_there_are_can_be_asked_for(large):
     assert len(found) == len({one.passage_id for one in found}) == 400
 
 
-def test_rows_in_memory_are_compared_exactly_all_the_same(large, monkeypatch):
-    asked = []
-    compared = ResidentRows.nearest
-    monkeypatch.setattr(ResidentRows, "nearest", lambda *rest, **named: asked.append(1) or compared(*rest, **named))
+def test_rows_in_memory_are_compared_exactly_all_the_same(large, tmp_path, monkeypatch):
     large.optimise()
-    assert len(nearest(large, unit_vectors(1, seed=1)[0])) == 10
-    assert bool(asked) == (large._residence.rows() is not None)
+    vector, held = unit_vectors(1, seed=1)[0], open_index(tmp_path / "index")
+    nearest(held, vector), nearest(held, vector)
+    expected = [f"d{place}#0" for place in np.argsort(-(unit_vectors(400, seed=0) @ vector))[:10]]
+    monkeypatch.setattr("osler.index.lance.nearest_query", None)
+    assert nearest(held, vector) == expected

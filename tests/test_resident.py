@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, residence, resident, restriction
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, exact, open_index, residence, restriction
 from osler.index.filters import to_sql
 from osler.index.residence import _COMPONENT_BYTES, _ID_BYTES, _PLACE_BYTES
 from osler.records import NOT_RETRACTED, Filter
@@ -128,6 +128,22 @@ def test_words_find_the_same_with_ids_from_memory_and_what_memory_does_not_hold_
     assert "new#0" in [one.passage_id for one in index.search_lexical("text", k=100, where=NOT_RETRACTED)]
 
 
+@pytest.mark.parametrize("memory", [0, 10 * VECTOR_BYTES - 1, 512_000_000])
+def test_a_retracted_passage_of_a_commit_since_is_not_found(index, tmp_path, memory):
+    """`searching` has its rows, and the filter, of before the commit."""
+    searching = open_index(tmp_path / "index", memory=memory)
+    index.upsert([encoded(document("old", "text", retracted=True))])
+    for _ in range(2):
+        searching.search_lexical("text", k=100, where=NOT_RETRACTED), nearest(searching)
+    rows = searching._residence.rows()
+    changed = [document(doc_id, "text text", retracted=True) for doc_id in ("new", "old")]
+    searching.upsert([encoded(one) for one in changed])
+    searching._residence.rows = lambda: rows
+    lexical = [one.passage_id for one in searching.search_lexical("text", k=100, where=NOT_RETRACTED)]
+    assert not {"new#0", "old#0"} & {*lexical, *nearest(searching)}
+    assert len(lexical) == 10
+
+
 @pytest.mark.parametrize("memory", [0, 512_000_000])
 @pytest.mark.parametrize("year", [2000, 2003, 2008, 2099])
 def test_a_filter_lets_the_same_through_whether_the_table_or_its_hits_are_asked(index, monkeypatch, year, memory):
@@ -150,7 +166,7 @@ def test_a_filter_lets_the_same_through_whether_the_table_or_its_hits_are_asked(
     assert [[one.passage_id for one in of] for of in from_hits] == [[one.passage_id for one in of] for of in from_table]
     for ours, theirs in zip(from_hits, from_table, strict=True):
         assert [one.score for one in ours] == pytest.approx([one.score for one in theirs])
-    assert (index._residence.restriction(to_sql(where)).sql == "") == (year < 2005)
+    assert (index._residence.restriction(index._residence.rows(), to_sql(where)).sql == "") == (year < 2005)
 
 
 def test_which_rows_fail_a_filter_follows_commits(index):
@@ -164,7 +180,7 @@ def test_which_rows_fail_a_filter_follows_commits(index):
 
 @pytest.mark.parametrize("where", [NOT_RETRACTED, Filter(year_from=2004)])
 def test_the_nearest_in_memory_are_those_of_the_table_with_their_scores(index, monkeypatch, where):
-    monkeypatch.setattr(resident, "_FEW", 0)
+    monkeypatch.setattr(exact, "_FEW", 0)
     for k in (1, 4, 100):
         from_table = LanceIndex(index._table, MANIFEST, memory=0).search_dense(QUERY, k=k, where=where)
         for _ in range(2):
@@ -193,7 +209,7 @@ def test_what_is_held_outlives_files_that_are_joined(index):
 
 @pytest.mark.parametrize("few", [0, 1000])
 def test_a_filter_holds_in_memory_and_follows_commits(index, monkeypatch, few):
-    monkeypatch.setattr(resident, "_FEW", few)  # the vectors that pass are compared, or the codes of all
+    monkeypatch.setattr(exact, "_FEW", few)  # the vectors that pass are compared, or the codes of all
     recent = Filter(year_from=2008)
     assert sorted(nearest(index, recent)) == sorted(nearest(index, recent)) == ["d8#0", "d9#0"]
     index.upsert([encoded(document("d1", "text 1", year=2020)), encoded(document("d9", "text 9", year=1990))])

@@ -224,7 +224,7 @@ def test_a_passage_that_only_words_find_gets_its_true_cosine():
     ranking = searcher(index, num_candidates=1, rerank=False, lexical_weight=0.5).search("heart", k=1)
     assert cosines["near#0"] > cosines["words#0"]  # so the dense list of one lacks it
     assert scores(ranking) == pytest.approx({"words#0": cosines["words#0"] + 0.5})
-    assert index.vector_reads == [1]
+    assert index.vector_reads == [2]
 
 
 @pytest.mark.parametrize("candidates", ["dense", "lexical"])

@@ -52,12 +52,18 @@ def lags(table: LanceTable) -> bool:
     return index is not None and (index.num_unindexed_rows or 0) > _FEW_ROWS
 
 
-def nearest_query(table: LanceTable, vector: NDArray[np.float32], *, count: int, exact: bool) -> Any:
-    """A query for the `count` rows of the highest cosine, by the approximate index where there is one."""
+def nearest_query(
+    table: LanceTable, vector: NDArray[np.float32], *, count: int, exact: bool = False, rough: bool = False
+) -> Any:
+    """A query for the `count` rows of the highest cosine, by the approximate index where there is one.
+
+    exact: not by it. rough: by the codes that it has of the vectors alone.
+    """
     query = table.search(vector, vector_column_name="vector", query_type="vector").distance_type("cosine").limit(count)
     if exact:
         return query.bypass_vector_index()
-    return query.ef(max(_LEAST_VISITED, 2 * count)).refine_factor(1)
+    query = query.ef(max(_LEAST_VISITED, 2 * count))
+    return query if rough else query.refine_factor(1)
 
 
 def recall(table: LanceTable, *, k: int = 100, samples: int = 50, seed: int = 0) -> float:
@@ -79,7 +85,7 @@ def _sampled(table: LanceTable, samples: int, seed: int) -> Vectors:
 
 
 def _found(table: LanceTable, vector: NDArray[np.float32], k: int) -> set[int]:
-    query = nearest_query(table, vector, count=k, exact=False).select(["_distance"]).with_row_id(True)
+    query = nearest_query(table, vector, count=k).select(["_distance"]).with_row_id(True)
     return set(query.to_arrow()[ROW_ID].to_pylist())
 
 

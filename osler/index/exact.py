@@ -1,4 +1,4 @@
-"""Which of many vectors may be the nearest, told from 8 bits a component, and surely. Knows arrays only.
+"""Vectors in memory and the nearest of them, exactly, most told apart by 8 bits a component. Knows arrays only.
 
 To compare a vector with many is to read them, and codes of a byte are a quarter to read. Let q be the query, v a
 vector, and q', v' what their codes stand for. By Cauchy and Schwarz
@@ -6,12 +6,13 @@ vector, and q', v' what their codes stand for. By Cauchy and Schwarz
     |q.v - q'.v'| <= |q| |v - v'| + |q - q'| |v'|
 
 so a product of codes bounds that of the vectors from both sides. Whatever cannot reach the k-th highest lower bound is
-not among the k nearest; the few that can are to be compared as they are.
+not among the k nearest, and the others are compared as they are. They are few unless a component or two outweigh the
+rest of every vector.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numkong
@@ -23,9 +24,10 @@ from osler.late_interaction.codes import centred, dequantise, quantise
 from osler.records import Vector, Vectors
 
 Floats = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 _ROUNDING: Final = np.float32(1e-5)
-"""What float32 may add to a bound or a product of about unit length."""
+"""The share of a product by which float32 may be off, with room to spare."""
 
 _BLOCK: Final = 65_536
 """Vectors that one core compares at once: a millisecond, and threads cost a tenth of that."""
@@ -33,18 +35,26 @@ _BLOCK: Final = 65_536
 _CODED: Final = 8192
 """Vectors that are coded at once, so that it takes no memory to speak of."""
 
+_FEW: Final = 1000
+"""So many vectors are compared as they are: it takes a tenth of a millisecond."""
 
-@dataclass(frozen=True, slots=True)
+_COPY: Final = 8
+"""About how many vectors are compared in the time that one is copied."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CodedVectors:
-    """Vectors in 8 bits: codes [P, d] int8; scales, norms and errors [P].
+    """Vectors [P, d], with codes [P, d] int8, and scales, norms and errors [P].
 
     A vector v is about v' = scale * code; norms are |v'|, errors |v - v'|.
 
-    >>> vectors = np.array([[1, 0], [0.6, 0.8], [0.1, 1]], dtype=np.float32)
-    >>> CodedVectors.of(vectors).nearest(np.array([0, 1], dtype=np.float32), k=2).tolist()
-    [1, 2]
+    >>> coded = CodedVectors.of(np.array([[1, 0], [0.6, 0.8], [0.1, 1]], dtype=np.float32))
+    >>> places, products = coded.nearest(np.array([0, 1], dtype=np.float32), k=2)
+    >>> places.tolist(), products.round(1).tolist()
+    ([1, 2], [0.8, 1.0])
     """
 
+    vectors: Vectors
     codes: NDArray[np.int8]
     scales: Floats
     norms: Floats
@@ -52,29 +62,38 @@ class CodedVectors:
 
     @classmethod
     def of(cls, vectors: Vectors) -> CodedVectors:
-        """The codes of the vectors [P, d]."""
+        """The vectors with their codes."""
         count = len(vectors)
-        made = cls(np.empty(vectors.shape, np.int8), *(np.empty(count, np.float32) for _ in range(3)))
+        made = cls(vectors, np.empty(vectors.shape, np.int8), *(np.empty(count, np.float32) for _ in range(3)))
         for first in range(0, count, _CODED):
-            made._code(slice(first, first + _CODED), vectors[first : first + _CODED])
+            made._code(slice(first, first + _CODED))
         return made
 
-    def nearest(self, query: Vector, *, k: int, among: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """The places of the vectors that may have one of the k highest dot products with the query [d], and few others.
+    def at(self, places: Places) -> CodedVectors:
+        """The vectors at these places. A copy."""
+        return CodedVectors(*(getattr(self, field.name)[places] for field in fields(self)))
 
-        Ascending; `among`, ascending too, are the places to choose from, all where it is None.
+    def nearest(self, query: Vector, *, k: int, among: Places | None = None) -> tuple[Places, Floats]:
+        """The vectors of the k highest dot products with the query [d], and those equal to the last: places, products.
+
+        In no order. `among`, ascending, are the places to choose from, all where it is None.
         """
+        few = among is not None and len(among) <= _FEW
+        places = among if among is not None and few else self.possible(query, k=k, among=among)
+        products = self._compared(places, query)
+        best = np.flatnonzero(products >= _highest(products, k))
+        return places[best], products[best]
+
+    def possible(self, query: Vector, *, k: int, among: Places | None = None) -> Places:
+        """The places, ascending, of all that may be among the k nearest, and of few others; by the codes alone."""
         products, bounds = self._products(query)
         if among is not None:
             products, bounds = products[among], bounds[among]
-        possible = np.arange(len(products))
-        if k < len(products):
-            lowest = products - bounds
-            reached = np.partition(lowest, len(lowest) - k)[len(lowest) - k] if k > 0 else np.inf
-            possible = np.flatnonzero(products + bounds >= reached)
+        possible = np.flatnonzero(products + bounds >= _highest(products - bounds, k))
         return possible if among is None else among[possible]
 
-    def _code(self, rows: slice, vectors: Vectors) -> None:
+    def _code(self, rows: slice) -> None:
+        vectors = self.vectors[rows]
         coded = quantise(vectors, [len(vectors)])
         meant = dequantise(coded)
         self.codes[rows], self.scales[rows] = centred(coded), coded.scales
@@ -90,10 +109,24 @@ class CodedVectors:
             products[rows] = np.asarray(numkong.cdist(coded.codes, self.codes[rows], "dot"))[0]
 
         on_every_core(multiply, range(0, len(self.codes), _BLOCK))
-        bounds = np.linalg.norm(query) * self.errors + coded.errors * self.norms + _ROUNDING
+        (length,) = _norms(query[None])
+        bounds: Floats = length * self.errors + (coded.errors + _ROUNDING * length) * self.norms
         return products * (self.scales * coded.scales), bounds
+
+    def _compared(self, places: Places, query: Vector) -> Floats:
+        """The dot products, vector by vector: of a matrix, equal rows may differ in the last bit."""
+        many = len(places) * _COPY > len(self.vectors)
+        products: Floats = np.vecdot(self.vectors, query)[places] if many else np.vecdot(self.vectors[places], query)
+        return products
 
 
 def _norms(vectors: Vectors) -> Floats:
     norms: Floats = np.linalg.norm(vectors, axis=1)
     return norms
+
+
+def _highest(values: Floats, k: int) -> float:
+    """The k-th highest of the values: with more asked for than there are, less than all of them."""
+    if k < 1:
+        return np.inf
+    return float(np.partition(values, len(values) - k)[len(values) - k]) if k < len(values) else -np.inf

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from osler.index.exact import CodedVectors
 from osler.index.resident import ResidentRows
 from osler.records import PooledTokens, TokenVectors
 
@@ -34,7 +35,7 @@ def join(parts: Iterable[ResidentRows]) -> ResidentRows:
     return ResidentRows(
         joined["row_ids"],
         pa.concat_arrays(names),
-        joined.get("vectors"),
+        _coded_vectors(joined),
         _token_vectors(joined, like=part.token_vectors),
         # In one piece: a row of many pieces is found slowly.
         None if None in passages else pa.concat_tables(passages).combine_chunks(),
@@ -45,12 +46,17 @@ def _arrays(rows: ResidentRows) -> Arrays:
     """What is held of these rows, by name."""
     arrays: Arrays = {"row_ids": rows.row_ids}
     if rows.vectors is not None:
-        arrays["vectors"] = rows.vectors
+        arrays |= {f"coded {field.name}": getattr(rows.vectors, field.name) for field in fields(CodedVectors)}
     if (tokens := rows.token_vectors) is not None:
         arrays |= {"codes": tokens.codes, "scales": tokens.scales, "lengths": tokens.lengths}
         if tokens.pooled is not None:
             arrays |= {"places": tokens.pooled.places, "counts": tokens.pooled.counts}
     return arrays
+
+
+def _coded_vectors(arrays: Arrays) -> CodedVectors | None:
+    names = [f"coded {field.name}" for field in fields(CodedVectors)]
+    return CodedVectors(*(arrays[name] for name in names)) if names[0] in arrays else None
 
 
 def _token_vectors(arrays: Arrays, *, like: TokenVectors | None) -> TokenVectors | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pyarrow as pa
 from lancedb.query import MatchQuery
@@ -107,25 +108,26 @@ class LanceIndex:
         return there
 
     @reading()
-    def search_dense(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
+    def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
 
-        Exact where the vectors are in memory, and where the table is too small for an approximate index.
+        Exact where the vectors are in memory, and where the table is too small for an approximate index. rough: what
+        such an index finds is not compared again as it is, so that no vector is read.
         """
         condition = to_sql(where)
         self._residence.note_search("dense")
-        restriction, rows, held = self._residence.restriction(condition), self._residence.rows(), self._held()
-        if held:
+        rows = self._residence.rows()
+        if held := _with_vectors(rows):
             return held.nearest(vector, k=k, allowed=self._residence.allowed(held, condition))
 
-        def found(count: int, *columns: str) -> pa.Table:
-            query = restriction.applied(nearest_query(self._table, vector, count=count, exact=self._exact))
+        nearest = partial(nearest_query, exact=self._exact, rough=rough)
+
+        def search(restriction: Restriction, count: int, *columns: str) -> pa.Table:
+            query = restriction.applied(nearest(self._table, vector, count=count))
             return query.select([*columns, "_distance"]).with_row_id(True).to_arrow()
 
-        def nearest(count: int) -> pa.Table:
-            return _named(found, count, restriction, rows)
-
-        return self._best(nearest, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
+        found = self._finding(search, condition, rows)
+        return self._best(found, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
     @reading()
     def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
@@ -136,16 +138,13 @@ class LanceIndex:
         """
         self._residence.note_search("lexical")
         words = MatchQuery(query, "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
-        restriction, rows = self._residence.restriction(to_sql(where)), self._residence.rows()
 
-        def found(count: int, *columns: str) -> pa.Table:
-            search = restriction.applied(self._table.search(words, query_type="fts"))
-            return search.select([*columns, "_score"]).with_row_id(True).limit(count).to_arrow()
+        def search(restriction: Restriction, count: int, *columns: str) -> pa.Table:
+            query = restriction.applied(self._table.search(words, query_type="fts"))
+            return query.select([*columns, "_score"]).with_row_id(True).limit(count).to_arrow()
 
-        def matching(count: int) -> pa.Table:
-            return _named(found, count, restriction, rows)
-
-        return self._best(matching, k, lambda found: found["_score"].to_pylist())
+        found = self._finding(search, to_sql(where), self._residence.rows())
+        return self._best(found, k, lambda found: found["_score"].to_pylist())
 
     @reading()
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
@@ -174,7 +173,7 @@ class LanceIndex:
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         if not passage_ids:
             return {}
-        if held := self._held():
+        if held := _with_vectors(self._residence.rows()):
             return held.vectors_of(passage_ids)
         found = self._rows(passage_ids, ("passage_id", "vector"))
         return dict(zip(found["passage_id"].to_pylist(), to_vectors(found["vector"]), strict=True))
@@ -201,13 +200,27 @@ class LanceIndex:
         return recall(self._table) if approximate_index(self._table) else None
 
     def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        held = self._held()
+        held = _with_vectors(self._residence.rows())
         return self._lookup.rows(passage_ids, columns, held.row_ids_of(passage_ids) if held else {})
 
-    def _held(self) -> ResidentRows | None:
-        """The rows in memory where their vectors are there too."""
-        rows = self._residence.rows()
-        return rows if rows and rows.vectors is not None else None
+    def _finding(
+        self, search: Callable[..., pa.Table], condition: str, rows: ResidentRows | None
+    ) -> Callable[[int], pa.Table]:
+        """What gives so many of the best rows that meet the condition, with their ids: those in memory, or the table's.
+
+        search(restriction, count, *columns): the best rows of the table, with row ids.
+        """
+        restriction = self._residence.restriction(rows, condition)
+
+        def best(count: int) -> pa.Table:
+            named = rows.named(restriction.best(partial(search, restriction), count)) if rows else None
+            if named is not None:
+                return named
+            # What is not in memory may be of a commit since, of which no filter is known yet.
+            unknown = Restriction(condition) if rows else restriction
+            return unknown.best(lambda asked: search(unknown, asked, "passage_id"), count)
+
+        return best
 
     def _replace(self, rows: pa.Table, doc_ids: Sequence[str]) -> None:
         merge = self._table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
@@ -231,9 +244,6 @@ class LanceIndex:
         return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
 
 
-def _named(
-    search: Callable[..., pa.Table], count: int, restriction: Restriction, rows: ResidentRows | None
-) -> pa.Table:
-    """The `count` best that pass, with their ids: those in memory, else the table's."""
-    named = rows.named(restriction.best(search, count)) if rows else None
-    return restriction.best(lambda asked: search(asked, "passage_id"), count) if named is None else named
+def _with_vectors(rows: ResidentRows | None) -> ResidentRows | None:
+    """The rows in memory where their vectors are there too."""
+    return rows if rows and rows.vectors is not None else None

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from lancedb.table import LanceTable
 from numpy.typing import NDArray
 
+from osler.index.exact import CodedVectors
 from osler.index.joining import join
 from osler.index.lookup import ROW_ID
 from osler.index.manifest import Manifest
@@ -104,7 +105,7 @@ class Residence:
 
     def allowed(self, rows: ResidentRows, condition: str) -> NDArray[np.int64] | None:
         """The places among the rows of those that meet this SQL condition, ascending; None where none fails it."""
-        found = self.restriction(condition)
+        found = self.restriction(rows, condition)
         if not (found.sql or len(found.failing)):
             return None
         with self._lock:
@@ -116,22 +117,25 @@ class Residence:
                     self._allowed.put(condition, known)
         return known
 
-    def restriction(self, condition: str) -> Restriction:
+    def restriction(self, rows: ResidentRows | None, condition: str) -> Restriction:
         """What lets the rows through that meet this SQL condition, none where it is "".
 
-        From the second search on of rows of a version no older than CHECK_EVERY.
+        rows: as `rows` gave them. The condition as it is where a commit came in since: of which rows fail it, only the
+        table knows then.
         """
         if not condition or not self._worth_it():
             return Restriction(condition)
-        self.rows()
         with self._lock:
-            version, known = self._version, self._restrictions.get(condition)
-        if known is None:
-            known = restriction(self._table, condition)
-            with self._lock:
-                if version == self._version:
-                    self._restrictions.put(condition, known)
-        return known
+            version, known, current = self._version, self._restrictions.get(condition), rows is self._rows
+        if not current:
+            return Restriction(condition)
+        found = known or restriction(self._table, condition)
+        if (known is None or rows is None) and self._table.version != version:
+            return Restriction(condition)
+        with self._lock:
+            if version == self._version:
+                self._restrictions.put(condition, found)
+        return found
 
     def _worth_it(self) -> bool:
         return max(self._searches.values(), default=0) >= _WORTH_IT
@@ -202,7 +206,7 @@ class Residence:
         return ResidentRows(
             table[ROW_ID].to_numpy(),
             table["passage_id"].combine_chunks(),
-            to_vectors(table["vector"]) if "vector" in there else None,
+            CodedVectors.of(to_vectors(table["vector"])) if "vector" in there else None,
             to_token_vectors(table["token_vectors"], self._manifest) if tokens else None,
             table.select(PASSAGE_COLUMNS) if there.issuperset(PASSAGE_COLUMNS) else None,
         )

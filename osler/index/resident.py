@@ -14,10 +14,7 @@ from osler.index.exact import CodedVectors
 from osler.index.lookup import ROW_ID
 from osler.index.rows import to_passage
 from osler.late_interaction.ragged import divide, reorder
-from osler.records import Candidate, Passage, TokenVectors, Vector, Vectors
-
-_FEW = 1000
-"""Of so many rows the vectors themselves are compared: it takes a tenth of a millisecond."""
+from osler.records import Candidate, Passage, TokenVectors, Vector
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class ResidentRows:
 
     row_ids: NDArray[np.uint64]
     passage_ids: pa.StringArray
-    vectors: Vectors | None
+    vectors: CodedVectors | None
     token_vectors: TokenVectors | None
     passages: pa.Table | None
 
@@ -43,11 +40,8 @@ class ResidentRows:
 
         ValueError where no vectors are held.
         """
-        vectors = self._held_vectors()
-        rows = self._coded.nearest(vector, k=k, among=allowed) if allowed is None or len(allowed) > _FEW else allowed
-        scores = vectors[rows] @ vector
-        best = _highest(scores, k)
-        found = zip(self._names(rows[best]).to_pylist(), scores[best].tolist(), strict=True)
+        places, scores = self._held_vectors().nearest(vector, k=k, among=allowed)
+        found = zip(self._names(places).to_pylist(), scores.tolist(), strict=True)
         ordered = sorted(found, key=lambda one: (-one[1], one[0]))[:k]
         return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
 
@@ -69,7 +63,7 @@ class ResidentRows:
     def vectors_of(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
         """The vector of each of these passages that is there, by its id; ValueError where none are held."""
         places = self._places_of(passage_ids)
-        return dict(zip(places, self._held_vectors()[list(places.values())], strict=True))
+        return dict(zip(places, self._held_vectors().vectors[list(places.values())], strict=True))
 
     def token_vectors_of(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
         """The token vectors of each of these passages that is there, by its id; ValueError where none are held."""
@@ -92,22 +86,18 @@ class ResidentRows:
         return ResidentRows(
             self.row_ids[places],
             self._names(places),
-            None if self.vectors is None else self.vectors[places],
+            None if self.vectors is None else self.vectors.at(places),
             None if self.token_vectors is None else reorder(self.token_vectors, places),
             None if self.passages is None else self.passages.take(pa.array(places)),
         )
 
-    def _held_vectors(self) -> Vectors:
+    def _held_vectors(self) -> CodedVectors:
         if self.vectors is None:
             raise ValueError("No vectors are in memory: read them from the table.")
         return self.vectors
 
     def _names(self, places: NDArray[np.int64]) -> pa.StringArray:
         return self.passage_ids.take(pa.array(places, pa.int64()))
-
-    @cached_property
-    def _coded(self) -> CodedVectors:
-        return CodedVectors.of(self._held_vectors())
 
     @cached_property
     def _by_row_id(self) -> NDArray[np.int64]:
@@ -117,11 +107,3 @@ class ResidentRows:
     def _places_of(self, passage_ids: Sequence[str]) -> dict[str, int]:
         known = self.places
         return {passage_id: known[passage_id] for passage_id in passage_ids if passage_id in known}
-
-
-def _highest(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
-    """The places of the k highest scores and of those equal to the lowest of them."""
-    if k >= len(scores):
-        return np.arange(len(scores))
-    lowest = np.partition(scores, len(scores) - k)[len(scores) - k] if k > 0 else np.inf
-    return np.flatnonzero(scores >= lowest)

@@ -1,4 +1,4 @@
-"""A filter on what a search of the table finds: asked of the table, or applied to its hits. Knows SQL, no `Filter`.
+"""A filter of a search: asked of the table, or applied to what the table finds. Knows SQL, no `Filter`.
 
 Lance reads what a condition asks of every row before it searches, which takes longer than the search. So where few rows
 fail a condition, their ids are kept in mind, and they are dropped from what is found.
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from osler.index.lookup import ROW_ID
 
 _MOST_FAILING: Final = 50_000
-"""Rows that are kept in mind; where more fail, many hits would be dropped too."""
+"""Rows that are kept in mind; where more fail, much of what is found would be dropped too."""
 
 _SPARE: Final = 20
-"""Hits that are asked for in place of those that are dropped."""
+"""Rows that are asked for in place of those that are dropped."""
 
 _MORE: Final = 4
 """Times as many are asked for where those were too few."""
@@ -29,7 +29,7 @@ _MORE: Final = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Restriction:
-    """What a query of the table is asked to meet, and the row ids, ascending, that are dropped from its hits."""
+    """What a query of the table is asked to meet, and the row ids, ascending, that are dropped from what it finds."""
 
     sql: str = ""
     failing: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))

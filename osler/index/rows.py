@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from osler.index.filter_columns import filter_columns
@@ -26,6 +27,9 @@ MANIFEST_KEY = b"osler.manifest"
 
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
 DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
+
+_LENGTH_OFF = 0.01
+"""By so much a vector that was normalised in bfloat16 may miss unit length."""
 
 Row = Mapping[str, Any]
 
@@ -65,7 +69,12 @@ def table_schema(manifest: Manifest) -> pa.Schema:
 
 
 def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Table:
-    """The rows of these documents; ValueError where the passages of one do not make up its text."""
+    """The rows of these documents.
+
+    ValueError where the passages of one do not make up its text, or where a vector is not of unit length.
+    """
+    for document in documents:
+        _check_vectors(document)
     return pa.Table.from_pylist([row for document in documents for row in _document_rows(document)], schema=schema)
 
 
@@ -95,6 +104,12 @@ def to_vectors(column: pa.ChunkedArray) -> Vectors:
     """[rows, d], the values of the column `vector`."""
     values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), column.type.list_size)
+
+
+def _check_vectors(encoded: EncodedDocument) -> None:
+    lengths = np.linalg.norm(encoded.vectors, axis=1)
+    if not np.allclose(lengths, 1, rtol=0, atol=_LENGTH_OFF):  # nor is one that is not finite
+        raise ValueError(f"{encoded.document.doc_id}: vectors of the lengths {lengths.tolist()}: divide them by these.")
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
+
+import numpy as np
 
 from osler.config import SearchSettings
 from osler.cores import available_cores, one_blas_thread
@@ -38,14 +39,7 @@ EncodeQueries = Callable[[Sequence[str]], tuple[Vectors, Sequence[Vectors]]]
 """The vectors [Q, d] and the token vectors of queries, in one pass where both models share a network."""
 
 
-class _Words(NamedTuple):
-    """What the words of a query find, and the vectors of these passages where they are to be compared."""
-
-    candidates: list[Candidate]
-    vectors: Mapping[str, Vector]
-
-
-Lexical = Callable[[], _Words]
+Lexical = Callable[[], list[Candidate]]
 """Gives what the words of a query find; waits where it is being looked up."""
 
 
@@ -149,24 +143,28 @@ class Searcher:
         return Ranking(request.query, tuple(ranked), request.seconds)
 
     def _candidates(self, request: _Request, lexical: Lexical) -> list[Candidate]:
-        num_candidates = request.num_candidates
+        num_candidates, linear = request.num_candidates, self.settings.fusion == "linear"
         with request.timed("candidates"):
             if request.vector is None:
-                return lexical().candidates
-            dense = self.index.search_dense(request.vector, k=num_candidates, where=request.where)
+                return lexical()
+            compared_again = self.settings.candidates == "hybrid" and linear
+            dense = self.index.search_dense(request.vector, k=num_candidates, where=request.where, rough=compared_again)
             if self.settings.candidates == "dense":
                 return dense
             words = lexical()
-            if self.settings.fusion == "rank":
-                found, constant = [dense, words.candidates], self.settings.fusion_constant
-                return fuse_ranks(found, num_candidates=num_candidates, constant=constant)
-            cosines, weight = _cosines(request.vector, dense, words.vectors), self.settings.lexical_weight
-            return fuse_scores(cosines, words.candidates, num_candidates=num_candidates, lexical_weight=weight)
+            if not linear:
+                return fuse_ranks([dense, words], num_candidates=num_candidates, constant=self.settings.fusion_constant)
+            cosines, weight = self._cosines(request.vector, [*dense, *words]), self.settings.lexical_weight
+            return fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=weight)
 
-    def _lexical(self, request: _Request) -> _Words:
-        found = self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
-        compared = self.settings.candidates == "hybrid" and self.settings.fusion == "linear"
-        return _Words(found, self.index.vectors([one.passage_id for one in found]) if compared else {})
+    def _lexical(self, request: _Request) -> list[Candidate]:
+        return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
+
+    def _cosines(self, vector: Vector, found: Sequence[Candidate]) -> dict[str, float]:
+        """The cosine of every passage that was found and is still there, from its vector."""
+        vectors = self.index.vectors(list(dict.fromkeys(one.passage_id for one in found)))
+        cosines = np.vecdot(np.array(list(vectors.values())).reshape(-1, len(vector)), vector)
+        return dict(zip(vectors, cosines.tolist(), strict=True))
 
     def _token_vectors(self, request: _Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
         """Those stored with each passage; where none are, or `stored` is off, those that the re-ranker makes now."""
@@ -234,12 +232,6 @@ class _Request:
         began = perf_counter()
         yield
         self.seconds[stage] += perf_counter() - began
-
-
-def _cosines(vector: Vector, dense: Sequence[Candidate], of_words: Mapping[str, Vector]) -> dict[str, float]:
-    """The cosine of every passage that either search found: of those that only words found, from their vectors."""
-    known = {candidate.passage_id: candidate.score for candidate in dense}
-    return known | {name: float(row @ vector) for name, row in of_words.items() if name not in known}
 
 
 def _checked_query(query: str) -> str:
