@@ -143,19 +143,22 @@ class Searcher:
         return Ranking(request.query, tuple(ranked), request.seconds)
 
     def _candidates(self, request: _Request, lexical: Lexical) -> list[Candidate]:
-        num_candidates, linear = request.num_candidates, self.settings.fusion == "linear"
         with request.timed("candidates"):
             if request.vector is None:
                 return lexical()
-            compared_again = self.settings.candidates == "hybrid" and linear
-            dense = self.index.search_dense(request.vector, k=num_candidates, where=request.where, rough=compared_again)
-            if self.settings.candidates == "dense":
-                return dense
-            words = lexical()
-            if not linear:
-                return fuse_ranks([dense, words], num_candidates=num_candidates, constant=self.settings.fusion_constant)
-            cosines, weight = self._cosines(request.vector, [*dense, *words]), self.settings.lexical_weight
-            return fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=weight)
+            hybrid = self.settings.candidates == "hybrid"
+            rough = hybrid and self.settings.fusion == "linear"  # which compares again what is found
+            dense = self.index.search_dense(request.vector, k=request.num_candidates, where=request.where, rough=rough)
+            return self._fused(request, request.vector, dense, lexical()) if hybrid else dense
+
+    def _fused(
+        self, request: _Request, vector: Vector, dense: Sequence[Candidate], words: Sequence[Candidate]
+    ) -> list[Candidate]:
+        if self.settings.fusion == "rank":
+            constant = self.settings.fusion_constant
+            return fuse_ranks([dense, words], num_candidates=request.num_candidates, constant=constant)
+        cosines, weight = self._cosines(vector, [*dense, *words]), self.settings.lexical_weight
+        return fuse_scores(cosines, words, num_candidates=request.num_candidates, lexical_weight=weight)
 
     def _lexical(self, request: _Request) -> list[Candidate]:
         return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
