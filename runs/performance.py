@@ -20,9 +20,9 @@ is the folder of its files. What is compared takes turns within one run, and a r
 with the least and the most of them in brackets, or the quartiles where it says so.
 """
 
-ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor: compare what each contender reaches with
-how fast large matrices are multiplied. One that multiplies in bfloat16 four times as fast as in float32 makes the ratios
-of the table higher, one that has neither AVX-512 nor AMX makes them lower."""
+ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor: compare what each contender reaches
+with how fast large matrices are multiplied. One that multiplies in bfloat16 four times as fast as in float32 makes the
+ratios of the table higher, one that has neither AVX-512 nor AMX makes them lower."""
 
 SEARCH = """As it comes, osler also looks words up and finds the evidence of five passages, which takes about as long as
 the rest; nothing in the peers' rows stands for these."""
