@@ -24,8 +24,8 @@ ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor:
 with how fast large matrices are multiplied. One that multiplies in bfloat16 four times as fast as in float32 makes the
 ratios of the table higher, one that has neither AVX-512 nor AMX makes them lower."""
 
-SEARCH = """As it comes, osler also looks words up and finds the evidence of five passages, which takes about as long as
-the rest; nothing in the peers' rows stands for these."""
+SEARCH = """As it comes, osler also looks words up and finds the evidence of five passages; nothing in the peers' rows
+stands for these."""
 
 GROWTH = """Up to some 230,000 passages, `search.memory` holds the vectors, and a search is exact. Beyond, a graph is
 searched and everything is read from the table; most of the time of writing is then the graph's."""
