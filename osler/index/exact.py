@@ -50,8 +50,8 @@ class CodedVectors:
 
     >>> coded = CodedVectors.of(np.array([[1, 0], [0.6, 0.8], [0.1, 1]], dtype=np.float32))
     >>> places, products = coded.nearest(np.array([0, 1], dtype=np.float32), k=2)
-    >>> places.tolist(), products.round(1).tolist()
-    ([1, 2], [0.8, 1.0])
+    >>> places.tolist(), [f"{one:.1f}" for one in products]
+    ([1, 2], ['0.8', '1.0'])
     """
 
     vectors: Vectors
