@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from index_contract import *  # noqa: F403
 from index_contract import found, stored_ids
@@ -252,3 +254,11 @@ def test_damaged_data_are_one_sentence_with_the_remedy(index, tmp_path):
         open_index(tmp_path / "index").document("a")
     with pytest.raises(StoreError, match="cannot be"):
         open_index(tmp_path / "index").upsert([encoded(document("a", "new"))])
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.0, np.nan, np.inf])
+def test_a_vector_that_is_not_of_unit_length_is_refused_and_nothing_is_stored(index, factor):
+    one = encoded(document("a", "one two"))
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match="a: a vector has length"):
+        index.upsert([encoded(document("b", "three")), replace(one, vectors=one.vectors * np.float32(factor))])
+    assert index.statistics().passages == 0

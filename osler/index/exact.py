@@ -78,11 +78,11 @@ class CodedVectors:
 
         In no order. `among`, ascending, are the places to choose from, all where it is None.
         """
-        few = among is not None and len(among) <= _FEW
-        places = among if among is not None and few else self.possible(query, k=k, among=among)
-        products = self._compared(places, query)
+        if among is None or len(among) > _FEW:
+            among = self.possible(query, k=k, among=among)
+        products = self._compared(among, query)
         best = np.flatnonzero(products >= _highest(products, k))
-        return places[best], products[best]
+        return among[best], products[best]
 
     def possible(self, query: Vector, *, k: int, among: Places | None = None) -> Places:
         """The places, ascending, of all that may be among the k nearest, and of few others; by the codes alone."""

@@ -129,8 +129,10 @@ class Residence:
             version, known, current = self._version, self._restrictions.get(condition), rows is self._rows
         if not current:
             return Restriction(condition)
+        if known and rows:
+            return known
         found = known or restriction(self._table, condition)
-        if (known is None or rows is None) and self._table.version != version:
+        if self._table.version != version:
             return Restriction(condition)
         with self._lock:
             if version == self._version:

@@ -107,9 +107,9 @@ def to_vectors(column: pa.ChunkedArray) -> Vectors:
 
 
 def _check_vectors(encoded: EncodedDocument) -> None:
-    lengths = np.linalg.norm(encoded.vectors, axis=1)
-    if not np.allclose(lengths, 1, rtol=0, atol=_LENGTH_OFF):  # nor is one that is not finite
-        raise ValueError(f"{encoded.document.doc_id}: vectors of the lengths {lengths.tolist()}: divide them by these.")
+    for length in np.linalg.norm(encoded.vectors, axis=1).tolist():
+        if not abs(length - 1) <= _LENGTH_OFF:  # nor is it where the vector is not finite
+            raise ValueError(f"{encoded.document.doc_id}: a vector has length {length:.4g}: divide it by that.")
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
