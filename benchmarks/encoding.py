@@ -2,11 +2,11 @@
 
     python benchmarks/encoding.py scifact/corpus.jsonl --passages 1024 --pylate /tmp/peers
 
-All run MiniLM on the CPU, in turns: sentence-transformers as it comes and in bfloat16; PyLate's token vectors, in an
-environment of its own; osler's dense vectors in each precision that the processor has; dense and token vectors of the
-shipped models in one pass; and the whole of `osler index`, splitting, compressing and writing included. In 8 bits it
-calibrates once an index, half a minute, which belongs to the turn that warms up. No passage is longer than what
-sentence-transformers reads.
+All run MiniLM on the CPU, in turns: sentence-transformers as it comes and, where the processor has it, in bfloat16;
+PyLate's token vectors in both, in an environment of its own; osler's dense vectors in each precision that the processor
+has; dense and token vectors of the shipped models in one pass; and the whole of `osler index`, splitting, compressing
+and writing included. In 8 bits it calibrates once an index, half a minute, which belongs to the turn that warms up. No
+passage is longer than what sentence-transformers reads.
 
 How far a ratio can go depends on the processor: it is told how fast this one multiplies matrices, and how near to that
 each contender comes.
@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from machine import precisions, processor
 from peer import Peer
 from sentence_transformers import SentenceTransformer
 from timing import Seconds, Work, in_turns, times_faster
@@ -62,15 +63,14 @@ def main() -> None:
     arguments = parser().parse_args()
     documents, passages = sampled(arguments.corpus, arguments.passages)
     texts = [passage_input(passage) for passage in passages]
-    dtypes = {REFERENCE: torch.float32, f"{REFERENCE}, bf16": torch.bfloat16}
     peers = {
-        name: SentenceTransformer(plain(), device="cpu", model_kwargs={"dtype": dtype})
-        for name, dtype in dtypes.items()
+        REFERENCE + suffix: SentenceTransformer(plain(), device="cpu", model_kwargs={"dtype": dtype})
+        for suffix, dtype in precisions().items()
     }
     ours = {f"osler, {precision}": encoder for precision, encoder in encoders(passages, plain())}
     work: dict[str, Work] = {name: lambda model=model: model.encode(texts) for name, model in peers.items()}
     work |= {name: lambda model=model: model.encode_passages(passages) for name, model in ours.items()}
-    peaks = {dtype: peak(dtype) for dtype in dtypes.values()}
+    peaks = {dtype: peak(getattr(torch, dtype)) for dtype in precisions().values()}
     with ExitStack() as running:
         work |= both_heads(documents, passages, Path(running.enter_context(TemporaryDirectory())))
         if arguments.pylate:
@@ -79,7 +79,8 @@ def main() -> None:
     vectors = {name: model.encode(texts) for name, model in peers.items()}
     vectors |= {name: model.encode_passages(passages) for name, model in ours.items()}
     tokens = median(next(iter(ours.values())).model.count_tokens(texts))
-    print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns. {limits(peaks)}\n")
+    print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns.", end=" ")
+    print(f"On {processor()}, {limits(peaks)}\n")
     print(report(seconds, vectors, len(texts), operations(peers[REFERENCE], texts)))
 
 
@@ -140,8 +141,9 @@ def index(documents: Sequence[Document], folder: Path, settings: Settings) -> No
 def pylate(peer: Peer, texts: Sequence[str]) -> Iterator[tuple[str, Work]]:
     """PyLate's ColBERT of the same backbone, its projection random."""
     peer.call("load", backbone=plain())
-    for name, precision in (("PyLate, token vectors", "float32"), ("PyLate, token vectors, bf16", "bfloat16")):
-        yield name, partial(peer.call, "encode_passages", texts=list(texts), precision=precision)
+    for suffix, precision in precisions().items():
+        work = partial(peer.call, "encode_passages", texts=list(texts), precision=precision)
+        yield f"PyLate, token vectors{suffix}", work
 
 
 def peak(dtype: torch.dtype) -> float:
@@ -155,9 +157,9 @@ def peak(dtype: torch.dtype) -> float:
     return 2 * SIDE**3 / min(seconds)
 
 
-def limits(peaks: Mapping[torch.dtype, float]) -> str:
-    fastest = " and ".join(f"{1e-9 * one:.0f} in {str(dtype).removeprefix('torch.')}" for dtype, one in peaks.items())
-    return f"Large matrices are multiplied at {fastest}, in billions of operations a second."
+def limits(peaks: Mapping[str, float]) -> str:
+    fastest = " and ".join(f"{1e-9 * one:.0f} in {dtype}" for dtype, one in peaks.items())
+    return f"large matrices are multiplied at {fastest}, in billions of operations a second."
 
 
 def operations(model: SentenceTransformer, texts: Sequence[str]) -> float:

@@ -21,11 +21,33 @@ PACKAGES = ("lancedb", "numkong", "numpy", "openvino", "sentence-transformers", 
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    processor = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
-    name = re.search(r"model name\s*: (.*)", processor)
-    has = [one for one in FAST if re.search(rf"\b{one}\b", processor)]
-    print(f"{name[1] if name else platform.processor()} ({', '.join(has)}), {available_cores()} cores; Python", end=" ")
-    print(f"{platform.python_version()}, {', '.join(f'{one} {version(one)}' for one in PACKAGES)}.")
+    packages = ", ".join(f"{one} {version(one)}" for one in PACKAGES)
+    print(f"{processor()}; Python {platform.python_version()}, {packages}.")
+
+
+def processor() -> str:
+    """The processor's name, those of its instructions that matter here, and how many cores of it can be used."""
+    name = re.search(r"model name\s*: (.*)", _told())
+    has = ", ".join(one for one in FAST if _has(one))
+    return f"{name[1] if name else platform.processor()} ({has}), {available_cores()} cores"
+
+
+def precisions() -> dict[str, str]:
+    """torch's types that a peer is run in, by what its name ends in: float32, and bfloat16 where the processor has it.
+
+    One that has to imitate bfloat16 takes a hundred times as long.
+    """
+    has_bfloat16 = _has("avx512_bf16") or _has("amx_bf16")
+    return {"": "float32"} | ({", bf16": "bfloat16"} if has_bfloat16 else {})
+
+
+def _has(instructions: str) -> bool:
+    return re.search(rf"\b{instructions}\b", _told()) is not None
+
+
+def _told() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.is_file() else ""
 
 
 if __name__ == "__main__":

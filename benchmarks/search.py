@@ -27,10 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
 from time import perf_counter
+from types import MappingProxyType
 from typing import NamedTuple
 
 import shipped
 import torch
+from machine import precisions, processor
 from material import Built, Found, Material, build_index, material_of
 from peer import Peer
 from quality import MEASURE, difference, values_of
@@ -55,11 +57,12 @@ PEERS = ("qdrant_edge_search", "pylate_fast_plaid")
 
 
 class Reply(NamedTuple):
-    """What was found, and the seconds that the query's vectors and the whole took."""
+    """What was found, and the seconds that the query's vectors and the whole took; osler tells those of its stages."""
 
     found: Found
     encode: float
     total: float
+    stages: Mapping[str, float] = MappingProxyType({})
 
 
 Search = Callable[[int], Reply]
@@ -73,12 +76,14 @@ class Contender:
     search: Search
     built: Built | None = None
     encode: list[float] = field(default_factory=list)
+    stages: list[Mapping[str, float]] = field(default_factory=list)
     total: list[float] = field(default_factory=list)
     run: Scores = field(default_factory=dict)
 
     def ask(self, number: int, query_id: str) -> None:
         reply = self.search(number)
         self.encode.append(reply.encode)
+        self.stages.append(reply.stages)
         self.total.append(reply.total)
         self.run[query_id] = document_scores(reply.found)
 
@@ -95,8 +100,10 @@ def main() -> None:
             engine = running.enter_context(Peer(script, arguments.work))
             contenders[script] = peer(engine, material, models, arguments.work / f"{script}-{dataset.name}")
         ask_in_turns(contenders, dataset)
-    print(f"{dataset.name} {dataset.split}: {len(dataset.queries)} queries, {len(material.passages):,} passages.\n")
+    size = f"{len(dataset.queries)} queries, {len(material.passages):,} passages"
+    print(f"{dataset.name} {dataset.split}: {size}, on {processor()}.\n")
     print(report(dataset, contenders))
+    print("\n" + stages(contenders["osler"]))
     print("\n" + together(arguments.work / f"index-{dataset.name}", material))
 
 
@@ -131,7 +138,8 @@ def osler_search(searcher: Searcher, material: Material, *, evidence: bool = Tru
             searched = searcher.search(material.queries[number], k=K, where=EVERYTHING, evidence=False)
         else:
             searched = ranking
-        return Reply([(one.passage.doc_id, one.score) for one in searched.ranked], ranking.seconds["encode"], total)
+        found = [(one.passage.doc_id, one.score) for one in searched.ranked]
+        return Reply(found, ranking.seconds["encode"], total, ranking.seconds)
 
     return search
 
@@ -150,10 +158,11 @@ def together(folder: Path, material: Material) -> str:
 
 
 def transformers(material: Material) -> Iterator[tuple[str, Contender]]:
-    """sentence-transformers as it comes, and with both models in bfloat16."""
-    for name, dtype in (("sentence-transformers", torch.float32), ("sentence-transformers, bf16", torch.bfloat16)):
+    """sentence-transformers as it comes, and with both models in bfloat16 where the processor has it."""
+    for suffix, name in precisions().items():
+        dtype = getattr(torch, name)
         models = shipped.retriever().to(dtype), shipped.reranker().to(dtype)
-        yield name, Contender(transformers_search(material, *models))
+        yield f"sentence-transformers{suffix}", Contender(transformers_search(material, *models))
 
 
 def transformers_search(material: Material, retriever: SentenceTransformer, reranker: MultiVectorEncoder) -> Search:
@@ -210,6 +219,12 @@ def report(dataset: Dataset, contenders: Mapping[str, Contender]) -> str:
     ]
     columns = ("", "p50 ms", "p99 ms", "of it encoding", "times the first (quartiles)", MEASURE, "less the first, 95%")
     return "\n".join(table((*columns, "MB on disk", "seconds to build"), rows))
+
+
+def stages(ours: Contender) -> str:
+    """Where the time of a search goes, in the median over queries."""
+    medians = {name: milliseconds([one[name] for one in ours.stages], 0.5) for name in ours.stages[0]}
+    return f"Where osler's time goes, ms in the median: {', '.join(f'{name} {ms}' for name, ms in medians.items())}."
 
 
 def cost(built: Built | None) -> tuple[str, str]:

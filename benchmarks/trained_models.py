@@ -6,7 +6,7 @@
 prints a table: nDCG@10 by data set and its macro average with their 95% bootstrap intervals, and for each system p of
 the paired randomisation test of the average against the trained two-stage. A data set named by --apart is shown, but is
 no part of the average and of the test; models that the same recipe trained with other settings (--against) are two more
-systems.
+systems. Without --work only trained models are compared.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     by_dataset: dict[str, Values] = {}
     for part in divide(recipe):
         if part.dev:
-            by_dataset[part.name] = baselines(part.dev, recipe.backbone, arguments.work)
+            by_dataset[part.name] = baselines(part.dev, recipe.backbone, arguments.work) if arguments.work else {}
             for folder, models in pairs.items():
                 values = trained(part.dev, models, open_index(folder / "index" / part.name))
                 suffix = "" if folder == arguments.models else f", {folder.name}"
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--models", type=Path, default=Path("models"), help="the folder that osler train wrote")
     found.add_argument("--against", type=Path, action="append", default=[], help="a folder of other trained models")
     found.add_argument("--apart", action="append", default=[], help="a data set that is no part of the average")
-    found.add_argument("--work", type=Path, required=True, help="a folder for the indexes of the untrained backbone")
+    found.add_argument("--work", type=Path, help="compare the untrained backbone too; its indexes go into this folder")
     return found
 
 

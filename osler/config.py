@@ -33,9 +33,9 @@ class ModelSettings(_Stage):
     reranker: str = Field(default="", description="ColBERT: a short name, hub name or folder; empty: the index's.")
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="cpu runs OpenVINO, cuda runs torch.")
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
-        default="auto", description="Of the CPU; auto: bf16 where the processor has it; int8: of passages, extra int8."
+        default="auto", description="auto: bf16 where the device has it; int8: of passages on a CPU, extra int8."
     )
-    batch_tokens: int | None = Field(default=None, ge=64, description="Tokens of one batch; empty: by the device.")
+    batch_tokens: int | None = Field(default=None, ge=64, description="About the tokens a batch; empty: by the device.")
 
 
 class IndexSettings(_Stage):

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 from typing import Any, TypeVar
 
 import numpy as np  # noqa: F401  # loads the BLAS that is limited
 
 Item = TypeVar("Item")
+
+_THREAD = local()
 
 
 def available_cores() -> int:
@@ -40,13 +42,18 @@ def one_blas_thread() -> Iterator[None]:
         _LIMIT.leave()
 
 
+def a_thread_a_core() -> ThreadPoolExecutor:
+    """Threads for work that is divided already: `on_every_core` in one of them stays in it."""
+    return ThreadPoolExecutor(available_cores(), initializer=lambda: setattr(_THREAD, "has_a_core", True))
+
+
 def on_every_core(work: Callable[[Item], None], items: Sequence[Item]) -> None:
     """Do the work on every item, each core on its share. It is worth it where numpy takes a millisecond for an item.
 
     >>> on_every_core(print, ["one"])
     one
     """
-    count = max(1, min(available_cores(), len(items)))
+    count = 1 if hasattr(_THREAD, "has_a_core") else max(1, min(available_cores(), len(items)))
 
     def share(first: int) -> None:
         for item in items[first::count]:

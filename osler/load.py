@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from osler.answer.answerer import Answerer
-from osler.config import AnswerSettings, LlmSettings, ModelSettings, SearchSettings, Settings, SplitSettings
+from osler.config import (
+    AnswerSettings,
+    IndexSettings,
+    LlmSettings,
+    ModelSettings,
+    SearchSettings,
+    Settings,
+    SplitSettings,
+)
 from osler.corpus import read_documents
 from osler.corpus.split import split
 from osler.errors import CorpusError, StoreError, UsageError
@@ -101,6 +109,7 @@ def add_documents(
         on_progress=on_progress,
     )
     index.optimise()
+    models.encode_queries(["ready"])  # so that the first search finds its network compiled
     return report
 
 
@@ -170,6 +179,7 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
     wanted = settings.models
     models = _load_models(wanted.encoder or DEFAULT_MODEL, wanted.reranker or DEFAULT_MODEL, wanted)
     _check_length(models, settings.split)
+    _check_bits(models.reranker, settings.index)
     manifest = Manifest(
         encoder=_identity(models.encoder),
         reranker=_identity(models.reranker),
@@ -224,6 +234,14 @@ def _check_length(models: ModelPair, settings: SplitSettings) -> None:
     if settings.max_tokens > models.max_tokens:
         raise UsageError(
             f"split.max_tokens = {settings.max_tokens} is more than the models read ({models.max_tokens}): lower it."
+        )
+
+
+def _check_bits(reranker: ColBERT, settings: IndexSettings) -> None:
+    if settings.token_vectors and reranker.dim * settings.token_bits % 8:
+        raise UsageError(
+            f"index.token_bits = {settings.token_bits} is not possible with {reranker.name}, whose token vectors have "
+            f"{reranker.dim} dimensions: they must fill whole bytes; take more bits."
         )
 
 

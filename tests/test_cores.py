@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from osler import cores
-from osler.cores import on_every_core, one_blas_thread
+from osler.cores import a_thread_a_core, on_every_core, one_blas_thread
 
 THREADS = 2
 
@@ -67,6 +67,14 @@ def test_an_error_of_any_core_is_raised(monkeypatch, bad):
     with pytest.raises(ValueError, match=str(bad)):
         on_every_core(work, [0, 1])
     assert blas_threads() == THREADS
+
+
+def test_work_that_has_a_core_already_is_not_divided_again(monkeypatch):
+    monkeypatch.setattr(cores, "available_cores", lambda: 3)
+    workers: set[int] = set()
+    with a_thread_a_core() as threads:
+        threads.submit(on_every_core, lambda _: workers.add(threading.get_ident()), range(9)).result(timeout=10)
+    assert len(workers) == 1
 
 
 def test_blocks_of_several_threads_overlap_in_any_order():

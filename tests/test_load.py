@@ -18,6 +18,7 @@ from osler.load import Source, build_index, load_answerer, load_generator, load_
 from osler.models import load_models
 from osler.models.catalog import CATALOG
 from osler.models.check import Reference, RerankerFacts, write_facts
+from osler.models.colbert import ColBERT
 from osler.models.telemetry import leave_out_telemetry
 from osler.records import Passage
 
@@ -204,6 +205,28 @@ def test_without_bfloat16_no_index_is_begun_in_it(corpus, tmp_path, monkeypatch)
     with pytest.raises(ModelError, match="no bfloat16"):
         build_index([corpus], tmp_path / "index", Settings(models={"precision": "bf16"}))
     assert not (tmp_path / "index").exists()
+
+
+def test_eight_bits_on_a_gpu_begin_no_index(corpus, tmp_path):
+    with pytest.raises(ModelError, match="int8' is for the CPU"):
+        build_index([corpus], tmp_path / "index", Settings(models={"precision": "int8", "device": "cuda"}))
+    assert not (tmp_path / "index").exists()
+
+
+def test_bits_that_fill_no_bytes_begin_no_index(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(ColBERT, "dim", 100)
+    with pytest.raises(UsageError, match=r"index.token_bits = 1 .* 100 dimensions"):
+        build_index([corpus], tmp_path / "index", Settings(index={"token_bits": 1}))
+    assert not (tmp_path / "index").exists()
+
+
+def test_the_first_search_finds_its_network_compiled(corpus, tmp_path, backbones, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
+    name = str(backbones["bert"])
+    build_index([corpus], tmp_path / "index", Settings(models={"encoder": name, "reranker": name}))
+    compiled = list((tmp_path / "cache").rglob("compiled/*.blob"))
+    load_searcher(tmp_path / "index").search("anaemia")
+    assert list((tmp_path / "cache").rglob("compiled/*.blob")) == compiled != []
 
 
 def test_nothing_reports_to_openvino(monkeypatch):

@@ -11,8 +11,10 @@ from osler.late_interaction.codes import dequantise
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.catalog import ModelSource, resolve
-from osler.models.graph import bi_encoder_graph, torch_run
+from osler.models.colbert import ColBERT
+from osler.models.graph import bi_encoder_graph, pair_graph, torch_run
 from osler.models.openvino import _hint
+from osler.models.pair import ModelPair
 from osler.models.text_model import TextModel
 from osler.records import Passage
 
@@ -102,6 +104,23 @@ def test_torch_and_openvino_agree_for_the_default_model(backbones):
     in_torch = BiEncoder(TextModel(graph.spec, graph.tokenizer, torch_run(graph, "cpu")), name="", fingerprint="")
     ours = load_models("minilm", "minilm").encoder
     assert cosines(ours.encode_passages(passages(TEXTS)), in_torch.encode_passages(passages(TEXTS))).min() > 0.999
+
+
+def test_vectors_have_unit_length_though_the_network_runs_in_less_than_float32():
+    graph = pair_graph(resolve("minilm"), "cpu")
+    run = torch_run(graph, "cpu")
+
+    def rough(batches):
+        return ({name: values * np.float32(1.004) for name, values in outputs.items()} for outputs in run(batches))
+
+    model = TextModel(graph.spec, graph.tokenizer, rough)
+    pair = ModelPair(BiEncoder(model, name="", fingerprint=""), ColBERT(model, name="", fingerprint=""))
+    for vectors in (
+        pair.encoder.encode_queries(TEXTS),
+        pair.encode_queries(TEXTS)[0],
+        pair.encode_passages(passages(TEXTS))[0],
+    ):
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
 
 
 def test_one_pass_for_both_heads_gives_what_two_passes_give():

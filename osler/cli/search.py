@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +12,9 @@ from osler.cli import options
 
 if TYPE_CHECKING:
     from osler.records import Query, Ranking
+
+_TOGETHER: Final = 256
+"""Queries of a file that are searched for before any of them is shown."""
 
 
 def search(
@@ -56,11 +59,14 @@ def search(
     if query is not None:
         _show(searcher.search(query, where=where_filter), json=json)
         return
-    rankings = searcher.search_many([one.text for one in asked.values()], where=where_filter)
-    for query_id, ranking in zip(asked, rankings, strict=True):
-        if not json:
-            OUT.rule(f"{query_id}: {ranking.query}", align="left")
-        _show(ranking, json=json, query_id=query_id)
+    ids, texts = list(asked), [one.text for one in asked.values()]
+    for first in range(0, len(ids), _TOGETHER):
+        some = slice(first, first + _TOGETHER)
+        rankings = searcher.search_many(texts[some], where=where_filter)
+        for query_id, ranking in zip(ids[some], rankings, strict=True):
+            if not json:
+                OUT.rule(f"{query_id}: {ranking.query}", align="left")
+            _show(ranking, json=json, query_id=query_id)
 
 
 def _asked(query: str | None, queries: Path | None) -> Mapping[str, Query]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from osler.models.text_model import Role, TextModel
+from osler.models.text_model import Outputs, Role, TextModel, TextModelSpec
 from osler.records import Passage, Vectors
 
 VECTORS: Final = "vectors"
@@ -65,8 +65,20 @@ class BiEncoder:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         model = self.query_model if role == "query" else self.model
         for batch, outputs in model.outputs(texts, role):
-            vectors[batch.rows] = outputs[VECTORS]
+            vectors[batch.rows] = text_vectors(outputs, model.spec)
         return vectors
+
+
+def text_vectors(outputs: Outputs, spec: TextModelSpec) -> Vectors:
+    """[B, d], the vectors of a batch, of unit length in float32: the network's own precision may be less than that.
+
+    Those of a model that was trained with dot products keep their length.
+    """
+    vectors: Vectors = outputs[VECTORS]
+    if not spec.unit_length:
+        return vectors
+    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return unit
 
 
 def passage_input(passage: Passage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,14 +45,20 @@ def weights_digest(folder: Path) -> str:
 
 
 def file_digest(path: Path) -> bytes:
-    """The sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    """The sha256 of a file, which is read once a process as long as it keeps its size and the time of its change."""
+    status = path.stat()
+    return _digest(path, status.st_size, status.st_mtime_ns)
 
 
 def read_json(path: Path) -> Any:
     """What the file holds, {} where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+@cache
+def _digest(path: Path, size: int, changed: int) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _first_module(folder: Path) -> str:

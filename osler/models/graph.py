@@ -95,16 +95,16 @@ def pair_graph(source: ModelSource, device: str) -> Graph:
     return _graph(tower, {VECTORS: tower.head, TOKEN_VECTORS: _token_head(source)})
 
 
-def torch_run(graph: Graph, device: str) -> Run:
-    """The function that runs the graph in torch on this device, in bfloat16 where that is not the CPU."""
+def torch_run(graph: Graph, device: str, *, half: bool = True) -> Run:
+    """The function that runs the graph in torch on this device; half: in bfloat16, where that is not the CPU."""
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError("models.device = 'cuda' is not possible: torch finds no GPU here; use --device cpu.")
     module = graph.module.to(device).eval()
-    half = torch.autocast(device, dtype=torch.bfloat16, enabled=device != "cpu")
+    autocast = torch.autocast(device, dtype=torch.bfloat16, enabled=half and device != "cpu")
 
     def run(batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
         for batch in batches:
-            with torch.inference_mode(), half:
+            with torch.inference_mode(), autocast:
                 vectors = module(torch.from_numpy(batch.ids).to(device), torch.from_numpy(batch.mask).to(device))
             yield {name: tensor.float().cpu().numpy() for name, tensor in zip(graph.heads, vectors, strict=True)}
 

@@ -17,7 +17,7 @@ from osler.models.check import check_scores, check_structure
 from osler.models.colbert import ColBERT
 from osler.models.openvino import Precision, converted, converted_folder
 from osler.models.pair import ModelPair
-from osler.models.text_model import TextModel
+from osler.models.text_model import INT8_ELSEWHERE, TextModel
 
 if TYPE_CHECKING:
     from osler.models.graph import Graph
@@ -36,11 +36,14 @@ def load_models(
 ) -> ModelPair:
     """The two models of these names (short names, folders or hub names), ready to encode on this device.
 
-    precision: of a CPU; int8 takes effect once they are `calibrated`. batch_tokens, padding included, are run at once:
+    precision: int8, which only a CPU has, takes effect once they are `calibrated`. About batch_tokens are run at once:
     more on a GPU, which needs them, than on the cores of a CPU.
     allow_dot lets an encoder through that was trained with dot products: its vectors keep their length, which no index
-    expects. ModelError where a model cannot be loaded, or a re-ranker is not as its training left it.
+    expects. ModelError where a model cannot be loaded, 8 bits are asked of a GPU, or a re-ranker is not as its training
+    left it.
     """
+    if precision == "int8" and device != "cpu":
+        raise ModelError(INT8_ELSEWHERE)
     load = _Loader(device, batch_tokens or _BATCH_TOKENS[device], precision)
     encoder_source, reranker_source = resolve(encoder), resolve(reranker)
     shared = _share_a_pass(encoder_source, reranker_source)
@@ -120,7 +123,8 @@ class _Loader:
         from osler.models.graph import torch_run
 
         graph = build()
-        return TextModel(graph.spec, graph.tokenizer, torch_run(graph, self.device), batch_tokens=self.batch_tokens)
+        run = torch_run(graph, self.device, half=self.precision != "fp32")
+        return TextModel(graph.spec, graph.tokenizer, run, batch_tokens=self.batch_tokens)
 
 
 def _graph(kind: str, source: ModelSource, device: str) -> Graph:

@@ -8,7 +8,7 @@ import numpy as np
 
 from osler.cores import one_blas_thread
 from osler.late_interaction.compression import Compression
-from osler.models.bi_encoder import VECTORS, BiEncoder, passage_input
+from osler.models.bi_encoder import BiEncoder, passage_input, text_vectors
 from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
 from osler.records import Passage, TokenVectors, Vectors
 
@@ -58,7 +58,7 @@ class ModelPair:
         vectors = np.zeros((len(queries), self.encoder.dim), dtype=np.float32)
         tokens: list[Vectors] = [np.empty((0, self.reranker.dim), dtype=np.float32)] * len(queries)
         for batch, outputs in self.encoder.model.outputs(queries, "query"):
-            vectors[batch.rows] = outputs[VECTORS]
+            vectors[batch.rows] = text_vectors(outputs, self.encoder.model.spec)
             for place, rows in scored_tokens(batch, outputs):
                 tokens[place] = rows
         return vectors, tokens
@@ -71,6 +71,6 @@ class ModelPair:
         tokens = GatheredTokens(len(passages), self.reranker.dim, self.reranker.compression)
         with one_blas_thread():  # compressing a batch must not take the cores that compute the next
             for batch, outputs in self.encoder.model.outputs([passage_input(p) for p in passages], "passage"):
-                vectors[batch.rows] = outputs[VECTORS]
+                vectors[batch.rows] = text_vectors(outputs, self.encoder.model.spec)
                 tokens.add(batch, outputs)
         return vectors, tokens.token_vectors()

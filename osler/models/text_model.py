@@ -25,6 +25,8 @@ Run = Callable[[Sequence["TokenBatch"]], Iterator[Outputs]]
 Calibrate = Callable[[Sequence["TokenBatch"], str], Run]
 """The same network in 8 bits, calibrated on these batches and kept under this name."""
 
+INT8_ELSEWHERE: Final = "models.precision = 'int8' is for the CPU: use --device cpu, or leave it out."
+
 _STEP: Final = 8
 """Batches are as wide as a multiple of this: a network prepares itself for every width that it has not just seen, which
 takes a quarter of the time of a query."""
@@ -123,7 +125,7 @@ class TextModel:
         A network that was calibrated under this name before is taken as it is. ModelError on another device than a CPU.
         """
         if self._calibrate is None:
-            raise ModelError("models.precision = 'int8' is for the CPU: use --device cpu, or leave it out.")
+            raise ModelError(INT8_ELSEWHERE)
         batches = self._token_batches(self.tokenize(passages, "passage"), "passage")
         return self._with(self.spec, self._calibrate(batches, name))
 

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from osler.config import SearchSettings
-from osler.cores import available_cores, one_blas_thread
+from osler.cores import a_thread_a_core, one_blas_thread
 from osler.errors import UsageError
 from osler.protocols import Encoder, PassageIndex, Reranker
 from osler.records import (
@@ -90,7 +90,7 @@ class Searcher:
     ) -> list[Ranking]:
         """What `search` gives for each of these queries, in their order: encoded together, then one query a core."""
         requests = [self._request(query, k, where, evidence=evidence) for query in queries]
-        with one_blas_thread(), ThreadPoolExecutor(available_cores()) as cores:
+        with one_blas_thread(), a_thread_a_core() as cores:
             return list(cores.map(self._ranking_of, self._encoded(requests)))
 
     def _request(self, query: str, k: int | None, where: Filter, *, evidence: bool) -> _Request:
