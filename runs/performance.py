@@ -26,6 +26,10 @@ with how fast large matrices are multiplied. One that multiplies in bfloat16 fou
 ratios of the table higher, one that has neither AVX-512 nor AMX makes them lower. The rows in 8 bits leave out what
 calibrating takes: half a minute, once an index."""
 
+TOKENS = """The default models' vectors have 88 components,
+[cut](lab.md#two-bits-and-a-vector-for-three-tokens-as-the-default) from the 128 that were trained; 64 and 48 are
+principal components of these. 2 bits and a vector for 2 tokens are what an index has unless told otherwise."""
+
 SEARCH = """As it comes, osler also looks words up and finds the evidence of five passages; nothing in the peers' rows
 stands for these, so the row below it is the one to compare with them. `qdrant_edge_search` is Qdrant Edge,
 `pylate_fast_plaid` PLAID as PyLate uses it; both are given the vectors of a query and charged for them. "The first" is
@@ -42,7 +46,7 @@ PARTS = (
     Part("Encoding", "encoding*.md", markdown, ENCODING),
     Part("What fewer bits do to retrieval", "precision_*.md", markdown),
     Part("ModernBERT beside BERT", "backbones.md", markdown),
-    Part("The size of token vectors", "token_vectors_*.md", markdown),
+    Part("The size of token vectors", "token_vectors_*.md", markdown, TOKENS),
     Part("MaxSim", "maxsim.md", markdown),
     Part("A search with two stages", "search*.md", markdown, SEARCH),
     Part("Up to a million passages", "growth.md", markdown, GROWTH),
