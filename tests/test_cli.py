@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from osler.cli import demo, main
+from osler.cli.index import report_sentence
 from osler.cli.progress import IndexingProgress
 from osler.index import index_exists, open_index
 from osler.indexing import IndexingReport
@@ -297,6 +299,16 @@ def test_the_demo_names_commands_to_go_on_with():
     steps = demo._next_steps("demo-index")
     assert "osler search" in steps
     assert "--index demo-index" in steps
+
+
+def test_a_run_is_summed_up_in_one_line():
+    report = IndexingReport(documents=1, passages=1, skipped=1, seconds=0.5)
+    assert report_sentence(report, "library") == (
+        "library: 1 document in 1 passage, 1 skipped, in 0.5 s (2 passages a second)"
+    )
+    assert report_sentence(replace(report, documents=0, passages=2000, skipped=0), "library") == (
+        "library: 0 documents in 2,000 passages, in 0.5 s (4,000 passages a second)"
+    )
 
 
 def test_the_time_left_goes_by_the_share_of_bytes_whose_passages_are_encoded():

@@ -16,12 +16,14 @@ from training_pairs import pair, passage
 
 from osler.errors import ModelError, UsageError
 from osler.late_interaction.maxsim import maxsim
+from osler.late_interaction.projection import principal_projection
 from osler.models import load_models
 from osler.models.adapter import merge_adapter, read_adapter
 from osler.models.check import read_facts
 from osler.records import Passage
 from osler.train.examples.example import TrainingPassage
 from osler.train.fitting.backbone import load_transformer
+from osler.train.reranker import colbert
 from osler.train.reranker.colbert import colbert_model, token_head
 from osler.train.reranker.pseudo_queries import UNLABELLED
 from osler.train.reranker.teacher import texts_of
@@ -266,7 +268,7 @@ def test_unlabelled_examples_are_distilled_and_never_contrasted(backbones, tmp_p
 
 
 @pytest.mark.parametrize(("stage", "method"), [("contrastive", "lora"), ("distillation", "full")])
-def test_a_killed_training_goes_on_in_either_phase(backbones, tmp_path, stage, method):
+def test_a_killed_training_goes_on_in_either_phase(backbones, tmp_path, monkeypatch, stage, method):
     def kill(progress):
         if (progress.stage, progress.step) == (stage, 4):
             raise KeyboardInterrupt
@@ -276,6 +278,8 @@ def test_a_killed_training_goes_on_in_either_phase(backbones, tmp_path, stage, m
     straight = train_reranker(*arguments, tmp_path / "straight")
     with pytest.raises(KeyboardInterrupt):
         train_reranker(*arguments, tmp_path / "killed", on_progress=kill)
+    # another number of threads computes the principal components a little differently
+    monkeypatch.setattr(colbert, "principal_projection", lambda *of: principal_projection(*of) * np.float32(1.000001))
     steps = []
     killed = train_reranker(*arguments, tmp_path / "killed", on_progress=steps.append)
     assert (steps[0].stage, steps[0].step) == (stage, 3)

@@ -111,6 +111,10 @@ def report_sentence(report: IndexingReport, folder: str) -> str:
     others = "".join(f", {count:,} {name}" for name, count in counts.items() if count)
     speed = f" ({report.passages_per_second:,.0f} passages a second)" if report.passages else ""
     return (
-        f"{folder}: {report.documents:,} documents in {report.passages:,} passages{others}, "
+        f"{folder}: {_counted(report.documents, 'document')} in {_counted(report.passages, 'passage')}{others}, "
         f"in {report.seconds:.1f} s{speed}"
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder
 from sentence_transformers.multi_vector_encoder.losses import (
     CachedMultiVectorMultipleNegativesRankingLoss,
@@ -33,7 +34,7 @@ from osler.train.fitting.trainer import fit
 from osler.train.fitting.tuning import adapt
 from osler.train.progress import OnProgress
 from osler.train.provenance import library_versions
-from osler.train.reranker.colbert import colbert_model
+from osler.train.reranker.colbert import colbert_model, token_head
 from osler.train.reranker.files import MODEL_FOLDER, save_reranker
 from osler.train.reranker.pseudo_queries import UNLABELLED
 from osler.train.reranker.teacher import with_teacher
@@ -75,6 +76,7 @@ def train_reranker(
     labelled = _labelled(examples)
     passages = [passage.text for example in labelled for passage in (example.positive, *example.negatives)]
     model = colbert_model(recipe, queries=[example.query for example in (*examples, *valid)], passages=passages)
+    _start_as_before(model, folder / _CHECKPOINTS / f"start-{course.digest()[:16]}.safetensors")
     set_seed(recipe.seed)
     adapt(model, recipe.reranker_tuning)
     outcome: dict[str, Any] = {"start": {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}}
@@ -107,6 +109,21 @@ def contrastive_loss(model: MultiVectorEncoder, settings: RerankerSettings) -> n
 def distillation_loss(model: MultiVectorEncoder, settings: RerankerSettings) -> nn.Module:
     """Kullback-Leibler divergence of the model's distribution over an example's passages from the teacher's."""
     return MultiVectorDistillKLDivLoss(model, temperature=settings.temperature, mini_batch_size=settings.mini_batch)
+
+
+def _start_as_before(model: MultiVectorEncoder, path: Path) -> None:
+    """Let the projection start from what the file holds, in place; where there is none, write it.
+
+    Principal components that are computed again differ in their last digits on another number of threads.
+    """
+    head = token_head(model)
+    if path.is_file():
+        head.load_state_dict(load_file(path))
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    save_file(head.state_dict(), unfinished)
+    unfinished.replace(path)
 
 
 def _phases(
