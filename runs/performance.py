@@ -33,7 +33,9 @@ principal components of these. 2 bits and a vector for 2 tokens are what an inde
 SEARCH = """As it comes, osler also looks words up and finds the evidence of five passages; nothing in the peers' rows
 stands for these, so the row below it is the one to compare with them. `qdrant_edge_search` is Qdrant Edge,
 `pylate_fast_plaid` PLAID as PyLate uses it; both are given the vectors of a query and charged for them. "The first" is
-osler as it comes: how many times its milliseconds the others take, and how much higher their nDCG@10 is."""
+osler as it comes: how many times its milliseconds the others take, and how much higher their nDCG@10 is. PLAID has a
+table of its own over a small corpus, since it computes in float16: where a processor has to imitate that, it
+[takes long](lab.md#plaid-on-a-processor-without-float16)."""
 
 GROWTH = """These passages are made: MedQuAD's, repeated with their sentences in another order and one of another among
 them, their vectors moved by noise that is distributed as the vectors are. So what it takes to find them is measured,
