@@ -35,7 +35,6 @@ from timing import Seconds, Work, in_turns, times_faster
 from osler.config import Settings
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.errors import ModelError
 from osler.evaluate.markdown import table
 from osler.index import index_exists, open_index
 from osler.late_interaction.compression import Compression
@@ -48,7 +47,7 @@ from osler.records import Document, Passage, Vectors
 BACKBONE = "minilm"
 REFERENCE = "sentence-transformers"
 PYLATE = "pylate_fast_plaid"
-PRECISIONS = ("fp32", "bf16", "int8")
+EXACT = "fp32"
 MAX_TOKENS = 250
 """Of a passage: with the special ones within the 256 that sentence-transformers reads of a text."""
 
@@ -103,13 +102,9 @@ def sampled(corpus: Path, passages: int) -> tuple[list[Document], list[Passage]]
 
 def encoders(passages: Sequence[Passage], name: str) -> Iterator[tuple[str, BiEncoder]]:
     """The bi-encoder of this name in each precision that this processor has, 8 bits calibrated on some passages."""
-    for precision in PRECISIONS:
-        try:
-            models = load_models(name, name, precision=precision)
-            models.encode_passages(passages[:1])
-        except ModelError as error:
-            print(f"{precision} is left out: {error}\n")
-            continue
+    bf16 = ("bf16",) if "bfloat16" in precisions().values() else ()
+    for precision in (EXACT, *bf16, "int8"):
+        models = load_models(name, name, precision=precision)
         yield precision, (calibrated(models, passages) if precision == "int8" else models).encoder
 
 

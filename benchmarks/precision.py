@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
-from encoding import PRECISIONS, encoders
+from encoding import EXACT, encoders
 from passages import passages_of
 from quality import MEASURE, difference, values_of
 
@@ -28,7 +28,6 @@ from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.records import Passage
 
-EXACT = PRECISIONS[0]
 BEST = 200
 """Passages kept of a query: enough for ten documents."""
 
