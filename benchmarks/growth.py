@@ -149,11 +149,11 @@ def document(doc_id: str, parts: Sequence[Variation]) -> EncodedDocument:
 
 def matched(documents: Sequence[EncodedDocument], reranker: Reranker) -> list[EncodedDocument]:
     """The documents, their token vectors dealt out to as many tokens as the re-ranker scores in their passages."""
-    spans = iter(reranker.token_spans([passage for one in documents for passage in one.passages]))
     found = []
     for one in documents:
-        parts = divide(one.token_vectors, [1] * len(one.passages))
-        found.append(replace(one, token_vectors=concatenate([dealt_out(part, len(next(spans))) for part in parts])))
+        spans, parts = reranker.token_spans(one.passages), divide(one.token_vectors, [1] * len(one.passages))
+        tokens = concatenate([dealt_out(part, len(of)) for part, of in zip(parts, spans, strict=True)])
+        found.append(replace(one, token_vectors=tokens, token_spans=tuple(spans)))
     return found
 
 

@@ -25,7 +25,7 @@ from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, reorder
 from osler.load import add_documents
 from osler.models import ModelPair
-from osler.records import EncodedDocument, Passage
+from osler.records import EncodedDocument, Passage, TokenSpans
 
 SLICE = 512
 COMMIT = 2048
@@ -43,13 +43,17 @@ class Built(NamedTuple):
 
 @dataclass(frozen=True)
 class Material:
-    """The passages of a corpus and their vectors, and the queries that are asked; folder: where the vectors lie."""
+    """The passages of a corpus with their vectors, those of their tokens, and where these stand in the text.
+
+    dataset: the queries that are asked; folder: where the vectors lie.
+    """
 
     dataset: Dataset
     passages: Sequence[Passage]
     folder: Path
     vectors: NDArray[np.float32]
     tokens: Sequence[NDArray[np.float32]]
+    spans: Sequence[TokenSpans]
 
     @cached_property
     def queries(self) -> list[str]:
@@ -69,7 +73,8 @@ def material_of(dataset: Dataset, models: ModelPair, work: Path) -> Material:
     if not (folder / "lengths.npy").is_file():
         _write_vectors(passages, models.with_compression(Compression(bits=32)), folder)
     vectors, tokens, lengths = (np.load(folder / f"{name}.npy") for name in ("vectors", "tokens", "lengths"))
-    return Material(dataset, passages, folder, vectors, np.split(tokens.astype(np.float32), np.cumsum(lengths)[:-1]))
+    by_passage = np.split(tokens.astype(np.float32), np.cumsum(lengths)[:-1])
+    return Material(dataset, passages, folder, vectors, by_passage, models.reranker.token_spans(passages))
 
 
 def build_index(material: Material, folder: Path) -> Built:
@@ -93,7 +98,8 @@ def _encoded(material: Material, compression: Compression) -> Iterator[EncodedDo
         tokens = [material.tokens[number] for number in numbers]
         kept = compress(np.concatenate(tokens), [len(one) for one in tokens], compression)
         document = material.dataset.documents[doc_id]
-        yield EncodedDocument(document, passages, material.vectors[list(numbers)], kept)
+        spans = tuple(material.spans[number] for number in numbers)
+        yield EncodedDocument(document, passages, material.vectors[list(numbers)], kept, spans)
 
 
 def _write_vectors(passages: Sequence[Passage], models: ModelPair, folder: Path) -> None:

@@ -14,7 +14,8 @@ from itertools import islice
 
 import numpy as np
 
-from osler.late_interaction.ragged import concatenate, divide, reorder
+from osler.encoding import Encode, EncodedPassages, encode_in_slices
+from osler.late_interaction.ragged import divide
 from osler.protocols import PassageIndex
 from osler.records import (
     Damage,
@@ -24,24 +25,14 @@ from osler.records import (
     EncodedDocument,
     Entry,
     Passage,
-    TokenVectors,
-    Vectors,
 )
 
 Split = Callable[[Document], Sequence[Passage]]
-Encode = Callable[[Sequence[Passage]], tuple[Vectors, TokenVectors | None]]
 
 _LOOK_AHEAD = 512
 """Entries read at once, so that one look-up in the index serves many documents."""
 
 _DAMAGES_KEPT = 100
-
-_FIRST_SLICE = 256
-"""Passages of all lengths, which show how fast the others will be, and suffice to calibrate a network on."""
-
-_LEAST_SLICE = 128
-_SLICE_SECONDS = 3.0
-"""Passages are encoded in slices that take about this long, so that progress moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +198,7 @@ class _Run:
         if len(self.damages) < _DAMAGES_KEPT:
             self.damages.append(damage)
 
-    def _encode_and_count(self, passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors | None]:
+    def _encode_and_count(self, passages: Sequence[Passage]) -> EncodedPassages:
         encoded = self.encode(passages)
         self.counts["passages"] += len(passages)
         self.waiting_passages -= len(passages)
@@ -248,48 +239,14 @@ def _checked(entry: Entry) -> Entry:
 
 def _encoded(waiting: Sequence[_Waiting], encode: Encode) -> list[EncodedDocument]:
     passages = [passage for one in waiting for passage in one.passages]
-    vectors, token_vectors = _encode_in_slices(passages, encode)
+    encoded = encode_in_slices(passages, encode)
     counts = [len(one.passages) for one in waiting]
-    vectors_of = np.split(vectors, np.cumsum(counts)[:-1])
-    tokens_of = [None] * len(waiting) if token_vectors is None else divide(token_vectors, counts)
+    nothing = [None] * len(waiting)
+    vectors_of = np.split(encoded.vectors, np.cumsum(counts)[:-1])
+    tokens_of = nothing if encoded.token_vectors is None else divide(encoded.token_vectors, counts)
+    spans = encoded.token_spans and iter(encoded.token_spans)
+    spans_of = [tuple(islice(spans, count)) for count in counts] if spans else nothing
     return [
-        EncodedDocument(one.document, one.passages, rows, tokens)
-        for one, rows, tokens in zip(waiting, vectors_of, tokens_of, strict=True)
+        EncodedDocument(one.document, one.passages, vectors, tokens, spans)
+        for one, vectors, tokens, spans in zip(waiting, vectors_of, tokens_of, spans_of, strict=True)
     ]
-
-
-def _encode_in_slices(passages: Sequence[Passage], encode: Encode) -> tuple[Vectors, TokenVectors | None]:
-    """The vectors of the passages in their order, encoded in slices of passages of about equal length."""
-    order = _order([_length(passage) for passage in passages])
-    parts, start, size = [], 0, _FIRST_SLICE
-    while start < len(passages):
-        began = time.perf_counter()
-        parts.append(encode([passages[number] for number in order[start : start + size]]))
-        start += size
-        size = _next_size(size, time.perf_counter() - began)
-    back = np.argsort(order)
-    vectors = np.concatenate([vectors for vectors, _ in parts])[back]
-    tokens = [token_vectors for _, token_vectors in parts if token_vectors is not None]
-    return vectors, reorder(concatenate(tokens), back) if tokens else None
-
-
-def _order(lengths: Sequence[int]) -> list[int]:
-    """The numbers of the passages as they are encoded: a slice from all of them first, then the others, longest first.
-
-    >>> _order([5, 9, 7])
-    [1, 2, 0]
-    """
-    by_length = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-    first = by_length[:: max(1, -(-len(lengths) // _FIRST_SLICE))]
-    taken = set(first)
-    return [*first, *(number for number in by_length if number not in taken)]
-
-
-def _length(passage: Passage) -> int:
-    return len(passage.title) + len(passage.heading) + len(passage.text)
-
-
-def _next_size(size: int, seconds: float) -> int:
-    if seconds < _SLICE_SECONDS / 2:
-        return size * 2
-    return max(size // 2, _LEAST_SLICE) if seconds > _SLICE_SECONDS * 2 else size

@@ -22,11 +22,12 @@ from osler.config import (
 )
 from osler.corpus import read_documents
 from osler.corpus.split import split
+from osler.encoding import Encode, EncodedPassages
 from osler.errors import CorpusError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import Encode, IndexingReport, index_documents
+from osler.indexing import IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.calibration import import_nncf
@@ -34,7 +35,7 @@ from osler.models.catalog import CATALOG, CatalogRow
 from osler.models.check import RerankerFacts
 from osler.models.colbert import ColBERT
 from osler.protocols import Generator
-from osler.records import Damage, Deletion, Document, Passage, TokenVectors, Vectors
+from osler.records import Damage, Deletion, Document, Passage
 from osler.search.searcher import Searcher
 
 DEFAULT_MODEL: Final = "osler-mini"
@@ -253,8 +254,9 @@ def _passage_encoder(models: ModelPair, manifest: Manifest, settings: ModelSetti
     if settings.precision == "int8":
         return _calibrated_encoder(models, manifest)
     if manifest.token_vectors:
-        return models.with_compression(manifest.compression).encode_passages
-    return lambda passages: (models.encoder.encode_passages(passages), None)
+        kept = models.with_compression(manifest.compression)
+        return lambda passages: EncodedPassages(*kept.encode_with_spans(passages))
+    return lambda passages: EncodedPassages(models.encoder.encode_passages(passages))
 
 
 def _calibrated_encoder(models: ModelPair, manifest: Manifest) -> Encode:
@@ -262,7 +264,7 @@ def _calibrated_encoder(models: ModelPair, manifest: Manifest) -> Encode:
     name = hashlib.sha256(manifest.to_json()).hexdigest()[:16]
     encoders: list[Encode] = []
 
-    def encode(passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors | None]:
+    def encode(passages: Sequence[Passage]) -> EncodedPassages:
         if not encoders:
             encoders.append(_passage_encoder(models.calibrated(passages, name), manifest, ModelSettings()))
         return encoders[0](passages)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from osler.records import (
     Candidate,
     Document,
@@ -15,6 +12,7 @@ from osler.records import (
     EncodedDocument,
     Filter,
     Passage,
+    TokenSpans,
     TokenVectors,
     Vector,
     Vectors,
@@ -60,8 +58,8 @@ class Reranker(Protocol):
         """The quantised vectors of the tokens that are scored (skipped ones left out)."""
         ...
 
-    def token_spans(self, passages: Sequence[Passage]) -> list[NDArray[np.int64]]:
-        """One [p, 2] array a passage: start and end in `Passage.text` of each scored token, (-1, -1) outside it."""
+    def token_spans(self, passages: Sequence[Passage]) -> list[TokenSpans]:
+        """Those of each passage: where in its text the tokens stand that are scored."""
         ...
 
 
@@ -97,6 +95,10 @@ class PassageIndex(Protocol):
 
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
         """The passages in the order asked for, unknown ids left out."""
+        ...
+
+    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
+        """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
         ...
 
     def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:

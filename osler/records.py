@@ -21,14 +21,15 @@ Vector: TypeAlias = "NDArray[np.float32]"
 Vectors: TypeAlias = "NDArray[np.float32]"
 """Rows of unit length: one a text [P, d], or one a token [q, d]."""
 
+TokenSpans: TypeAlias = "NDArray[np.int64]"
+"""[p, 2], start and end in `Passage.text` of each scored token of a passage, in order; (-1, -1) outside it."""
+
 Metadata = Mapping[str, Any]
 """JSON values by name. The names that a `Filter` reads: year, language, publication_types, mesh, journal, retracted."""
 
 _SECTION_SEPARATOR = "\n\n"
 
-
 _VERSION_DIGITS = 10  # longer numbers are no versions, and fit no integer column
-
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0", "retracted"})
 
@@ -202,13 +203,14 @@ class TokenVectors:
 class EncodedDocument:
     """A document with its passages and their vectors: what an index stores, whole or not at all.
 
-    vectors [P, d]; token_vectors of the same P passages, or None where the index keeps none.
+    vectors [P, d]; token_vectors and token_spans of the same P passages, or None where the index keeps none.
     """
 
     document: Document
     passages: tuple[Passage, ...]
     vectors: Vectors
     token_vectors: TokenVectors | None
+    token_spans: tuple[TokenSpans, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

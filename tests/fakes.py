@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from osler.records import (
     Filter,
     Passage,
     Section,
+    TokenSpans,
     TokenVectors,
     Vector,
     Vectors,
@@ -63,12 +65,16 @@ class FakeEncoder:
 
 
 class FakeReranker:
-    """One vector a word, first those of title and heading; `encoded` lists the passages it was asked to encode."""
+    """One vector a word, first those of title and heading.
+
+    `encoded` and `tokenized` list the passages whose vectors and whose spans it was asked for.
+    """
 
     fingerprint = "fake-reranker"
 
     def __init__(self) -> None:
         self.encoded: list[str] = []
+        self.tokenized: list[str] = []
 
     def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
         return [word_vectors(query) for query in queries]
@@ -79,6 +85,7 @@ class FakeReranker:
         return quantise(np.concatenate(vectors), [len(rows) for rows in vectors])
 
     def token_spans(self, passages: Sequence[Passage]) -> list[np.ndarray]:
+        self.tokenized += [passage.passage_id for passage in passages]
         heads = [[(-1, -1)] * len(word_spans(_head(passage))) for passage in passages]
         spans = [head + word_spans(passage.text) for head, passage in zip(heads, passages, strict=True)]
         return [np.array(rows, dtype=np.int64).reshape(-1, 2) for rows in spans]
@@ -142,8 +149,15 @@ class FakeIndex:
         return self._best({passage_id: score for passage_id, score in scores.items() if score}, k)
 
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
+        return [passage for passage, _ in self.read_with_spans(passage_ids)]
+
+    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
         self.reads.append(len(passage_ids))
-        rows = {one.passage_id: one for encoded in self._documents.values() for one in encoded.passages}
+        rows = {
+            passage.passage_id: (passage, spans)
+            for encoded in self._documents.values()
+            for passage, spans in zip(encoded.passages, encoded.token_spans or repeat(None), strict=False)
+        }
         return [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
 
     def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
@@ -186,7 +200,8 @@ def encoded_document(document: Document, encoder: Encoder, reranker: Reranker | 
         for position, (section, (start, end)) in enumerate(zip(document.sections, document.section_spans, strict=True))
     ]
     token_vectors = reranker.encode_passages(passages) if reranker else None
-    return EncodedDocument(document, tuple(passages), encoder.encode_passages(passages), token_vectors)
+    spans = tuple(reranker.token_spans(passages)) if reranker else None
+    return EncodedDocument(document, tuple(passages), encoder.encode_passages(passages), token_vectors, spans)
 
 
 def fake_index(texts: Mapping[str, str], *, token_vectors: bool = True) -> FakeIndex:

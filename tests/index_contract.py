@@ -105,6 +105,16 @@ def test_token_vectors_come_back_to_the_bit(index):
     assert dequantise(last).shape == (1, TOKEN_DIM)
 
 
+def test_passages_come_back_with_the_spans_of_their_tokens(index):
+    whole = encoded(document("a", "one  two three four", title="Title"))
+    bare = encoded(document("b", "no tokens"))
+    index.upsert([whole, EncodedDocument(bare.document, bare.passages, bare.vectors, None)])
+    (last, spans), (first, _), (_, none) = index.read_with_spans(["a#1", "missing#0", "a#0", "b#0"])
+    assert [first, last] == index.read(["a#0", "a#1"]) == list(whole.passages)
+    assert spans.tolist() == whole.token_spans[1].tolist() == [[0, 4]]
+    assert none is None
+
+
 def test_vectors_come_back_as_they_went_in_and_unknown_passages_are_left_out(index):
     whole = encoded(document("a", "one two three four"))
     index.upsert([whole, encoded(document("b", "other"))])

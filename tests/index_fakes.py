@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from osler.encoding import EncodedPassages
 from osler.late_interaction.codes import quantise
-from osler.records import Document, EncodedDocument, Passage, Section, TokenVectors, Vector, Vectors
+from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vector
 
 DIM, TOKEN_DIM = 8, 4
 
@@ -45,17 +46,25 @@ def split(document: Document, *, words: int = 3) -> tuple[Passage, ...]:
     )
 
 
-def encode(passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors]:
-    """A vector a passage and one a word, all of them hashes."""
-    words = [passage.text.split() for passage in passages]
-    rows = [hashed(word, TOKEN_DIM) for text in words for word in text]
-    vectors = np.array(rows, dtype=np.float32).reshape(-1, TOKEN_DIM)
-    return np.array([hashed(passage.text, DIM) for passage in passages]), quantise(vectors, list(map(len, words)))
+def encode(passages: Sequence[Passage]) -> EncodedPassages:
+    """A vector a passage and one a word, all of them hashes, and where the words are."""
+    spans = tuple(word_spans(passage.text) for passage in passages)
+    words = [
+        passage.text[start:end] for passage, of_words in zip(passages, spans, strict=True) for start, end in of_words
+    ]
+    rows = np.array([hashed(word, TOKEN_DIM) for word in words], dtype=np.float32).reshape(-1, TOKEN_DIM)
+    vectors = np.array([hashed(passage.text, DIM) for passage in passages])
+    return EncodedPassages(vectors, quantise(rows, list(map(len, spans))), spans)
+
+
+def word_spans(text: str) -> TokenSpans:
+    return np.array([match.span() for match in re.finditer(r"\S+", text)], dtype=np.int64).reshape(-1, 2)
 
 
 def encoded(document: Document) -> EncodedDocument:
     passages = split(document)
-    return EncodedDocument(document, passages, *encode(passages))
+    made = encode(passages)
+    return EncodedDocument(document, passages, made.vectors, made.token_vectors, made.token_spans)
 
 
 def document(doc_id: str, text: str, *, title: str = "", **metadata: object) -> Document:

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_fakes import DIM, TOKEN_DIM, document, encode, split
 
-from osler import indexing
+from osler import encoding
+from osler.encoding import EncodedPassages
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
 from osler.indexing import IndexingReport, index_documents
 from osler.records import NOT_RETRACTED, Damage, Deletion, Document, Entry
@@ -185,7 +186,7 @@ def test_a_document_in_which_the_splitter_finds_nothing_is_skipped(index):
 
 
 def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index, monkeypatch):
-    monkeypatch.setattr(indexing, "_FIRST_SLICE", 16)
+    monkeypatch.setattr(encoding, "_FIRST_SLICE", 16)
     seen: list[list[int]] = []
 
     def watch(passages):
@@ -201,17 +202,21 @@ def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index
     assert lengths == sorted(lengths, reverse=True)
     for one in documents:
         (stored,) = index.token_vectors([f"{one.doc_id}#0"]).values()
-        vectors, token_vectors = encode(split(one))
-        assert np.array_equal(stored.codes, token_vectors.codes)
-        assert index.search_dense(vectors[0], k=1, where=NOT_RETRACTED)[0].score == pytest.approx(1.0)
+        made = encode(split(one))
+        assert np.array_equal(stored.codes, made.token_vectors.codes)
+        assert index.search_dense(made.vectors[0], k=1, where=NOT_RETRACTED)[0].score == pytest.approx(1.0)
+        ((_, spans),) = index.read_with_spans([f"{one.doc_id}#0"])
+        assert np.array_equal(spans, made.token_spans[0])
 
 
 def test_an_encoder_without_token_vectors_is_enough(index):
-    report = index_documents(
-        corpus(3), index, split=split, encode=lambda passages: (encode(passages)[0], None), commit_passages=4
-    )
+    def dense(passages):
+        return EncodedPassages(encode(passages).vectors)
+
+    report = index_documents(corpus(3), index, split=split, encode=dense, commit_passages=4)
     assert report.documents == 3
     assert index.token_vectors(["d0#0"]) == {}
+    assert [spans for _, spans in index.read_with_spans(["d0#0"])] == [None]
 
 
 def test_progress_moves_within_a_commit_and_ends_at_the_total(index):

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 
+import lancedb
 import numpy as np
 import pytest
 from index_contract import *  # noqa: F403
@@ -151,6 +152,19 @@ def test_an_index_without_token_vectors_gives_none(tmp_path):
     index.upsert([EncodedDocument(whole.document, whole.passages, whole.vectors, None)])
     assert index.token_vectors(["a#0"]) == {}
     assert index.statistics().token_vector_bytes_per_passage == 0
+
+
+def test_a_table_from_before_spans_were_stored_goes_on_without_them(index, tmp_path):
+    index.upsert([encoded(document("a", "heart"))])
+    lancedb.connect(tmp_path / "index").open_table("passages").drop_columns(["token_spans"])
+    older = open_index(tmp_path / "index")
+    older.upsert([encoded(document("b", "heart failure"))])
+    for _ in range(3):  # from the table, then from memory
+        assert found(older, "failure")[0] == "b#0"
+        assert [(one.text, spans) for one, spans in older.read_with_spans(["a#0", "b#0"])] == [
+            ("heart", None),
+            ("heart failure", None),
+        ]
 
 
 def test_what_is_stored_is_there_after_opening_again_with_its_manifest(index, tmp_path):

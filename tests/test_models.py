@@ -134,6 +134,16 @@ def test_one_pass_for_both_heads_gives_what_two_passes_give():
 
 
 @pytest.mark.parametrize("reranker", ["minilm", "osler-mini"])
+def test_what_an_index_keeps_is_the_vectors_and_the_spans_of_their_tokens(reranker):
+    pair, texts = load_models("minilm", reranker), passages(TEXTS, title="Title")
+    (*kept, spans), (vectors, token_vectors) = pair.encode_with_spans(texts), pair.encode_passages(texts)
+    np.testing.assert_array_equal(kept[0], vectors)
+    np.testing.assert_array_equal(kept[1].codes, token_vectors.codes)
+    for found, expected in zip(spans, pair.reranker.token_spans(texts), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("reranker", ["minilm", "osler-mini"])
 def test_the_vectors_of_queries_are_those_of_each_model_in_one_pass_or_in_two(reranker):
     pair = load_models("minilm", reranker)
     assert pair.shared == (reranker == "minilm")

@@ -9,14 +9,15 @@ from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_i
 
 from osler.config import SearchSettings
 from osler.errors import UsageError
-from osler.records import Document, Filter, Passage, Ranking, Section, TokenVectors, Vector
+from osler.records import Document, Filter, Passage, Ranking, Section, TokenSpans, TokenVectors, Vector
 from osler.search.searcher import STAGES, Searcher
 
 TEXTS = {"a": "The lung and its fluid.", "b": "Here the cardiac effusion.", "c": "The heart has fluid.", "d": "A gene."}
 
 
-def searcher(index: FakeIndex | None = None, **settings: object) -> Searcher:
-    return Searcher(index or fake_index(TEXTS), FakeEncoder(), FakeReranker(), SearchSettings(**settings))
+def searcher(index: FakeIndex | None = None, *, reranker: FakeReranker | None = None, **settings: object) -> Searcher:
+    reranker = reranker or FakeReranker()
+    return Searcher(index or fake_index(TEXTS), FakeEncoder(), reranker, SearchSettings(**settings))
 
 
 def ids(ranking: Ranking) -> list[str]:
@@ -119,6 +120,16 @@ def test_evidence_has_offsets_in_the_document():
     assert document.text[evidence.start : evidence.end] == evidence.text == "The heart has fluid."
 
 
+@pytest.mark.parametrize(("settings", "expected"), [({}, []), ({"stored": False}, ["c#0"])])
+def test_stored_spans_spare_taking_the_passages_apart_again(settings, expected):
+    index, reranker = fake_index(TEXTS), FakeReranker()
+    with_spans = searcher(index, reranker=reranker, **settings).search("heart fluid", k=1)
+    assert reranker.tokenized == expected
+    bare = fake_index(TEXTS)
+    bare.read_with_spans = lambda passage_ids: [(passage, None) for passage in index.read(passage_ids)]
+    assert searcher(bare).search("heart fluid", k=1).ranked == with_spans.ranked
+
+
 def test_the_filter_holds_in_both_searches_and_fewer_may_come_back():
     index = FakeIndex()
     for doc_id, metadata in (
@@ -153,9 +164,9 @@ class Updated(FakeIndex):
         if doc_id := self._loses.pop(method, None):
             self.delete([doc_id])
 
-    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
+    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
         self._lose("read")
-        return super().read(passage_ids)
+        return super().read_with_spans(passage_ids)
 
     def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
         self._lose("token_vectors")
@@ -175,7 +186,7 @@ def test_a_passage_that_an_update_removed_meanwhile_is_left_out(before, expected
 
 def test_a_passage_that_an_update_changed_meanwhile_has_evidence_from_its_new_text():
     index, new = fake_index(TEXTS), fake_index({"c": "In infants the heart and much later the lung has some fluid."})
-    index.read = new.read
+    index.read_with_spans = new.read_with_spans
     [found] = searcher(index).search("heart fluid").ranked
     assert found.passage.text[found.evidence.start : found.evidence.end] == new.read(["c#0"])[0].text
 

@@ -19,9 +19,10 @@ from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
-    PASSAGE_COLUMNS,
+    passage_columns,
     to_document,
     to_passage,
+    to_spans,
     to_table,
     to_vectors,
 )
@@ -36,6 +37,7 @@ from osler.records import (
     EncodedDocument,
     Filter,
     Passage,
+    TokenSpans,
     TokenVectors,
     Vector,
 )
@@ -61,6 +63,7 @@ class LanceIndex:
         self._table = table
         self._exact = exact
         self.manifest = manifest
+        self._passage_columns = passage_columns(table.schema)
         self._lookup = RowLookup(table)
         self._residence = Residence(table, manifest, memory=memory)
 
@@ -149,11 +152,16 @@ class LanceIndex:
     @reading()
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
         """The passages in the order asked for, unknown ids left out."""
+        return [passage for passage, _ in self.read_with_spans(passage_ids)]
+
+    @reading()
+    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
+        """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
         rows = self._residence.rows()
         if rows and rows.passages is not None:
             return rows.passages_of(passage_ids)
-        found = self._rows(passage_ids, PASSAGE_COLUMNS).to_pylist() if passage_ids else []
-        passages = {row["passage_id"]: to_passage(row) for row in found}
+        found = self._rows(passage_ids, self._passage_columns).to_pylist() if passage_ids else []
+        passages = {row["passage_id"]: (to_passage(row), to_spans(row)) for row in found}
         return [passages[passage_id] for passage_id in passage_ids if passage_id in passages]
 
     @reading()

@@ -24,7 +24,7 @@ from osler.index.manifest import Manifest
 from osler.index.recent import Recent
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction, restriction
-from osler.index.rows import PASSAGE_COLUMNS, to_vectors
+from osler.index.rows import passage_columns, to_vectors
 from osler.index.token_values import to_token_vectors
 
 MEMORY = 512_000_000
@@ -48,8 +48,6 @@ _WORTH_IT = 2
 _SAMPLE = 256
 """About so many passages, taken from everywhere, whose size stands for that of all."""
 
-_OTHER_COLUMNS = tuple(column for column in PASSAGE_COLUMNS if column != "passage_id")
-
 _MOST_CONDITIONS = 32
 """Filters whose rows are remembered until the next commit: the last ones."""
 
@@ -68,6 +66,7 @@ class Residence:
     def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int) -> None:
         self._table = table
         self._manifest = manifest
+        self._passage_columns = passage_columns(table.schema)
         self._memory = memory
         self._lock = Lock()
         self._searches = Counter[str]()
@@ -187,11 +186,12 @@ class Residence:
         yield ("vector",), len(there) * (_COMPONENT_BYTES * self._manifest.encoder.dim + _PLACE_BYTES)
         if self._manifest.token_vectors:
             yield ("token_vectors",), pc.sum(there["token_bytes"]).as_py() or 0
-        yield _OTHER_COLUMNS, len(there) * self._passage_bytes(len(there))
+        others = [column for column in self._passage_columns if column != "passage_id"]
+        yield others, len(there) * self._bytes_of(others, len(there))
 
-    def _passage_bytes(self, rows: int) -> float:
+    def _bytes_of(self, columns: Sequence[str], rows: int) -> float:
         offsets = range(0, rows, max(1, rows // _SAMPLE))
-        sample = self._table.take_offsets(list(offsets)).select(list(_OTHER_COLUMNS)).to_arrow()
+        sample = self._table.take_offsets(list(offsets)).select(list(columns)).to_arrow()
         return float(sample.nbytes) / max(1, len(sample))
 
     def _all(self, columns: Sequence[str]) -> ResidentRows:
@@ -210,5 +210,5 @@ class Residence:
             table["passage_id"].combine_chunks(),
             CodedVectors.of(to_vectors(table["vector"])) if "vector" in there else None,
             to_token_vectors(table["token_vectors"], self._manifest) if tokens else None,
-            table.select(PASSAGE_COLUMNS) if there.issuperset(PASSAGE_COLUMNS) else None,
+            table.select(self._passage_columns) if there.issuperset(self._passage_columns) else None,
         )

@@ -17,16 +17,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from osler.index import token_spans, token_values
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
-from osler.index.token_values import to_value
 from osler.late_interaction.ragged import divide
-from osler.records import Document, EncodedDocument, Passage, Section, Vectors
+from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vectors
 
 MANIFEST_KEY = b"osler.manifest"
 
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
 DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
+SPANS_COLUMN = "token_spans"
+"""Not there where the table was made before spans were stored."""
 
 _LENGTH_OFF = 0.01
 """By so much a vector that was normalised in bfloat16 may miss unit length."""
@@ -64,6 +66,7 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         "vector": pa.list_(pa.float32(), manifest.encoder.dim),
         "token_vectors": pa.large_binary(),  # as `token_values` writes them
         "token_bytes": pa.int32(),  # how long this value is
+        SPANS_COLUMN: pa.binary(),  # as `token_spans` writes them
     }
     return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
 
@@ -93,11 +96,22 @@ def to_document(rows: Sequence[Row]) -> Document:
     )
 
 
+def passage_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """The columns of a table that a passage is read from, its token spans included where the table has them."""
+    return tuple(column for column in (*PASSAGE_COLUMNS, SPANS_COLUMN) if column in schema.names)
+
+
 def to_passage(row: Row) -> Passage:
     """The passage of this row; `PASSAGE_COLUMNS` suffice."""
     texts = {name: row[name] or "" for name in ("title", "heading")}
     values = {name: row[name] for name in PASSAGE_COLUMNS}
     return Passage(**{**values, **texts, "metadata": json.loads(row["metadata"])})
+
+
+def to_spans(row: Row) -> TokenSpans | None:
+    """The token spans of this row, None where it has none."""
+    value = row.get(SPANS_COLUMN)
+    return None if value is None else token_spans.to_spans(value)
 
 
 def to_vectors(column: pa.ChunkedArray) -> Vectors:
@@ -162,8 +176,10 @@ def _outline(document: Document) -> str:
 
 
 def _token_columns(encoded: EncodedDocument) -> list[dict[str, Any]]:
-    vectors = encoded.token_vectors
-    if vectors is None:
-        return [{"token_vectors": None, "token_bytes": None} for _ in encoded.passages]
-    values = [to_value(one) for one in divide(vectors, [1] * len(vectors))]
-    return [{"token_vectors": value, "token_bytes": len(value)} for value in values]
+    count, vectors = len(encoded.passages), encoded.token_vectors
+    values = [None] * count if vectors is None else map(token_values.to_value, divide(vectors, [1] * count))
+    spans = [None] * count if encoded.token_spans is None else map(token_spans.to_value, encoded.token_spans)
+    return [
+        {"token_vectors": value, "token_bytes": value and len(value), SPANS_COLUMN: of_passage}
+        for value, of_passage in zip(values, spans, strict=True)
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from tokenizers import Encoding
 
 from osler.cores import one_blas_thread
 from osler.late_interaction.compression import Compression, compress
@@ -14,7 +14,7 @@ from osler.late_interaction.ragged import concatenate, divide
 from osler.models.bi_encoder import passage_input
 from osler.models.check import RerankerFacts
 from osler.models.text_model import Outputs, TextModel, TokenBatch
-from osler.records import Passage, TokenVectors, Vectors
+from osler.records import Passage, TokenSpans, TokenVectors, Vectors
 
 TOKEN_VECTORS: Final = "token_vectors"
 UNPOOLED: Final = Compression()
@@ -77,18 +77,20 @@ class ColBERT:
                 gathered.add(batch, outputs)
         return gathered.token_vectors()
 
-    def token_spans(self, passages: Sequence[Passage]) -> list[NDArray[np.int64]]:
+    def token_spans(self, passages: Sequence[Passage]) -> list[TokenSpans]:
         """One [p, 2] array a passage: start and end in `Passage.text` of each scored token.
 
         Special tokens, prefix tokens, title and heading are (-1, -1).
         """
-        texts = [passage_input(passage) for passage in passages]
-        encodings = self.model.tokenize(texts, "passage")
-        spans = []
-        for passage, text, encoding in zip(passages, texts, encodings, strict=True):
-            before = len(self.model.spec.passage_prompt) + len(text) - len(passage.text)
-            spans.append(_text_spans(encoding.offsets, before)[self.model.spec.scored(encoding.ids)])
-        return spans
+        return self.spans_of(passages, self.model.tokenize([passage_input(one) for one in passages], "passage"))
+
+    def spans_of(self, passages: Sequence[Passage], encodings: Sequence[Encoding]) -> list[TokenSpans]:
+        """The same for passages that the model's `tokenize` has taken apart."""
+        spec = self.model.spec
+        return [
+            _text_spans(encoding.offsets, len(spec.passage_prompt) + _before_text(passage))[spec.scored(encoding.ids)]
+            for passage, encoding in zip(passages, encodings, strict=True)
+        ]
 
     def _with(self, model: TextModel, compression: Compression) -> ColBERT:
         return ColBERT(model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, compression=compression)
@@ -120,7 +122,11 @@ class GatheredTokens:
         return concatenate(self._parts) if self._parts else divide(self._nothing, [0, 1])[0]
 
 
-def _text_spans(offsets: Sequence[tuple[int, int]], before: int) -> NDArray[np.int64]:
+def _before_text(passage: Passage) -> int:
+    return len(passage_input(passage)) - len(passage.text)
+
+
+def _text_spans(offsets: Sequence[tuple[int, int]], before: int) -> TokenSpans:
     shifted = np.array(offsets, dtype=np.int64).reshape(-1, 2) - before
     outside = (shifted[:, 0] < 0) | (shifted[:, 1] <= shifted[:, 0])
     shifted[outside] = _OUTSIDE

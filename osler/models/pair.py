@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tokenizers import Encoding
 
 from osler.cores import one_blas_thread
 from osler.late_interaction.compression import Compression
 from osler.models.bi_encoder import BiEncoder, passage_input, text_vectors
 from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
-from osler.records import Passage, TokenVectors, Vectors
+from osler.records import Passage, TokenSpans, TokenVectors, Vectors
 
 
 class ModelPair:
@@ -67,10 +68,24 @@ class ModelPair:
         """What `encoder.encode_passages` and `reranker.encode_passages` give, in one pass where they share it."""
         if not self.shared:
             return self.encoder.encode_passages(passages), self.reranker.encode_passages(passages)
-        vectors = np.zeros((len(passages), self.encoder.dim), dtype=np.float32)
-        tokens = GatheredTokens(len(passages), self.reranker.dim, self.reranker.compression)
+        return self._in_one_pass(self._tokenized(passages))
+
+    def encode_with_spans(self, passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors, list[TokenSpans]]:
+        """The same and what `reranker.token_spans` gives: all that an index keeps."""
+        if not self.shared:
+            return *self.encode_passages(passages), self.reranker.token_spans(passages)
+        encodings = self._tokenized(passages)
+        return *self._in_one_pass(encodings), self.reranker.spans_of(passages, encodings)
+
+    def _tokenized(self, passages: Sequence[Passage]) -> list[Encoding]:
+        return self.encoder.model.tokenize([passage_input(passage) for passage in passages], "passage")
+
+    def _in_one_pass(self, encodings: Sequence[Encoding]) -> tuple[Vectors, TokenVectors]:
+        model, reranker = self.encoder.model, self.reranker
+        vectors = np.zeros((len(encodings), self.encoder.dim), dtype=np.float32)
+        tokens = GatheredTokens(len(encodings), reranker.dim, reranker.compression)
         with one_blas_thread():  # compressing a batch must not take the cores that compute the next
-            for batch, outputs in self.encoder.model.outputs([passage_input(p) for p in passages], "passage"):
-                vectors[batch.rows] = text_vectors(outputs, self.encoder.model.spec)
+            for batch, outputs in model.outputs_of(encodings, "passage"):
+                vectors[batch.rows] = text_vectors(outputs, model.spec)
                 tokens.add(batch, outputs)
         return vectors, tokens.token_vectors()

@@ -150,7 +150,11 @@ class TextModel:
 
     def outputs(self, texts: Sequence[str], role: Role) -> Iterator[tuple[TokenBatch, Outputs]]:
         """The batches of these texts, longest first, with what the network returns for each."""
-        batches = self._token_batches(self.tokenize(texts, role), role)
+        return self.outputs_of(self.tokenize(texts, role), role)
+
+    def outputs_of(self, encodings: Sequence[Encoding], role: Role) -> Iterator[tuple[TokenBatch, Outputs]]:
+        """The same for texts that `tokenize` has taken apart."""
+        batches = self._token_batches(encodings, role)
         run = self._run_passages if role == "passage" else self.run
         return zip(batches, run(batches), strict=True)
 

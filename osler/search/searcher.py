@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,8 +19,10 @@ from osler.records import (
     NOT_RETRACTED,
     Candidate,
     Filter,
+    Passage,
     RankedPassage,
     Ranking,
+    TokenSpans,
     TokenVectors,
     Vector,
     Vectors,
@@ -136,10 +138,11 @@ class Searcher:
             # An update may have come in between: what is no longer there is left out.
             candidates = [candidate for candidate in candidates if candidate.passage_id in token_vectors]
         maxsim = self._maxsim(request, candidates, token_vectors)
-        ranked = self._read(request, candidates, maxsim)
+        ranked, spans = self._read(request, candidates, maxsim)
         if request.evidence and request.token_vectors is not None:
             with request.timed("evidence"):
-                ranked = _with_evidence(request.token_vectors, ranked, token_vectors, self.reranker)
+                spans = spans if self.settings.stored else {}
+                ranked = _with_evidence(request.token_vectors, ranked, token_vectors, spans, self.reranker)
         return Ranking(request.query, tuple(ranked), request.seconds)
 
     def _candidates(self, request: _Request, lexical: Lexical) -> list[Candidate]:
@@ -189,15 +192,16 @@ class Searcher:
 
     def _read(
         self, request: _Request, candidates: Sequence[Candidate], maxsim: Sequence[float] | None
-    ) -> list[RankedPassage]:
-        """The k candidates of the highest scores with their passages."""
+    ) -> tuple[list[RankedPassage], dict[str, TokenSpans]]:
+        """The k candidates of the highest scores with their passages, and the spans that are stored, by passage_id."""
         scores = [candidate.score for candidate in candidates] if maxsim is None else self._final(maxsim, candidates)
         best = best_first(candidates, scores, k=request.k)
         with request.timed("read"):
-            read = self.index.read([candidates[place].passage_id for place in best]) if best else []
-        passages = {passage.passage_id: passage for passage in read}
+            read = self.index.read_with_spans([candidates[place].passage_id for place in best]) if best else []
+        passages = {passage.passage_id: passage for passage, _ in read}
+        spans = {passage.passage_id: stored for passage, stored in read if stored is not None}
         there = [place for place in best if candidates[place].passage_id in passages]
-        return [
+        ranked = [
             RankedPassage(
                 passage=passages[candidates[place].passage_id],
                 rank=rank,
@@ -208,6 +212,7 @@ class Searcher:
             )
             for rank, place in enumerate(there, start=1)
         ]
+        return ranked, spans
 
     def _final(self, maxsim: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
         stage1 = stage1_scores(candidates, self.settings)
@@ -253,20 +258,22 @@ def _with_evidence(
     query_vectors: Vectors,
     ranked: Sequence[RankedPassage],
     token_vectors: Mapping[str, TokenVectors],
+    stored_spans: Mapping[str, TokenSpans],
     reranker: Reranker,
 ) -> list[RankedPassage]:
-    if not ranked:
-        return []
-    passages = [one.passage for one in ranked]
-    spans = reranker.token_spans(passages)
+    passages = {one.passage.passage_id: one.passage for one in ranked}
+    spans = {**_made_spans(passages, reranker, known=stored_spans), **stored_spans}
     # An update may have come in between: vectors of another text are made anew.
-    changed = [
-        passage
-        for passage, span in zip(passages, spans, strict=True)
-        if token_vectors[passage.passage_id].num_tokens != len(span)
-    ]
-    vectors_of = {**token_vectors, **encode_by_id(changed, reranker)}
+    changed = [passages[one] for one in passages if token_vectors[one].num_tokens != len(spans[one])]
+    vectors = {**token_vectors, **encode_by_id(changed, reranker)}
     return [
-        replace(one, evidence=best_evidence(query_vectors, one.passage, vectors_of[one.passage.passage_id], span))
-        for one, span in zip(ranked, spans, strict=True)
+        replace(one, evidence=best_evidence(query_vectors, one.passage, vectors[passage_id], spans[passage_id]))
+        for passage_id, one in zip(passages, ranked, strict=True)
     ]
+
+
+def _made_spans(passages: Mapping[str, Passage], reranker: Reranker, *, known: Container[str]) -> dict[str, TokenSpans]:
+    """The spans of the passages without known ones, by passage_id."""
+    missing = [passage for passage_id, passage in passages.items() if passage_id not in known]
+    made = reranker.token_spans(missing) if missing else []
+    return {passage.passage_id: spans for passage, spans in zip(missing, made, strict=True)}

@@ -10,11 +10,12 @@ from typing import Literal
 from osler.config import SplitSettings
 from osler.corpus.split import split
 from osler.datasets import Dataset
+from osler.encoding import EncodedPassages
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
 from osler.indexing import IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.protocols import CountTokens
-from osler.records import Document, Passage, TokenVectors, Vectors
+from osler.records import Document, Passage
 from osler.train.examples.example import Example, Relevant, examples_of, pairs
 from osler.train.examples.parts import Parts, relevant_documents
 from osler.train.mining.candidates import CandidateSource, RetrieverSource
@@ -115,8 +116,8 @@ def index_corpus(dataset: Dataset, folder: Path, models: ModelPair, *, on_progre
     def report(so_far: IndexingReport) -> None:
         on_progress(_progress(dataset.name, so_far, total))
 
-    def encode(passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors | None]:
-        return models.encoder.encode_passages(passages), None
+    def encode(passages: Sequence[Passage]) -> EncodedPassages:
+        return EncodedPassages(models.encoder.encode_passages(passages))
 
     index_documents(
         dataset.documents.values(),
