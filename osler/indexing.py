@@ -241,12 +241,11 @@ def _encoded(waiting: Sequence[_Waiting], encode: Encode) -> list[EncodedDocumen
     passages = [passage for one in waiting for passage in one.passages]
     encoded = encode_in_slices(passages, encode)
     counts = [len(one.passages) for one in waiting]
-    nothing = [None] * len(waiting)
+    nothing, spans = [None] * len(waiting), iter(encoded.token_spans or ())
     vectors_of = np.split(encoded.vectors, np.cumsum(counts)[:-1])
     tokens_of = nothing if encoded.token_vectors is None else divide(encoded.token_vectors, counts)
-    spans = encoded.token_spans and iter(encoded.token_spans)
-    spans_of = [tuple(islice(spans, count)) for count in counts] if spans else nothing
+    spans_of = nothing if encoded.token_spans is None else [tuple(islice(spans, count)) for count in counts]
     return [
-        EncodedDocument(one.document, one.passages, vectors, tokens, spans)
-        for one, vectors, tokens, spans in zip(waiting, vectors_of, tokens_of, spans_of, strict=True)
+        EncodedDocument(one.document, one.passages, *arrays)
+        for one, arrays in zip(waiting, zip(vectors_of, tokens_of, spans_of, strict=True), strict=True)
     ]
