@@ -41,7 +41,8 @@ GROWTH = """These passages are made: MedQuAD's, repeated with their sentences in
 them, their vectors moved by noise that is distributed as the vectors are. So what it takes to find them is measured,
 and not whether they answer. A graph of the vectors is built from 100,000 passages on, and takes most of the
 time of writing then; up to some 230,000, `search.memory` holds the vectors, and a search is exact; beyond, the graph is
-searched and everything is read from the table. So one power over all sizes says roughly how they grow."""
+searched and everything is read from the table. So one power over all sizes says roughly how they grow.
+The table was made before an index stored the spans of tokens: its searches took passages apart for their evidence."""
 
 PARTS = (
     Part("The machine", "machine.md", markdown),
