@@ -19,6 +19,7 @@ from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
+    Row,
     passage_columns,
     to_document,
     to_passage,
@@ -152,17 +153,12 @@ class LanceIndex:
     @reading()
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
         """The passages in the order asked for, unknown ids left out."""
-        return [passage for passage, _ in self.read_with_spans(passage_ids)]
+        return [to_passage(row) for row in self._passages(passage_ids)]
 
     @reading()
     def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
         """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
-        rows = self._residence.rows()
-        if rows and rows.passages is not None:
-            return rows.passages_of(passage_ids)
-        found = self._rows(passage_ids, self._passage_columns).to_pylist() if passage_ids else []
-        passages = {row["passage_id"]: (to_passage(row), to_spans(row)) for row in found}
-        return [passages[passage_id] for passage_id in passage_ids if passage_id in passages]
+        return [(to_passage(row), to_spans(row)) for row in self._passages(passage_ids)]
 
     @reading()
     def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
@@ -206,6 +202,15 @@ class LanceIndex:
     def recall(self) -> float | None:
         """The share of the 100 nearest passages that the approximate index finds; None where there is none."""
         return recall(self._table) if approximate_index(self._table) else None
+
+    def _passages(self, passage_ids: Sequence[str]) -> list[Row]:
+        """The rows of these passages in the order asked for, unknown ids left out."""
+        held = self._residence.rows()
+        if held and held.passages is not None:
+            return held.passages_of(passage_ids)
+        found = self._rows(passage_ids, self._passage_columns).to_pylist() if passage_ids else []
+        rows = {row["passage_id"]: row for row in found}
+        return [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
 
     def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         held = _with_vectors(self._residence.rows())

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from osler.index.exact import CodedVectors
 from osler.index.lookup import ROW_ID
-from osler.index.rows import to_passage, to_spans
+from osler.index.rows import Row
 from osler.late_interaction.ragged import divide, reorder
-from osler.records import Candidate, Passage, TokenSpans, TokenVectors, Vector
+from osler.records import Candidate, TokenVectors, Vector
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,14 @@ class ResidentRows:
         parts = divide(reorder(self.token_vectors, list(places.values())), [1] * len(places))
         return dict(zip(places, parts, strict=True))
 
-    def passages_of(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
-        """Those of these passages that are there, in this order, with their spans; ValueError where none are held."""
+    def passages_of(self, passage_ids: Sequence[str]) -> list[Row]:
+        """The rows of those of these passages that are there, in this order; ValueError where none are held."""
         if self.passages is None:
             raise ValueError("No passages are in memory: read them from the table.")
         known = self.places
         rows = [known[passage_id] for passage_id in passage_ids if passage_id in known]
-        taken = self.passages.take(pa.array(rows, pa.int64())).to_pylist()
-        return [(to_passage(row), to_spans(row)) for row in taken]
+        taken: list[Row] = self.passages.take(pa.array(rows, pa.int64())).to_pylist()
+        return taken
 
     def at(self, places: NDArray[np.int64]) -> ResidentRows:
         """The rows at these places. A copy."""

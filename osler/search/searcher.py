@@ -141,7 +141,6 @@ class Searcher:
         ranked, spans = self._read(request, candidates, maxsim)
         if request.evidence and request.token_vectors is not None:
             with request.timed("evidence"):
-                spans = spans if self.settings.stored else {}
                 ranked = _with_evidence(request.token_vectors, ranked, token_vectors, spans, self.reranker)
         return Ranking(request.query, tuple(ranked), request.seconds)
 
@@ -197,7 +196,8 @@ class Searcher:
         scores = [candidate.score for candidate in candidates] if maxsim is None else self._final(maxsim, candidates)
         best = best_first(candidates, scores, k=request.k)
         with request.timed("read"):
-            read = self.index.read_with_spans([candidates[place].passage_id for place in best]) if best else []
+            passage_ids = [candidates[place].passage_id for place in best]
+            read = self._read_passages(passage_ids, spans=request.evidence and self.settings.stored) if best else []
         passages = {passage.passage_id: passage for passage, _ in read}
         spans = {passage.passage_id: stored for passage, stored in read if stored is not None}
         there = [place for place in best if candidates[place].passage_id in passages]
@@ -213,6 +213,11 @@ class Searcher:
             for rank, place in enumerate(there, start=1)
         ]
         return ranked, spans
+
+    def _read_passages(self, passage_ids: Sequence[str], *, spans: bool) -> Sequence[tuple[Passage, TokenSpans | None]]:
+        return (
+            self.index.read_with_spans(passage_ids) if spans else [(one, None) for one in self.index.read(passage_ids)]
+        )
 
     def _final(self, maxsim: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
         stage1 = stage1_scores(candidates, self.settings)
