@@ -109,6 +109,13 @@ class PassageIndex(Protocol):
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         ...
 
+    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
+        """What `vectors` gives, and the token vectors of those passages that were read with it at no further cost.
+
+        For a caller who will ask for the token vectors of most of them: `token_vectors` has the others.
+        """
+        ...
+
     def document(self, doc_id: str) -> Document | None:
         """The whole document, its text to the character as it was indexed, or None."""
         ...

@@ -165,6 +165,9 @@ class FakeIndex:
         stored = {key: part for encoded in self._documents.values() for key, part in _tokens(encoded).items()}
         return {passage_id: stored[passage_id] for passage_id in passage_ids if passage_id in stored}
 
+    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
+        return self.vectors(passage_ids), {}
+
     def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
         self.vector_reads.append(len(passage_ids))
         stored = {

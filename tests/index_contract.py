@@ -127,6 +127,18 @@ def test_vectors_come_back_as_they_went_in_and_unknown_passages_are_left_out(ind
 @pytest.mark.parametrize("passage_ids", [[], ["missing#0"]])
 def test_no_passage_gives_no_vector(index, passage_ids):
     assert index.vectors(passage_ids) == {}
+    assert index.vectors_with_tokens(passage_ids) == ({}, {})
+
+
+def test_vectors_and_the_token_vectors_that_come_along_are_those_that_are_stored(index):
+    index.upsert([encoded(document("a", "one two three four"))])
+    passage_ids = ["a#1", "missing#0", "a#0"]
+    vectors, tokens = index.vectors_with_tokens(passage_ids)
+    assert {name: row.tolist() for name, row in vectors.items()} == {
+        name: row.tolist() for name, row in index.vectors(passage_ids).items()
+    }
+    stored = index.token_vectors(passage_ids)
+    assert all(np.array_equal(dequantise(part), dequantise(stored[name])) for name, part in tokens.items())
 
 
 def test_the_cosine_of_a_stored_vector_is_the_score_of_the_dense_search(index):

@@ -151,7 +151,16 @@ def test_an_index_without_token_vectors_gives_none(tmp_path):
     whole = encoded(document("a", "heart"))
     index.upsert([EncodedDocument(whole.document, whole.passages, whole.vectors, None)])
     assert index.token_vectors(["a#0"]) == {}
+    assert index.vectors_with_tokens(["a#0"])[1] == {}
     assert index.statistics().token_vector_bytes_per_passage == 0
+
+
+def test_token_vectors_come_along_while_vectors_are_read_from_the_table(tmp_path):
+    index = create_index(tmp_path / "index", MANIFEST)
+    index.upsert([encoded(document("a", "heart"))])
+    assert set(index.vectors_with_tokens(["a#0", "b#0"])[1]) == {"a#0"}
+    assert found(index, "heart") == found(index, "heart") == ["a#0"]  # from the second search on, rows are in memory
+    assert index.vectors_with_tokens(["a#0", "b#0"])[1] == {}
 
 
 def test_a_table_from_before_spans_were_stored_goes_on_without_them(index, tmp_path):

@@ -130,6 +130,15 @@ def test_stored_spans_spare_taking_the_passages_apart_again(settings, expected):
     assert searcher(bare).search("heart fluid", k=1).ranked == with_spans.ranked
 
 
+def test_token_vectors_that_came_with_the_vectors_are_not_read_again():
+    index, expected = fake_index(TEXTS), searcher().search("heart fluid")
+    along = index.token_vectors(["c#0", "a#0"])
+    index.token_reads.clear()
+    index.vectors_with_tokens = lambda passage_ids: (index.vectors(passage_ids), along)
+    assert searcher(index).search("heart fluid").ranked == expected.ranked
+    assert index.token_reads == [2]
+
+
 def test_the_filter_holds_in_both_searches_and_fewer_may_come_back():
     index = FakeIndex()
     for doc_id, metadata in (

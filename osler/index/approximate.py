@@ -26,8 +26,8 @@ _CONFIG: Final = IvfHnswSq(distance_type="cosine")
 _MOST_SEGMENTS: Final = 16
 """Upkeep adds a segment for new rows, and each is searched; when there are more, the index is built anew."""
 
-_LEAST_VISITED: Final = 600
-"""Nodes of the graph that a search keeps in sight: with 300 the 100 nearest are found less often (docs/lab.md)."""
+_LEAST_VISITED: Final = 400
+"""Nodes of the graph that a search keeps in sight: with fewer, less is found; with more, hardly more (docs/lab.md)."""
 
 _FEW_ROWS: Final = 10_000
 """So many rows that the index does not cover are compared one by one with no delay that one would notice."""

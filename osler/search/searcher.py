@@ -159,26 +159,35 @@ class Searcher:
         if self.settings.fusion == "rank":
             constant = self.settings.fusion_constant
             return fuse_ranks([dense, words], num_candidates=request.num_candidates, constant=constant)
-        cosines, weight = self._cosines(vector, [*dense, *words]), self.settings.lexical_weight
+        cosines, weight = self._cosines(request, vector, [*dense, *words]), self.settings.lexical_weight
         return fuse_scores(cosines, words, num_candidates=request.num_candidates, lexical_weight=weight)
 
     def _lexical(self, request: _Request) -> list[Candidate]:
         return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
 
-    def _cosines(self, vector: Vector, found: Sequence[Candidate]) -> dict[str, float]:
+    def _cosines(self, request: _Request, vector: Vector, found: Sequence[Candidate]) -> dict[str, float]:
         """The cosine of every passage that was found and is still there, from its vector."""
-        vectors = self.index.vectors(list(dict.fromkeys(one.passage_id for one in found)))
+        passage_ids = list(dict.fromkeys(one.passage_id for one in found))
+        if self.settings.rerank and self.settings.stored:  # most of these go on to stage 2
+            vectors, tokens = self.index.vectors_with_tokens(passage_ids)
+            request.read.update(tokens)
+        else:
+            vectors = self.index.vectors(passage_ids)
         cosines = np.vecdot(np.array(list(vectors.values())).reshape(-1, len(vector)), vector)
         return dict(zip(vectors, cosines.tolist(), strict=True))
 
     def _token_vectors(self, request: _Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
         """Those stored with each passage; where none are, or `stored` is off, those that the re-ranker makes now."""
         with request.timed("read"):
-            known = self.index.token_vectors(passage_ids) if self.settings.stored else {}
+            known = self._stored_token_vectors(request, passage_ids) if self.settings.stored else {}
             missing = [passage_id for passage_id in passage_ids if passage_id not in known]
             passages = self.index.read(missing) if missing else []
         with request.timed("encode"):
             return known | encode_by_id(passages, self.reranker)
+
+    def _stored_token_vectors(self, request: _Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+        rest = [passage_id for passage_id in passage_ids if passage_id not in request.read]
+        return request.read | (self.index.token_vectors(rest) if rest else {})
 
     def _maxsim(
         self, request: _Request, candidates: Sequence[Candidate], token_vectors: Mapping[str, TokenVectors]
@@ -228,7 +237,8 @@ class Searcher:
 class _Request:
     """A query that can be searched, what its stages need of it, and the time that they take.
 
-    vector is None where no stage compares it; so are the token vectors.
+    vector is None where no stage compares it; so are the token vectors. read: token vectors of passages, by
+    passage_id, that stage 1 read with their vectors.
     """
 
     query: str
@@ -238,6 +248,7 @@ class _Request:
     evidence: bool
     vector: Vector | None = None
     token_vectors: Vectors | None = None
+    read: dict[str, TokenVectors] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @contextmanager
@@ -268,7 +279,7 @@ def _with_evidence(
 ) -> list[RankedPassage]:
     passages = {one.passage.passage_id: one.passage for one in ranked}
     spans = {**_made_spans(passages, reranker, known=stored_spans), **stored_spans}
-    # An update may have come in between: vectors of another text are made anew.
+    # An update may have come in between: vectors of another number of tokens are made anew.
     changed = [passages[one] for one in passages if token_vectors[one].num_tokens != len(spans[one])]
     vectors = {**token_vectors, **encode_by_id(changed, reranker)}
     return [
