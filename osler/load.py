@@ -105,7 +105,7 @@ def add_documents(
         documents,
         index,
         split=_splitter(models, index.manifest.split),
-        encode=_passage_encoder(models, index.manifest, settings.models),
+        encode=_passage_encoder(models, index.manifest),
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
     )
@@ -188,6 +188,7 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
         token_vectors=settings.index.token_vectors,
         token_bits=settings.index.token_bits,
         token_pooling=settings.index.token_pooling,
+        int8=wanted.precision == "int8",
     )
     return create_index(folder, manifest), models
 
@@ -229,6 +230,11 @@ def _check_settings(manifest: Manifest, settings: Settings) -> None:
                 f"The index was made with {name} = {made}, not {getattr(given, field)}: "
                 "leave that setting out, or index the corpus again into a new folder."
             )
+    if "precision" in settings.models.model_fields_set and (settings.models.precision == "int8") != manifest.int8:
+        raise StoreError(
+            f"The index was made {'in' if manifest.int8 else 'without'} 8 bits, and models.precision = "
+            f"{settings.models.precision!r} is another: leave it out, or index the corpus again into a new folder."
+        )
 
 
 def _check_length(models: ModelPair, settings: SplitSettings) -> None:
@@ -250,9 +256,11 @@ def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document]
     return partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=settings.max_tokens)
 
 
-def _passage_encoder(models: ModelPair, manifest: Manifest, settings: ModelSettings) -> Encode:
-    if settings.precision == "int8":
-        return _calibrated_encoder(models, manifest)
+def _passage_encoder(models: ModelPair, manifest: Manifest) -> Encode:
+    return _calibrated_encoder(models, manifest) if manifest.int8 else _encoder_as_it_is(models, manifest)
+
+
+def _encoder_as_it_is(models: ModelPair, manifest: Manifest) -> Encode:
     if manifest.token_vectors:
         kept = models.with_compression(manifest.compression)
         return lambda passages: EncodedPassages(*kept.encode_with_spans(passages))
@@ -266,7 +274,7 @@ def _calibrated_encoder(models: ModelPair, manifest: Manifest) -> Encode:
 
     def encode(passages: Sequence[Passage]) -> EncodedPassages:
         if not encoders:
-            encoders.append(_passage_encoder(models.calibrated(passages, name), manifest, ModelSettings()))
+            encoders.append(_encoder_as_it_is(models.calibrated(passages, name), manifest))
         return encoders[0](passages)
 
     return encode

@@ -190,6 +190,21 @@ def test_an_index_built_in_8_bits_is_searched_like_any_other(corpus, tmp_path, b
     assert len(list((tmp_path / "cache").rglob("int8-*"))) == 2  # another index, of another corpus maybe
 
 
+def test_an_index_keeps_to_8_bits(corpus, tmp_path, backbones, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
+    models = {"encoder": str(backbones["bert"]), "reranker": str(backbones["bert"])}
+    build_index([corpus], tmp_path / "index", Settings(models={**models, "precision": "int8"}))
+    more = tmp_path / "more.jsonl"
+    more.write_text(json.dumps({"_id": "3", "text": "Beriberi results from a lack of thiamine."}))
+    build_index([more], tmp_path / "index", Settings(models=models))
+    build_index([more], tmp_path / "plain", Settings(models=models))
+    added, plain = (open_index(tmp_path / name).vectors(["3#0"])["3#0"] for name in ("index", "plain"))
+    assert 0.9 < added @ plain < 0.99999
+    for name, precision in (("index", "auto"), ("plain", "int8")):
+        with pytest.raises(StoreError, match=f"models.precision = '{precision}'"):
+            build_index([more], tmp_path / name, Settings(models={**models, "precision": precision}))
+
+
 def test_without_nncf_no_index_is_begun_in_8_bits(corpus, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nncf", None)
     with pytest.raises(MissingDependencyError, match=r"osler\[int8\]"):

@@ -32,13 +32,14 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
         values = {**asdict(counts), "changed": counts.changed.isoformat(), "bytes": dict(counts.bytes)}
         print_json({"manifest": manifest.model_dump(mode="json"), **values, "recall": recall})
         return
+    in_8_bits = ", passages read in 8 bits" if manifest.int8 else ""
     table = Table.grid(padding=(0, 2))
     table.add_row("documents", f"{counts.documents:,}")
     table.add_row(
         "passages", f"{counts.passages:,}" + (f" ({counts.unindexed:,} unindexed)" if counts.unindexed else "")
     )
     table.add_row("split", f"at most {manifest.split.max_tokens} tokens a passage")
-    table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions")
+    table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions{in_8_bits}")
     table.add_row("reranker", f"{manifest.reranker.name}, {manifest.reranker.dim} dimensions")
     table.add_row("token vectors", _kept(manifest, counts) if manifest.token_vectors else "made at query time")
     table.add_row("dense search", _dense_search(recall))
@@ -50,7 +51,7 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
 
 
 def _dense_search(recall: float | None) -> str:
-    return "exact" if recall is None else f"approximate, recall@100 {recall:.3f} of exact, asked by passages"
+    return "exact" if recall is None else f"approximate where vectors are not in memory, recall@100 {recall:.3f}"
 
 
 def _kept(manifest: Manifest, counts: IndexStatistics) -> str:

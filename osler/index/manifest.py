@@ -58,6 +58,7 @@ class Manifest(BaseModel):
     token_vectors: bool = True
     token_bits: Bits = 8
     token_pooling: int = 1
+    int8: bool = Field(default=False, description="Whether passages are read in 8 bits.")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property

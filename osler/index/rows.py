@@ -123,7 +123,8 @@ def to_vectors(column: pa.ChunkedArray) -> Vectors:
 def _check_vectors(encoded: EncodedDocument) -> None:
     for length in np.linalg.norm(encoded.vectors, axis=1).tolist():
         if not abs(length - 1) <= _LENGTH_OFF:  # nor is it where the vector is not finite
-            raise ValueError(f"{encoded.document.doc_id}: a vector has length {length:.4g}: divide it by that.")
+            doc_id = encoded.document.doc_id
+            raise ValueError(f"{doc_id}: a vector has length {length:.4g}, not 1: normalise it, or mend its model.")
 
 
 def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
