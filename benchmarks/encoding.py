@@ -1,15 +1,16 @@
 """How fast passages become vectors, and how near these are, against sentence-transformers on the same texts.
 
-    python benchmarks/encoding.py scifact/corpus.jsonl --passages 1024 --pylate /tmp/peers
+    python benchmarks/encoding.py scifact/corpus.jsonl --peer sentence_transformers_openvino --work /tmp/peers
 
 All run MiniLM on the CPU, in turns: sentence-transformers as it comes and, where the processor has it, in bfloat16;
-PyLate's token vectors in both, in an environment of its own; osler's dense vectors in each precision that the processor
+where they are asked for, each in an environment of its own, sentence-transformers on OpenVINO, which computes in what
+suits the processor, and PyLate's token vectors in both; osler's dense vectors in each precision that the processor
 has; dense and token vectors of the shipped models in one pass; and the whole of `osler index`, splitting, compressing
 and writing included. In 8 bits it calibrates once an index, half a minute, which belongs to the turn that warms up. No
 passage is longer than what sentence-transformers reads.
 
-How far a ratio can go depends on the processor: it is told how fast this one multiplies matrices, and how near to that
-each contender comes.
+How far a ratio can go depends on the processor: it is told how fast this one multiplies matrices, how near to that each
+contender comes, and how many times sentence-transformers a network would be that did nothing else.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import precisions, processor
+from machine import precisions
 from peer import Peer
 from sentence_transformers import SentenceTransformer
 from timing import Seconds, Work, in_turns, times_faster
@@ -39,14 +40,14 @@ from osler.evaluate.markdown import table
 from osler.index import index_exists, open_index
 from osler.late_interaction.compression import Compression
 from osler.load import DEFAULT_MODEL, add_documents
-from osler.models import ModelPair, load_models
+from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve
+from osler.models.loading import load_encoder
 from osler.records import Document, Passage, Vectors
 
 BACKBONE = "minilm"
 REFERENCE = "sentence-transformers"
-PYLATE = "pylate_fast_plaid"
 EXACT = "fp32"
 MAX_TOKENS = 250
 """Of a passage: with the special ones within the 256 that sentence-transformers reads of a text."""
@@ -59,7 +60,10 @@ CALIBRATED_ON = 256
 
 
 def main() -> None:
-    arguments = parser().parse_args()
+    made = parser()
+    arguments = made.parse_args()
+    if arguments.peer and not arguments.work:
+        made.error("a --peer needs --work")
     documents, passages = sampled(arguments.corpus, arguments.passages)
     texts = [passage_input(passage) for passage in passages]
     peers = {
@@ -69,18 +73,19 @@ def main() -> None:
     ours = {f"osler, {precision}": encoder for precision, encoder in encoders(passages, plain())}
     work: dict[str, Work] = {name: lambda model=model: model.encode(texts) for name, model in peers.items()}
     work |= {name: lambda model=model: model.encode_passages(passages) for name, model in ours.items()}
-    peaks = {dtype: peak(getattr(torch, dtype)) for dtype in precisions().values()}
+    peaks = {dtype: peak(dtype) for dtype in (*precisions().values(), "int8")}
     with ExitStack() as running:
         work |= both_heads(documents, passages, Path(running.enter_context(TemporaryDirectory())))
-        if arguments.pylate:
-            work |= pylate(running.enter_context(Peer(PYLATE, arguments.pylate)), texts)
+        for script in arguments.peer:
+            work |= PEERS[script](running.enter_context(Peer(script, arguments.work)), texts)
         seconds = in_turns(work, turns=arguments.turns)
     vectors = {name: model.encode(texts) for name, model in peers.items()}
     vectors |= {name: model.encode_passages(passages) for name, model in ours.items()}
     tokens = median(next(iter(ours.values())).model.count_tokens(texts))
-    print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns.", end=" ")
-    print(f"On {processor()}, {limits(peaks)}\n")
-    print(report(seconds, vectors, len(texts), operations(peers[REFERENCE], texts)))
+    in_all = operations(peers[REFERENCE], texts)
+    print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns.\n")
+    print(report(seconds, vectors, len(texts), in_all))
+    print("\n" + limits(peaks, reference=in_all / median(seconds[REFERENCE])))
 
 
 def plain() -> str:
@@ -104,15 +109,15 @@ def encoders(passages: Sequence[Passage], name: str) -> Iterator[tuple[str, BiEn
     """The bi-encoder of this name in each precision that this processor has, 8 bits calibrated on some passages."""
     bf16 = ("bf16",) if "bfloat16" in precisions().values() else ()
     for precision in (EXACT, *bf16, "int8"):
-        models = load_models(name, name, precision=precision)
-        yield precision, (calibrated(models, passages) if precision == "int8" else models).encoder
+        encoder = load_encoder(name, precision=precision)
+        yield precision, calibrated(encoder, passages) if precision == "int8" else encoder
 
 
-def calibrated(models: ModelPair, passages: Sequence[Passage]) -> ModelPair:
-    """The models in 8 bits, calibrated on a sample of these passages, under a name that no other sample has."""
-    sample = passages[:: max(1, len(passages) // CALIBRATED_ON)][:CALIBRATED_ON]
-    texts = "\n".join(passage_input(passage) for passage in sample)
-    return models.calibrated(sample, hashlib.sha256(texts.encode()).hexdigest()[:16])
+def calibrated(encoder: BiEncoder, passages: Sequence[Passage]) -> BiEncoder:
+    """The encoder in 8 bits, calibrated on a sample of these passages, under a name that no other sample has."""
+    texts = [passage_input(one) for one in passages[:: max(1, len(passages) // CALIBRATED_ON)][:CALIBRATED_ON]]
+    name = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    return encoder.with_model(encoder.model.calibrated(texts, name))
 
 
 def both_heads(documents: Sequence[Document], passages: Sequence[Passage], folder: Path) -> Iterator[tuple[str, Work]]:
@@ -141,20 +146,34 @@ def pylate(peer: Peer, texts: Sequence[str]) -> Iterator[tuple[str, Work]]:
         yield f"PyLate, token vectors{suffix}", work
 
 
-def peak(dtype: torch.dtype) -> float:
+def transformers_openvino(peer: Peer, texts: Sequence[str]) -> Iterator[tuple[str, Work]]:
+    """sentence-transformers' dense vectors by its OpenVINO backend, with the precision that this chose."""
+    precision = peer.call("load", backbone=plain()).result
+    yield f"sentence-transformers, OpenVINO, {precision}", partial(peer.call, "encode", texts=list(texts))
+
+
+PEERS = {"sentence_transformers_openvino": transformers_openvino, "pylate_fast_plaid": pylate}
+
+
+def peak(dtype: str) -> float:
     """The operations a second of torch's product of two large matrices of this type: the best of ten."""
-    matrix = torch.ones(SIDE, SIDE, dtype=dtype)
+    matrix = torch.ones(SIDE, SIDE, dtype=getattr(torch, dtype))
+    multiply = torch._int_mm if dtype == "int8" else torch.mm
     seconds = []
     for _ in range(10):
         began = perf_counter()
-        torch.mm(matrix, matrix)
+        multiply(matrix, matrix)
         seconds.append(perf_counter() - began)
     return 2 * SIDE**3 / min(seconds)
 
 
-def limits(peaks: Mapping[str, float]) -> str:
-    fastest = " and ".join(f"{1e-9 * one:.0f} in {dtype}" for dtype, one in peaks.items())
-    return f"large matrices are multiplied at {fastest}, in billions of operations a second."
+def limits(peaks: Mapping[str, float], reference: float) -> str:
+    """How fast the processor is, and how many times as fast as the reference that would be, in operations a second."""
+    rates = ", ".join(f"{1e-9 * one:.0f} in {dtype} ({one / reference:.1f})" for dtype, one in peaks.items())
+    return (
+        "Billions of operations a second in the product of large matrices, and how many times as fast as "
+        f"{REFERENCE} a network would be that did nothing else: {rates}."
+    )
 
 
 def operations(model: SentenceTransformer, texts: Sequence[str]) -> float:
@@ -188,7 +207,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("corpus", type=Path, help="a corpus that osler index reads")
     made.add_argument("--passages", type=int, default=1024, help="passages that are encoded in each turn")
-    made.add_argument("--pylate", type=Path, metavar="FOLDER", help="run PyLate too; its environment goes there")
+    made.add_argument("--peer", action="append", default=[], choices=PEERS, help="a peer in its own environment")
+    made.add_argument("--work", type=Path, help="a folder for the environments of peers")
     made.add_argument("--turns", type=int, default=5)
     return made
 

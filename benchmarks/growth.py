@@ -53,10 +53,13 @@ ASKED = 50
 
 
 def main() -> None:
-    arguments = parser().parse_args()
+    made = parser()
+    arguments = made.parse_args()
     if arguments.measure:
         print(json.dumps(measured(arguments.measure, json.loads(sys.stdin.read()))))
         return
+    if not (arguments.index and arguments.work and arguments.size):
+        made.error("name --index, --work and at least one --size")
     arguments.work.mkdir(parents=True, exist_ok=True)
     queries = queries_of(arguments.data, arguments.split)
     source = open_index(arguments.index)
@@ -221,10 +224,10 @@ def report(found: Sequence[dict[str, Any]]) -> str:
         )
         for one in found
     ]
-    columns = ("passages", "µs to write one", "bytes each", "p50 ms", "p99 ms", "MB held", "at most", "recall@100")
-    names = {"write": "writing", "bytes": "size", "p50": "the median search", "memory": "memory"}
-    grows = ", ".join(f"{name} with the power {exponent(found, key):.2f}" for key, name in names.items())
-    return "\n".join([*table(columns, rows), "", f"With the number of passages grows {grows}."])
+    columns = ("passages", "µs to write one", "bytes each", "p50 ms", "p99 ms", "MB held", "MB at most", "recall@100")
+    names = {"write": "writing", "bytes": "size on disk", "p50": "the median search", "memory": "memory"}
+    powers = ", ".join(f"{exponent(found, key):.2f} for {name}" for key, name in names.items())
+    return "\n".join([*table(columns, rows), "", f"Growth, as a power of the number of passages: {powers}."])
 
 
 def exponent(found: Sequence[dict[str, Any]], key: str) -> float:

@@ -13,14 +13,21 @@ from pathlib import Path
 
 from osler.cores import available_cores
 
-FAST = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+FAST = (
+    *("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_int8", "amx_bf16", "amx_fp16"),
+)
 """Instructions that decide how fast a network is."""
 
 PACKAGES = ("lancedb", "numkong", "numpy", "openvino", "sentence-transformers", "torch", "transformers")
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--processor", action="store_true", help="the processor alone")
+    if made.parse_args().processor:
+        print(processor())
+        return
     packages = ", ".join(f"{one} {version(one)}" for one in PACKAGES)
     print(f"{processor()}; Python {platform.python_version()}, {packages}.")
 

@@ -5,7 +5,7 @@
 
 One query of 32 token vectors against 1,000 passages of the index, warm, in turns. Passages keep what the index gave
 them; float and torch compare the vectors that these codes stand for, so that all do the same work. A search has the
-passages one by one and lays them side by side first.
+passages one by one, a hundred of them, and lays them side by side first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from osler.late_interaction.ragged import concatenate, divide
 from osler.records import Filter, TokenVectors, Vector, Vectors
 from osler.search.rerank import maxsim_scores
 
-CODES, PARTS = "osler, the codes", "osler, the codes, passage by passage as in a search"
+CODES, PARTS = "osler, the codes", "osler, the codes, laid side by side first"
 FLOAT, TORCH = "osler, float", "torch, padded float"
 
 

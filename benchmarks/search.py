@@ -7,13 +7,14 @@ vectors. sentence-transformers reads a query with both models, as they come and 
 (`semantic_search`) and the candidates' token vectors, all in memory and as floats. Qdrant's embedded engine finds by
 its graph, which visits as many nodes as quality asks for, and compares float multivectors; PyLate's fast-plaid has a
 stage of its own by centroids instead. Both are given the vectors of a query that osler's models made, and are charged
-what that took. osler searches as it comes, for five passages from hybrid candidates with their evidence; and, like for
-like, for ten by dense candidates and MaxSim alone, without evidence. Quality is always that of ten.
+what that took. osler searches like for like, for ten passages by dense candidates and MaxSim alone, without evidence,
+which is what the others are compared with; and by its default settings, for five passages from hybrid candidates with
+their evidence. Quality is always that of ten.
 
 Contenders take turns, twenty queries each, so that a turn finds the caches as one that searches alone would, and all
-have the machine's better and worse minutes; some queries warm them up before. Indexes are built from the same vectors,
-what each needs besides included: osler's holds compressed token vectors, texts, metadata and a full-text index; the
-peers' hold float vectors.
+have the machine's better and worse minutes; some queries warm them up before. All queries are asked in several rounds.
+Indexes are built from the same vectors, what each needs besides included: osler's holds compressed token vectors,
+texts, metadata and a full-text index; the peers' hold float vectors.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import NamedTuple
 
 import shipped
 import torch
-from machine import precisions, processor
+from machine import precisions
 from material import Built, Found, Material, build_index, material_of
 from peer import Peer
 from quality import MEASURE, difference, values_of
@@ -53,6 +54,7 @@ CANDIDATES, K = 100, 10
 TURN = 20
 EVERYTHING = Filter(include_retracted=True)
 LIKE_FOR_LIKE = {"candidates": "dense", "stage1_weight": 0.0}
+DEFAULTS = "osler, default settings"
 PEERS = ("qdrant_edge_search", "pylate_fast_plaid")
 
 
@@ -71,7 +73,7 @@ Search = Callable[[int], Reply]
 
 @dataclass
 class Contender:
-    """A search, what its index took, and what it took and found query by query."""
+    """A search, what its index took, and what it took and found query by query, round by round."""
 
     search: Search
     built: Built | None = None
@@ -99,34 +101,35 @@ def main() -> None:
         for script in arguments.peer:
             engine = running.enter_context(Peer(script, arguments.work))
             contenders[script] = peer(engine, material, models, arguments.work / f"{script}-{dataset.name}")
-        ask_in_turns(contenders, dataset)
+        ask_in_turns(contenders, dataset, rounds=arguments.rounds)
     size = f"{len(dataset.queries)} queries, {len(material.passages):,} passages"
-    print(f"{dataset.name} {dataset.split}: {size}, on {processor()}.\n")
+    print(f"{dataset.name} {dataset.split}: {size}; {arguments.rounds} rounds.\n")
     print(report(dataset, contenders))
-    print("\n" + stages(contenders["osler"]))
+    print("\n" + stages(contenders[DEFAULTS]))
     print("\n" + together(arguments.work / f"index-{dataset.name}", material))
 
 
-def ask_in_turns(contenders: Mapping[str, Contender], dataset: Dataset) -> None:
-    """Ask every query of all contenders, every other turn backwards, after some that nobody counts."""
+def ask_in_turns(contenders: Mapping[str, Contender], dataset: Dataset, *, rounds: int) -> None:
+    """Ask every query of all contenders in every round, every other turn backwards, after some that nobody counts."""
     for contender in contenders.values():
         for number in range(min(TURN, len(dataset.queries))):
             contender.search(number)
     queries = list(enumerate(dataset.queries))
-    for turn, first in enumerate(range(0, len(queries), TURN)):
-        sys.stderr.write(f"\rquery {first + 1} of {len(queries)}   ")
+    turns = [queries[first : first + TURN] for first in range(0, len(queries), TURN)] * rounds
+    for turn, asked in enumerate(turns):
+        sys.stderr.write(f"\rturn {turn + 1} of {len(turns)}   ")
         for contender in list(contenders.values())[:: 1 if turn % 2 else -1]:
-            for number, query_id in queries[first : first + TURN]:
+            for number, query_id in asked:
                 contender.ask(number, query_id)
     sys.stderr.write("\n")
 
 
 def ours(material: Material, folder: Path) -> Iterator[tuple[str, Contender]]:
-    """osler as it comes, and as the peers search."""
+    """osler as the peers search, and by its default settings."""
     built = build_index(material, folder)
-    yield "osler", Contender(osler_search(load_searcher(folder), material), built)
     alike = load_searcher(folder, Settings(search={**LIKE_FOR_LIKE, "k": K}))
-    yield "osler, dense, MaxSim alone, no evidence", Contender(osler_search(alike, material, evidence=False), built)
+    yield "osler, like for like", Contender(osler_search(alike, material, evidence=False), built)
+    yield DEFAULTS, Contender(osler_search(load_searcher(folder), material), built)
 
 
 def osler_search(searcher: Searcher, material: Material, *, evidence: bool = True) -> Search:
@@ -154,7 +157,8 @@ def together(folder: Path, material: Material) -> str:
     }
     seconds = in_turns(work, turns=3)
     speeds = {name: len(material.queries) / median(one) for name, one in seconds.items()}
-    return "Queries a second, as osler comes: {together:.0f} together, {one by one:.0f} one by one.".format(**speeds)
+    told = ", ".join(f"{speed:.0f} {name}" for name, speed in speeds.items())
+    return f"Queries a second by default settings: {told}."
 
 
 def transformers(material: Material) -> Iterator[tuple[str, Contender]]:
@@ -207,8 +211,8 @@ def report(dataset: Dataset, contenders: Mapping[str, Contender]) -> str:
     rows = [
         (
             name,
-            milliseconds(one.total, 0.5),
-            milliseconds(one.total, 0.99),
+            in_rounds(one.total, 0.5, len(dataset.queries)),
+            in_rounds(one.total, 0.99, len(dataset.queries)),
             milliseconds(one.encode, 0.5),
             "" if one is first else times(one.total, first.total),
             f"{fmean(values[name]):.4f}",
@@ -217,8 +221,9 @@ def report(dataset: Dataset, contenders: Mapping[str, Contender]) -> str:
         )
         for name, one in contenders.items()
     ]
-    columns = ("", "p50 ms", "p99 ms", "of it encoding", "times the first (quartiles)", MEASURE, "less the first, 95%")
-    return "\n".join(table((*columns, "MB on disk", "seconds to build"), rows))
+    times_of = ("p50 ms (rounds)", "p99 ms (rounds)", "p50 ms of encoding", "times as long as the first (quartiles)")
+    columns = ("", *times_of, MEASURE, "above the first, 95%", "MB on disk", "seconds to build")
+    return "\n".join(table(columns, rows))
 
 
 def stages(ours: Contender) -> str:
@@ -230,6 +235,12 @@ def stages(ours: Contender) -> str:
 def cost(built: Built | None) -> tuple[str, str]:
     """Megabytes and seconds."""
     return ("in memory", "") if built is None else (f"{built.bytes / 1e6:,.0f}", f"{built.seconds:,.0f}")
+
+
+def in_rounds(seconds: Sequence[float], share: float, queries: int) -> str:
+    """This percentile of all, and the least and the most that it is in a round of so many queries."""
+    rounds = [percentile(seconds[first : first + queries], share) for first in range(0, len(seconds), queries)]
+    return f"{milliseconds(seconds, share)} ({1000 * min(rounds):.1f} to {1000 * max(rounds):.1f})"
 
 
 def milliseconds(seconds: Sequence[float], share: float) -> str:
@@ -247,6 +258,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data", required=True, help="a data set in BEIR's layout, or builtin:hpo-lay")
     made.add_argument("--split", default="dev", help="the split whose queries are asked")
     made.add_argument("--queries", type=int, default=200, help="at most so many queries")
+    made.add_argument("--rounds", type=int, default=3, help="how often each query is asked of each contender")
     made.add_argument("--peer", action="append", default=[], choices=PEERS, help="a peer in its own environment")
     made.add_argument("--work", type=Path, required=True, help="a folder for indexes and environments")
     return made

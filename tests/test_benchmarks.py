@@ -48,4 +48,4 @@ def test_growth_measures_tables_of_each_size(data, tmp_path):
     printed = run("growth.py", "--data", data, "--index", tmp_path / "index", "--work", tmp_path / "work", *sizes)
     rows = re.findall(r"^\| (\d+) \|(.*)\| (\d\.\d{3}) \|$", printed, re.MULTILINE)
     assert [(size, recall) for size, _, recall in rows] == [("12", "1.000"), ("24", "1.000")]
-    assert "With the number of passages grows writing with the power" in printed
+    assert "Growth, as a power of the number of passages:" in printed

@@ -1,0 +1,71 @@
+"""What osler aims at beside what it reached, each figure taken from the table that has it. Knows columns of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from osler.evaluate.markdown import table
+
+ENCODING = ("encoding.md", "times sentence-transformers")
+MEDQUAD, LIKE_FOR_LIKE = "a search of MedQuAD, default settings", "osler, like for like"
+MILLION, PASSAGES = "a search of a million passages", "1,000,000"
+MAXSIM = ("maxsim.md", "ms, median")
+KEPT = "2 bits, a vector for 2 tokens"
+
+
+class Target(NamedTuple):
+    """A claim, what it aims at, and the cell that says what was reached: of this column in this row of the file."""
+
+    what: str
+    aim: str
+    file: str
+    column: str
+    row: str
+
+
+TARGETS = (
+    Target("dense vectors in bfloat16, times sentence-transformers", "4.5", *ENCODING, "osler, bf16"),
+    Target("dense vectors in 8 bits, times sentence-transformers", "7", *ENCODING, "osler, int8"),
+    Target("all of `osler index`, times sentence-transformers' dense vectors", "3.5", *ENCODING, "osler index"),
+    Target("the same in 8 bits", "3.5", *ENCODING, "osler index, int8"),
+    *(
+        Target(f"{name}, {bits}, nDCG@10", "within 0.003", f"precision_{name}.md", "against fp32, 95%", bits)
+        for name in ("scifact", "bioasq")
+        for bits in ("bf16", "int8")
+    ),
+    Target(f"{MEDQUAD}, p50 ms", "12", "search.md", "p50 ms (rounds)", "osler, default settings"),
+    Target(f"{MEDQUAD}, p99 ms", "30", "search.md", "p99 ms (rounds)", "osler, default settings"),
+    Target("the same like for like, p50 ms", "ahead of the peers", "search.md", "p50 ms (rounds)", LIKE_FOR_LIKE),
+    Target("Qdrant Edge, p50 ms", "", "search.md", "p50 ms (rounds)", "qdrant_edge_search"),
+    Target(f"{MILLION}, p50 ms", "30", "growth.md", "p50 ms", PASSAGES),
+    Target(f"{MILLION}, memory in MB", "1,500", "growth.md", "MB held", PASSAGES),
+    Target(f"{MILLION}, recall@100 of its graph", "0.98", "growth.md", "recall@100", PASSAGES),
+    Target("SciFact's token vectors, bytes a candidate", "3,000", "token_vectors_scifact.md", "bytes a passage", KEPT),
+    Target("nDCG@10 lost against float", "0.005", "token_vectors_scifact.md", "against float, 95%", KEPT),
+    Target("MaxSim of 1,000 passages with 32 tokens, ms", "10", *MAXSIM, "osler, the codes"),
+    Target("the same, passages laid side by side first, ms", "", *MAXSIM, "osler, the codes, laid side by side first"),
+    Target("`import osler`, seconds", "0.2", "startup.md", "seconds, median", "import osler"),
+    Target("`osler --help`, seconds", "0.3", "startup.md", "seconds, median", "osler --help"),
+    Target("a first `osler search`, seconds", "2.5", "startup.md", "seconds, median", "osler search"),
+)
+
+
+def targets(folder: Path) -> str:
+    """A Markdown table of the targets whose files are there. KeyError where a table has no such row or column."""
+    rows = [(one.what, one.aim, cell(folder / one.file, one)) for one in TARGETS if (folder / one.file).is_file()]
+    return "\n".join(table(("", "aim", "reached"), rows))
+
+
+def cell(file: Path, target: Target) -> str:
+    """What the table in the file says in the target's row and column."""
+    return {name: dict(cells) for name, cells in _rows(file)}[target.row][target.column]
+
+
+def _rows(file: Path) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
+    """The first cell of each row, and all its cells with the names of their columns."""
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    columns, _, *rows = ([one.strip() for one in line.strip("|").split("|")] for line in lines)
+    for cells in rows:
+        yield cells[0], zip(columns, cells, strict=True)
