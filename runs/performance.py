@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results import Part, markdown, parts, write_document
+from results import Part, joined, markdown, parts
 from targets import targets
 
 SCRIPT = Path(__file__).with_name("measure.sh")
@@ -18,16 +18,16 @@ INTRODUCTION = """# Performance
 
 Made by `runs/measure.sh` on two cores of a virtual machine. Each table stands under the command that made it; `$WORK`
 is the folder of its files. What is compared takes turns within one run, and a ratio is the median of the turns' ratios,
-with the least and the most of them in brackets, or the quartiles where it says so. The line below a table says on which
-processor it was made; one without it was made on that of the section "The machine". The peers' versions are those of
-`benchmarks/peers`.
+with the least and the most of them in brackets, or the quartiles where it says so. The line above or below a table says
+on which processor it was made; one without was made on that of the section "The machine". The peers' versions are those
+of `benchmarks/peers`.
 """
 
 AIMS = """## What it aims at
 
 The figures of the tables below beside what osler aims at. How many times sentence-transformers' speed a network can
-reach is up to the processor, and the aims were set on one that multiplies in bfloat16 four times as fast as in float32.
-What holds back here is said [with the table](#encoding): in bfloat16 the network runs near the processor's own limit.
+reach is up to the processor: the aims were set on one that multiplies in bfloat16 at 800 billion operations a second,
+and what this one could do at most is said [with the table](#encoding).
 """
 
 ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor: the line below the table says what it
@@ -69,5 +69,10 @@ PARTS = (
 )
 
 
+def document() -> str:
+    """What docs/performance.md holds."""
+    return joined([INTRODUCTION, AIMS, targets(MEASURED), *parts(MEASURED, SCRIPT, PARTS)])
+
+
 if __name__ == "__main__":
-    write_document(MEASURED, INTRODUCTION, [AIMS + "\n" + targets(MEASURED), *parts(MEASURED, SCRIPT, PARTS)])
+    MEASURED.with_suffix(".md").write_text(document(), encoding="utf-8")

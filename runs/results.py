@@ -77,10 +77,14 @@ class Part(NamedTuple):
     together: bool = False
 
 
-def write_document(folder: Path, introduction: str, parts: Iterable[str]) -> None:
-    """Write the document beside the folder, under its name."""
-    text = "\n\n".join([introduction.strip(), *parts])
-    folder.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+def document() -> str:
+    """What docs/results.md holds."""
+    return joined([INTRODUCTION, *parts(RESULTS, SCRIPT, PARTS)])
+
+
+def joined(parts: Iterable[str]) -> str:
+    """The parts as one document."""
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def parts(folder: Path, script: Path, described: Iterable[Part]) -> Iterator[str]:
@@ -259,4 +263,4 @@ def _difference(line: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    write_document(RESULTS, INTRODUCTION, parts(RESULTS, SCRIPT, PARTS))
+    RESULTS.with_suffix(".md").write_text(document(), encoding="utf-8")

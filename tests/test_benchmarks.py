@@ -1,4 +1,4 @@
-"""The benchmarks run: each script says what it takes, and the one of growth measures small tables."""
+"""The benchmarks run: each script says what it takes, and those of an index measure a small one."""
 
 import json
 import re
@@ -42,10 +42,47 @@ def data(tmp_path):
     return folder
 
 
-def test_growth_measures_tables_of_each_size(data, tmp_path):
+@pytest.fixture
+def index(data, tmp_path):
     build_index([data / "corpus.jsonl"], tmp_path / "index", Settings())
+    return tmp_path / "index"
+
+
+def rows_of(printed):
+    """The cells of each row of the table, by the first of them."""
+    lines = [line.strip("|").split("|") for line in printed.splitlines() if line.startswith("| ")]
+    return {name.strip(): [cell.strip() for cell in cells] for name, *cells in lines[1:]}
+
+
+def test_maxsim_is_compared_with_torch(index):
+    rows = rows_of(run("maxsim.py", "--index", index, "--passages", "3", "--turns", "2"))
+    assert [name.partition(",")[0] for name in rows] == ["osler", "osler", "osler", "torch"]
+    assert all(float(milliseconds) >= 0 for milliseconds, _ in rows.values())
+    assert rows["torch, padded float"][1] == "1.0 (1.0 to 1.0)"
+
+
+def test_every_form_of_token_vectors_is_ranked_and_weighed(data, index):
+    rows = rows_of(run("token_vectors.py", "--data", data, "--index", index))
+    sizes = [float(rows[name][2].replace(",", "")) for name in ("float", "8 bits", "4 bits", "2 bits", "1 bit")]
+    assert sizes == sorted(sizes, reverse=True)
+    assert rows["float"][0] == rows["2 bits"][0] == "1.0000"
+
+
+def test_a_start_takes_time(index):
+    rows = rows_of(run("startup.py", "--index", index, "--turns", "1"))
+    assert list(rows) == ["import osler", "osler --help", "osler search"]
+    assert 0 < float(rows["import osler"][0]) < float(rows["osler search"][0])
+
+
+def test_a_search_is_compared_with_sentence_transformers(data, tmp_path):
+    rows = rows_of(run("search.py", "--data", data, "--work", tmp_path / "work", "--rounds", "2"))
+    assert list(rows)[:3] == ["osler, like for like", "osler, default settings", "sentence-transformers"]
+    assert {cells[4] for cells in rows.values()} == {"1.0000"}
+
+
+def test_growth_measures_tables_of_each_size(data, index, tmp_path):
     sizes = [word for size in (12, 24) for word in ("--size", size)]
-    printed = run("growth.py", "--data", data, "--index", tmp_path / "index", "--work", tmp_path / "work", *sizes)
+    printed = run("growth.py", "--data", data, "--index", index, "--work", tmp_path / "work", *sizes)
     rows = re.findall(r"^\| (\d+) \|(.*)\| (\d\.\d{3}) \|$", printed, re.MULTILINE)
     assert [(size, recall) for size, _, recall in rows] == [("12", "1.000"), ("24", "1.000")]
     assert "Growth, as a power of the number of passages:" in printed

@@ -68,6 +68,11 @@ def test_every_measurement_has_a_place_in_the_document(tmp_path):
         assert f"What {name} says." in text
 
 
+@pytest.mark.parametrize(("module", "file"), [(results, "results.md"), (performance, "performance.md")])
+def test_a_document_says_what_was_measured(module, file):
+    assert (RUNS.parent / "docs" / file).read_text() == module.document()
+
+
 def test_every_figure_of_the_study_has_a_place_in_the_document():
     patterns = [part.pattern for part in results.PARTS]
     without = {"training.jsonl", "corpora.json", "sweep_index.json"}  # how models and indexes came about
