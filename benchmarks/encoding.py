@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import precisions
+from machine import SIDE, precisions
 from peer import Peer
 from sentence_transformers import SentenceTransformer
 from timing import Seconds, Work, in_turns, times_faster
@@ -51,9 +51,6 @@ REFERENCE = "sentence-transformers"
 EXACT = "fp32"
 MAX_TOKENS = 250
 """Of a passage: with the special ones within the 256 that sentence-transformers reads of a text."""
-
-SIDE = 2048
-"""Of the matrices whose product shows what the processor can do."""
 
 CALIBRATED_ON = 256
 """Passages from everywhere, as many as `osler index --precision int8` takes of the first that it encodes."""

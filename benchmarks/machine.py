@@ -10,6 +10,9 @@ import platform
 import re
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
+
+import numpy as np
 
 from osler.cores import available_cores
 
@@ -19,14 +22,17 @@ FAST = (
 )
 """Instructions that decide how fast a network is."""
 
+SIDE = 2048
+"""Of the matrices whose product shows what the processor can do."""
+
 PACKAGES = ("lancedb", "numkong", "numpy", "openvino", "sentence-transformers", "torch", "transformers")
 
 
 def main() -> None:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--processor", action="store_true", help="the processor alone")
+    made.add_argument("--processor", action="store_true", help="the processor alone, and how fast it is just now")
     if made.parse_args().processor:
-        print(processor())
+        print(f"{processor()}, which multiplied matrices at {speed():.0f} billion operations a second")
         return
     packages = ", ".join(f"{one} {version(one)}" for one in PACKAGES)
     print(f"{processor()}; Python {platform.python_version()}, {packages}.")
@@ -37,6 +43,20 @@ def processor() -> str:
     name = re.search(r"model name\s*: (.*)", _told())
     has = ", ".join(one for one in FAST if _has(one))
     return f"{name[1] if name else platform.processor()} ({has}), {available_cores()} cores"
+
+
+def speed() -> float:
+    """Billions of operations a second in numpy's product of two large float32 matrices: the best of ten.
+
+    A virtual machine has its neighbours: what it gives changes from one hour to the next.
+    """
+    matrix = np.ones((SIDE, SIDE), dtype=np.float32)
+    seconds = []
+    for _ in range(10):
+        began = perf_counter()
+        matrix @ matrix
+        seconds.append(perf_counter() - began)
+    return 2e-9 * SIDE**3 / min(seconds)
 
 
 def precisions() -> dict[str, str]:

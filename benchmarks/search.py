@@ -115,11 +115,11 @@ def ask_in_turns(contenders: Mapping[str, Contender], dataset: Dataset, *, round
         for number in range(min(TURN, len(dataset.queries))):
             contender.search(number)
     queries = list(enumerate(dataset.queries))
-    turns = [queries[first : first + TURN] for first in range(0, len(queries), TURN)] * rounds
-    for turn, asked in enumerate(turns):
-        sys.stderr.write(f"\rturn {turn + 1} of {len(turns)}   ")
-        for contender in list(contenders.values())[:: 1 if turn % 2 else -1]:
-            for number, query_id in asked:
+    turns = [(each, first) for each in range(rounds) for first in range(0, len(queries), TURN)]
+    for done, (each, first) in enumerate(turns):
+        sys.stderr.write(f"\rturn {done + 1} of {len(turns)}   ")
+        for contender in list(contenders.values())[:: 1 if (each + first // TURN) % 2 else -1]:
+            for number, query_id in queries[first : first + TURN]:
                 contender.ask(number, query_id)
     sys.stderr.write("\n")
 

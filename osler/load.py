@@ -23,7 +23,7 @@ from osler.config import (
 from osler.corpus import read_documents
 from osler.corpus.split import split
 from osler.encoding import Encode, EncodedPassages
-from osler.errors import CorpusError, StoreError, UsageError
+from osler.errors import CorpusError, ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
@@ -176,6 +176,8 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
     if index_exists(folder):
         index = open_index(folder)
         _check_settings(index.manifest, settings)
+        if index.manifest.int8:
+            _check_8_bits(settings.models)
         return index, _models_of(index.manifest, settings.models)
     wanted = settings.models
     models = _load_models(wanted.encoder or DEFAULT_MODEL, wanted.reranker or DEFAULT_MODEL, wanted)
@@ -230,11 +232,19 @@ def _check_settings(manifest: Manifest, settings: Settings) -> None:
                 f"The index was made with {name} = {made}, not {getattr(given, field)}: "
                 "leave that setting out, or index the corpus again into a new folder."
             )
-    if "precision" in settings.models.model_fields_set and (settings.models.precision == "int8") != manifest.int8:
+    precision = settings.models.precision
+    if precision != "auto" and (precision == "int8") != manifest.int8:
         raise StoreError(
-            f"The index was made {'in' if manifest.int8 else 'without'} 8 bits, and models.precision = "
-            f"{settings.models.precision!r} is another: leave it out, or index the corpus again into a new folder."
+            f"The index was made {'in' if manifest.int8 else 'without'} 8 bits, not with models.precision = "
+            f"{precision!r}: leave that setting out, or index the corpus again into a new folder."
         )
+
+
+def _check_8_bits(settings: ModelSettings) -> None:
+    """Refuse what would end at the first passages."""
+    import_nncf()
+    if settings.device != "cpu":
+        raise ModelError("The index has passages read in 8 bits, which only a CPU does: use --device cpu.")
 
 
 def _check_length(models: ModelPair, settings: SplitSettings) -> None:

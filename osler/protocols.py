@@ -110,9 +110,9 @@ class PassageIndex(Protocol):
         ...
 
     def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
-        """What `vectors` gives, and the token vectors of those passages that were read with it at no further cost.
+        """What `vectors` gives, and the token vectors that were read along with it, if any, by passage_id.
 
-        For a caller who will ask for the token vectors of most of them: `token_vectors` has the others.
+        For a caller who wants those of most of these passages: `token_vectors` has the others.
         """
         ...
 

@@ -3,12 +3,13 @@
 export PATH="$PWD/.venv/bin:$PATH"
 mkdir -p "$WORK" "$KEPT"
 
-# into FILE COMMAND...: run the command; keep what it prints, and $MADE_ON if there is one, once it has ended well.
+# into FILE COMMAND...: run the command; keep what it prints, once it has ended well, and under it what made_on says,
+# a function that a script may have.
 into() {
   local file=$KEPT/$1
   shift
   [ -s "$file" ] && return
   "$@" >"$WORK/unfinished"
-  [ -z "${MADE_ON:-}" ] || printf '\n%s\n' "$MADE_ON" >>"$WORK/unfinished"
+  ! declare -F made_on >/dev/null || made_on >>"$WORK/unfinished"
   mv "$WORK/unfinished" "$file"
 }

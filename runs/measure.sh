@@ -13,7 +13,13 @@ cd "$(dirname "$0")/.."
 : "${OSLER_DATA:?name the folder of the data sets}"
 export WORK=${WORK:-runs/work} KEPT=docs/performance
 . runs/keep.sh
-MADE_ON="Made on $(python benchmarks/machine.py --processor), $(date +%F), by osler at $(git describe --always --dirty)."
+made_on() {
+  local processor revision
+  processor=$(python benchmarks/machine.py --processor)
+  revision=$(git rev-parse --short HEAD)
+  git diff --quiet HEAD -- osler benchmarks || revision+=", changed"
+  printf '\nMade on %s, %s, by osler at %s.\n' "$processor" "$(date +%F)" "$revision"
+}
 
 for name in scifact medquad bioasq; do
   osler index "$OSLER_DATA/$name/corpus.jsonl" --index "$WORK/$name" >/dev/null
@@ -30,7 +36,7 @@ into maxsim.md python benchmarks/maxsim.py --index "$WORK/scifact"
 into search.md python benchmarks/search.py --data medquad --split dev --work "$WORK/search" --peer qdrant_edge_search
 into growth.md python benchmarks/growth.py --data medquad --index "$WORK/medquad" --work "$WORK/growth" --size 1000 --size 10000 --size 100000 --size 1000000
 into startup.md python benchmarks/startup.py --index "$WORK/medquad"
-# PyLate has torch of another version, with CUDA, several gigabytes: so these come last.
+# PyLate has torch of another version, several gigabytes: so these come last.
 into encoding_pylate.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --work "$WORK/search" --peer pylate_fast_plaid --passages 256 --turns 3
 into search_plaid.md python benchmarks/search.py --data pubmedqa --split train --queries 100 --work "$WORK/search" --peer qdrant_edge_search --peer pylate_fast_plaid
 python runs/performance.py

@@ -16,23 +16,27 @@ SCRIPT = Path(__file__).with_name("measure.sh")
 MEASURED = SCRIPT.parent.parent / "docs" / "performance"
 INTRODUCTION = """# Performance
 
-Made by `runs/measure.sh` on two cores of a virtual machine. Each table stands under the command that made it; `$WORK`
+Made by `runs/measure.sh` on two cores of a virtual machine. Each table stands under the command that makes it; `$WORK`
 is the folder of its files. What is compared takes turns within one run, and a ratio is the median of the turns' ratios,
-with the least and the most of them in brackets, or the quartiles where it says so. The line above or below a table says
-on which processor it was made; one without was made on that of the section "The machine". The peers' versions are those
-of `benchmarks/peers`.
+with the least and the most of them in brackets, or the quartiles where it says so. How fast a virtual machine is
+changes by half from one hour to another: ratios within a table hold better than milliseconds do. The line below a table
+says how fast its machine was just then; tables without it were made earlier. The peers' versions are those of
+`benchmarks/peers`.
 """
 
 AIMS = """## What it aims at
 
 The figures of the tables below beside what osler aims at. How many times sentence-transformers' speed a network can
-reach is up to the processor: the aims were set on one that multiplies in bfloat16 at 800 billion operations a second,
-and what this one could do at most is said [with the table](#encoding).
-"""
+reach is up to the processor: in bfloat16 and 8 bits the aims are above, or near, what this one
+[multiplies at](#encoding) in large matrices. A search is as fast as the machine is just then; Qdrant Edge takes turns
+with it."""
 
-ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor: the line below the table says what it
-could do at most. `osler index` takes longer than encoding, for compressing and writing. In 8 bits, calibrating is left
-out: half a minute, once an index."""
+ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor. The line below the table says how fast
+torch multiplies large matrices on it, and how many times sentence-transformers' speed that is. `osler index` takes
+longer than encoding, for compressing and writing. In 8 bits, calibrating is left out: half a minute, once an index."""
+
+PYLATE = """PyLate needs an older torch, so it has a run of its own, on a processor without bfloat16, by a script that
+had no line yet for how fast that multiplies in 8 bits."""
 
 TOKENS = """The default models' vectors have 88 components,
 [cut](lab.md#two-bits-and-a-vector-for-three-tokens-as-the-default) from the 128 that were trained; 64 and 48 are
@@ -40,11 +44,14 @@ principal components of these. 2 bits and a vector for 2 tokens are what an inde
 
 SEARCH = """The peers know no words, no evidence and no share of stage 1 in the score, so they are compared with "the
 first", osler searching as they do: how many times its milliseconds they take, and how much higher their nDCG@10 is.
-`qdrant_edge_search` is Qdrant Edge, `pylate_fast_plaid` the engine of PyLate's PLAID; both are given the vectors of
-a query and charged for them. sentence-transformers reads a query with two models, most of its time, and has no index to
-write. Qdrant's and its vectors are floats, osler's 2 bits a component. PLAID has a table of its own over a small
-corpus, since it computes in float16: where a processor has to imitate that, it
-[takes long](lab.md#plaid-on-a-processor-without-float16), which says nothing of others."""
+`qdrant_edge_search` is Qdrant Edge; it is given the vectors of a query and charged for them. sentence-transformers
+reads a query with two models, most of its time, and has no index to write. The peers' vectors are floats, those of
+tokens in osler's index 2 bits a component."""
+
+PLAID = """PyLate's PLAID (its engine, fast-plaid) has a table of its own over a small corpus, since it computes in
+float16: where a processor has to imitate that, it [takes long](lab.md#plaid-on-a-processor-without-float16), which says
+nothing of others. This table is older than the one above: "the first" in it is osler by its default settings, and its
+evidence took longer then. What the peers are to be compared with is its second row."""
 
 GROWTH = """These passages are made: MedQuAD's, repeated with their sentences in another order and one of another among
 them, their vectors moved by noise that is distributed as the vectors are. So what it takes to find them is measured,
@@ -58,12 +65,14 @@ precision; what speeds indexing up is one pass for both, as the default models h
 
 PARTS = (
     Part("The machine", "machine.md", markdown),
-    Part("Encoding", "encoding*.md", markdown, ENCODING),
+    Part("Encoding", "encoding.md", markdown, ENCODING),
+    Part("Encoding beside PyLate", "encoding_pylate.md", markdown, PYLATE),
     Part("What fewer bits do to retrieval", "precision_*.md", markdown),
     Part("ModernBERT beside BERT", "backbones.md", markdown, BACKBONES),
     Part("The size of token vectors", "token_vectors_*.md", markdown, TOKENS),
     Part("MaxSim", "maxsim.md", markdown),
-    Part("A search with two stages", "search*.md", markdown, SEARCH),
+    Part("A search with two stages", "search.md", markdown, SEARCH),
+    Part("A search beside PLAID", "search_plaid.md", markdown, PLAID),
     Part("Up to a million passages", "growth.md", markdown, GROWTH),
     Part("Starting", "startup.md", markdown),
 )

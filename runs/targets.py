@@ -9,14 +9,17 @@ from typing import NamedTuple
 from osler.evaluate.markdown import table
 
 ENCODING = ("encoding.md", "times sentence-transformers")
-MEDQUAD, LIKE_FOR_LIKE = "a search of MedQuAD, default settings", "osler, like for like"
+SEARCH = ("search.md", "p50 ms (rounds)")
+MEDQUAD, DEFAULTS = "a search of MedQuAD, default settings", "osler, default settings"
 MILLION, PASSAGES = "a search of a million passages", "1,000,000"
 MAXSIM = ("maxsim.md", "ms, median")
+START = ("startup.md", "seconds, median")
+TOKENS = ("token_vectors_scifact.md",)
 KEPT = "2 bits, a vector for 2 tokens"
 
 
 class Target(NamedTuple):
-    """A claim, what it aims at, and the cell that says what was reached: of this column in this row of the file."""
+    """A claim, its aim (a sign and a bound), and where it says what was reached: the file, its column and row."""
 
     what: str
     aim: str
@@ -26,36 +29,53 @@ class Target(NamedTuple):
 
 
 TARGETS = (
-    Target("dense vectors in bfloat16, times sentence-transformers", "4.5", *ENCODING, "osler, bf16"),
-    Target("dense vectors in 8 bits, times sentence-transformers", "7", *ENCODING, "osler, int8"),
-    Target("all of `osler index`, times sentence-transformers' dense vectors", "3.5", *ENCODING, "osler index"),
-    Target("the same in 8 bits", "3.5", *ENCODING, "osler index, int8"),
+    Target("dense vectors in bfloat16, times sentence-transformers", "≥ 4.5", *ENCODING, "osler, bf16"),
+    Target("dense vectors in 8 bits, times sentence-transformers", "≥ 7", *ENCODING, "osler, int8"),
+    Target("all of `osler index`, times sentence-transformers' dense vectors", "≥ 3.5", *ENCODING, "osler index"),
+    Target("the same in 8 bits", "≥ 3.5", *ENCODING, "osler index, int8"),
     *(
-        Target(f"{name}, {bits}, nDCG@10", "within 0.003", f"precision_{name}.md", "against fp32, 95%", bits)
+        Target(f"{name}, {bits} against fp32, nDCG@10", "± 0.003", f"precision_{name}.md", "against fp32, 95%", bits)
         for name in ("scifact", "bioasq")
         for bits in ("bf16", "int8")
     ),
-    Target(f"{MEDQUAD}, p50 ms", "12", "search.md", "p50 ms (rounds)", "osler, default settings"),
-    Target(f"{MEDQUAD}, p99 ms", "30", "search.md", "p99 ms (rounds)", "osler, default settings"),
-    Target("the same like for like, p50 ms", "ahead of the peers", "search.md", "p50 ms (rounds)", LIKE_FOR_LIKE),
-    Target("Qdrant Edge, p50 ms", "", "search.md", "p50 ms (rounds)", "qdrant_edge_search"),
-    Target(f"{MILLION}, p50 ms", "30", "growth.md", "p50 ms", PASSAGES),
-    Target(f"{MILLION}, memory in MB", "1,500", "growth.md", "MB held", PASSAGES),
-    Target(f"{MILLION}, recall@100 of its graph", "0.98", "growth.md", "recall@100", PASSAGES),
-    Target("SciFact's token vectors, bytes a candidate", "3,000", "token_vectors_scifact.md", "bytes a passage", KEPT),
-    Target("nDCG@10 lost against float", "0.005", "token_vectors_scifact.md", "against float, 95%", KEPT),
-    Target("MaxSim of 1,000 passages with 32 tokens, ms", "10", *MAXSIM, "osler, the codes"),
+    Target(f"{MEDQUAD}, p50 ms", "≤ 12", *SEARCH, DEFAULTS),
+    Target(f"{MEDQUAD}, p99 ms", "≤ 30", "search.md", "p99 ms (rounds)", DEFAULTS),
+    Target("the same like for like, p50 ms", "", *SEARCH, "osler, like for like"),
+    Target("Qdrant Edge, p50 ms", "", *SEARCH, "qdrant_edge_search"),
+    Target(f"{MILLION}, p50 ms", "≤ 30", "growth.md", "p50 ms", PASSAGES),
+    Target("the same before its files are in the system's cache", "", "growth.md", "p50 ms, first round", PASSAGES),
+    Target(f"{MILLION}, memory in MB", "≤ 1,500", "growth.md", "MB held", PASSAGES),
+    Target(f"{MILLION}, recall@100 of its graph", "≥ 0.98", "growth.md", "recall@100", PASSAGES),
+    Target("SciFact's token vectors, bytes a candidate", "≤ 3,000", *TOKENS, "bytes a passage", KEPT),
+    Target("SciFact's token vectors against float, nDCG@10", "≥ -0.005", *TOKENS, "against float, 95%", KEPT),
+    Target("MaxSim of 1,000 passages with 32 tokens, ms", "≤ 10", *MAXSIM, "osler, the codes"),
     Target("the same, passages laid side by side first, ms", "", *MAXSIM, "osler, the codes, laid side by side first"),
-    Target("`import osler`, seconds", "0.2", "startup.md", "seconds, median", "import osler"),
-    Target("`osler --help`, seconds", "0.3", "startup.md", "seconds, median", "osler --help"),
-    Target("a first `osler search`, seconds", "2.5", "startup.md", "seconds, median", "osler search"),
+    Target("`import osler`, seconds", "≤ 0.2", *START, "import osler"),
+    Target("`osler --help`, seconds", "≤ 0.3", *START, "osler --help"),
+    Target("a first `osler search`, seconds", "≤ 2.5", *START, "osler search"),
 )
 
 
 def targets(folder: Path) -> str:
     """A Markdown table of the targets whose files are there. KeyError where a table has no such row or column."""
-    rows = [(one.what, one.aim, cell(folder / one.file, one)) for one in TARGETS if (folder / one.file).is_file()]
-    return "\n".join(table(("", "aim", "reached"), rows))
+    there = [one for one in TARGETS if (folder / one.file).is_file()]
+    reached = [cell(folder / one.file, one) for one in there]
+    rows = [(one.what, one.aim, found, met(one.aim, found)) for one, found in zip(there, reached, strict=True)]
+    return "\n".join(table(("", "aim", "reached", "met"), rows))
+
+
+def met(aim: str, reached: str) -> str:
+    """Whether the first number of what was reached meets the aim; "" where there is none.
+
+    >>> met("≥ 4.5", "5.0 (4.0 to 6.0)"), met("≤ 1,500", "1,501"), met("± 0.003", "-0.0010 (-0.0020 to -0.0001)")
+    ('yes', 'no', 'yes')
+    """
+    if not aim:
+        return ""
+    sign, bound = aim.split()
+    value, limit = (float(one.split()[0].replace(",", "")) for one in (reached, bound))
+    holds = {"≥": value >= limit, "≤": value <= limit, "±": abs(value) <= limit}[sign]
+    return "yes" if holds else "no"
 
 
 def cell(file: Path, target: Target) -> str:

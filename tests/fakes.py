@@ -103,6 +103,7 @@ class FakeIndex:
         self.vector_reads: list[int] = []
         self.reads: list[int] = []
         self.token_reads: list[int] = []
+        self.joint_reads: list[int] = []
         self._documents: dict[str, EncodedDocument] = {}
 
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
@@ -166,6 +167,7 @@ class FakeIndex:
         return {passage_id: stored[passage_id] for passage_id in passage_ids if passage_id in stored}
 
     def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
+        self.joint_reads.append(len(passage_ids))
         return self.vectors(passage_ids), {}
 
     def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:

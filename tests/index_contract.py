@@ -138,7 +138,8 @@ def test_vectors_and_the_token_vectors_that_come_along_are_those_that_are_stored
         name: row.tolist() for name, row in index.vectors(passage_ids).items()
     }
     stored = index.token_vectors(passage_ids)
-    assert all(np.array_equal(dequantise(part), dequantise(stored[name])) for name, part in tokens.items())
+    for name, part in tokens.items():  # none, where reading them along would cost more
+        assert np.array_equal(dequantise(part), dequantise(stored[name]))
 
 
 def test_the_cosine_of_a_stored_vector_is_the_score_of_the_dense_search(index):

@@ -57,8 +57,7 @@ def rows_of(printed):
 def test_maxsim_is_compared_with_torch(index):
     rows = rows_of(run("maxsim.py", "--index", index, "--passages", "3", "--turns", "2"))
     assert [name.partition(",")[0] for name in rows] == ["osler", "osler", "osler", "torch"]
-    assert all(float(milliseconds) >= 0 for milliseconds, _ in rows.values())
-    assert rows["torch, padded float"][1] == "1.0 (1.0 to 1.0)"
+    assert all(re.fullmatch(r"\d+\.\d", milliseconds) for milliseconds, _ in rows.values())
 
 
 def test_every_form_of_token_vectors_is_ranked_and_weighed(data, index):

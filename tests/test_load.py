@@ -200,9 +200,13 @@ def test_an_index_keeps_to_8_bits(corpus, tmp_path, backbones, monkeypatch):
     build_index([more], tmp_path / "plain", Settings(models=models))
     added, plain = (open_index(tmp_path / name).vectors(["3#0"])["3#0"] for name in ("index", "plain"))
     assert 0.9 < added @ plain < 0.99999
-    for name, precision in (("index", "auto"), ("plain", "int8")):
+    build_index([more], tmp_path / "index", Settings(models={**models, "precision": "auto"}))
+    for name, precision in (("index", "fp32"), ("plain", "int8")):
         with pytest.raises(StoreError, match=f"models.precision = '{precision}'"):
             build_index([more], tmp_path / name, Settings(models={**models, "precision": precision}))
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(MissingDependencyError, match=r"osler\[int8\]"):
+        build_index([more], tmp_path / "index", Settings(models=models))
 
 
 def test_without_nncf_no_index_is_begun_in_8_bits(corpus, tmp_path, monkeypatch):

@@ -37,7 +37,7 @@ def load(name):
     return module
 
 
-results, performance = load("results"), load("performance")
+results, performance, targets = load("results"), load("performance"), load("targets")
 
 
 @pytest.mark.parametrize("command", [command for _, command in COMMANDS if command.startswith("osler")])
@@ -71,6 +71,17 @@ def test_every_measurement_has_a_place_in_the_document(tmp_path):
 @pytest.mark.parametrize(("module", "file"), [(results, "results.md"), (performance, "performance.md")])
 def test_a_document_says_what_was_measured(module, file):
     assert (RUNS.parent / "docs" / file).read_text() == module.document()
+
+
+def test_an_aim_is_compared_with_what_its_table_says(tmp_path):
+    (tmp_path / "startup.md").write_text(
+        "|  | seconds, median | slowest |\n|---|---|---|\n| import osler | 0.3 | 0.4 |\n"
+    )
+    with pytest.raises(KeyError):
+        targets.targets(tmp_path)
+    [aim] = [one for one in targets.TARGETS if one.row == "import osler"]
+    reached = targets.cell(tmp_path / "startup.md", aim)
+    assert (reached, targets.met(aim.aim, reached), targets.met("≤ 0.3", reached)) == ("0.3", "no", "yes")
 
 
 def test_every_figure_of_the_study_has_a_place_in_the_document():

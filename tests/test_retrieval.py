@@ -19,7 +19,8 @@ from osler.evaluate.report import RunReport
 from osler.evaluate.retrieval import TOTAL, coverage, search_dataset
 from osler.evaluate.runs import read_run, write_run
 from osler.records import Document, Query, Section
-from osler.search.searcher import STAGES, Searcher
+from osler.search.request import STAGES
+from osler.search.searcher import Searcher
 
 TEXTS = {"a": "The lung and its fluid.", "b": "Here the cardiac effusion.", "c": "The heart has fluid.", "d": "A gene."}
 QUERIES = {"q1": Query("q1", "heart fluid"), "q2": Query("q2", "gene")}

@@ -10,7 +10,8 @@ from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_i
 from osler.config import SearchSettings
 from osler.errors import UsageError
 from osler.records import Document, Filter, Passage, Ranking, Section, TokenSpans, TokenVectors, Vector
-from osler.search.searcher import STAGES, Searcher
+from osler.search.request import STAGES
+from osler.search.searcher import Searcher
 
 TEXTS = {"a": "The lung and its fluid.", "b": "Here the cardiac effusion.", "c": "The heart has fluid.", "d": "A gene."}
 
@@ -97,13 +98,13 @@ def test_an_index_without_token_vectors_is_re_ranked_all_the_same():
 
 
 @pytest.mark.parametrize(
-    ("settings", "passages", "token_vectors"),
-    [({}, [2], [4]), ({"stored": False}, [4, 2], []), ({"rerank": False}, [2], [2])],
+    ("settings", "passages", "token_vectors", "joint"),
+    [({}, [2], [4], [4]), ({"stored": False}, [4, 2], [], []), ({"rerank": False}, [2], [2], [])],
 )
-def test_no_more_is_read_than_ranking_and_evidence_need(settings, passages, token_vectors):
+def test_no_more_is_read_than_ranking_and_evidence_need(settings, passages, token_vectors, joint):
     index = fake_index(TEXTS)
     searcher(index, **settings).search("heart fluid", k=2)
-    assert (index.reads, index.token_reads) == (passages, token_vectors)
+    assert (index.reads, index.token_reads, index.joint_reads) == (passages, token_vectors, joint)
 
 
 def test_where_nothing_is_encoded_late_no_token_vectors_are_read():

@@ -183,7 +183,7 @@ class LanceIndex:
     def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
         """What `vectors` gives, and the stored token vectors of those passages whose vectors are not in memory.
 
-        A row costs less to find than to read, so two columns are read in little more than the time of one.
+        To find a row takes longer than to read a column of it, so both columns take little more time than one.
         """
         if not (passage_ids and self.manifest.token_vectors) or _with_vectors(self._residence.rows()):
             return self.vectors(passage_ids), {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
@@ -13,7 +13,6 @@ import numpy as np
 
 from osler.config import SearchSettings
 from osler.cores import a_thread_a_core, one_blas_thread
-from osler.errors import UsageError
 from osler.protocols import Encoder, PassageIndex, Reranker
 from osler.records import (
     NOT_RETRACTED,
@@ -29,17 +28,13 @@ from osler.records import (
 )
 from osler.search.candidates import fuse_ranks, fuse_scores, stage1_scores
 from osler.search.evidence import best_evidence
+from osler.search.request import Request, request_of
 from osler.search.rerank import best_first, encode_by_id, interpolated, maxsim_scores
 
 DEFAULTS = SearchSettings()
 
-STAGES = ("encode", "candidates", "read", "maxsim", "evidence")
-"""What `Ranking.seconds` is split into: encode is the query and the passages without stored token vectors; maxsim is 0
-with re-ranking off."""
-
 EncodeQueries = Callable[[Sequence[str]], tuple[Vectors, Sequence[Vectors]]]
 """The vectors [Q, d] and the token vectors of queries, in one pass where both models share a network."""
-
 
 Lexical = Callable[[], list[Candidate]]
 """Gives what the words of a query find; waits where it is being looked up."""
@@ -66,11 +61,14 @@ class Searcher:
         self.reranker = reranker
         self.settings = settings
         self._encode_queries = encode_queries
-        self._beside = ThreadPoolExecutor(thread_name_prefix="osler-words")  # starting a thread anew takes half a ms
+        # Kept: to start a thread for each search takes half a millisecond.
+        self._beside = ThreadPoolExecutor(thread_name_prefix="osler-words")
 
     def with_settings(self, settings: SearchSettings) -> Searcher:
         """The same index and models, searched with other settings."""
-        return Searcher(self.index, self.encoder, self.reranker, settings, encode_queries=self._encode_queries)
+        other = copy(self)
+        other.settings = settings
+        return other
 
     def search(
         self, query: str, *, k: int | None = None, where: Filter = NOT_RETRACTED, evidence: bool = True
@@ -86,7 +84,10 @@ class Searcher:
             if self.settings.candidates == "dense":
                 return self._ranking_of(self._encoded([request])[0])
             words = self._beside.submit(self._lexical, request)  # looked up while the network reads the query
-            return self._ranking(self._encoded([request])[0], words.result)
+            try:
+                return self._ranking(self._encoded([request])[0], words.result)
+            finally:
+                wait([words])  # where the model failed: nothing of a search outlives it
 
     def search_many(
         self, queries: Sequence[str], *, k: int | None = None, where: Filter = NOT_RETRACTED, evidence: bool = True
@@ -96,11 +97,11 @@ class Searcher:
         with one_blas_thread(), a_thread_a_core() as cores:
             return list(cores.map(self._ranking_of, self._encoded(requests)))
 
-    def _request(self, query: str, k: int | None, where: Filter, *, evidence: bool) -> _Request:
-        count = _checked_k(self.settings.k if k is None else k)
-        return _Request(_checked_query(query), count, max(self.settings.num_candidates, count), where, evidence)
+    def _request(self, query: str, k: int | None, where: Filter, *, evidence: bool) -> Request:
+        settings = self.settings
+        return request_of(query, settings.k if k is None else k, settings.num_candidates, where, evidence=evidence)
 
-    def _encoded(self, requests: Sequence[_Request]) -> list[_Request]:
+    def _encoded(self, requests: Sequence[Request]) -> list[Request]:
         """The requests with what the stages need of their vectors."""
         if not requests:
             return []
@@ -126,10 +127,10 @@ class Searcher:
             self.reranker.encode_queries(queries) if late else [None] * len(queries),
         )
 
-    def _ranking_of(self, request: _Request) -> Ranking:
+    def _ranking_of(self, request: Request) -> Ranking:
         return self._ranking(request, partial(self._lexical, request))
 
-    def _ranking(self, request: _Request, lexical: Lexical) -> Ranking:
+    def _ranking(self, request: Request, lexical: Lexical) -> Ranking:
         candidates = self._candidates(request, lexical)
         if not self.settings.rerank:
             candidates = candidates[: request.k]
@@ -145,7 +146,7 @@ class Searcher:
                 ranked = _with_evidence(request.token_vectors, ranked, token_vectors, spans, self.reranker)
         return Ranking(request.query, tuple(ranked), request.seconds)
 
-    def _candidates(self, request: _Request, lexical: Lexical) -> list[Candidate]:
+    def _candidates(self, request: Request, lexical: Lexical) -> list[Candidate]:
         with request.timed("candidates"):
             if request.vector is None:
                 return lexical()
@@ -155,7 +156,7 @@ class Searcher:
             return self._fused(request, request.vector, dense, lexical()) if hybrid else dense
 
     def _fused(
-        self, request: _Request, vector: Vector, dense: Sequence[Candidate], words: Sequence[Candidate]
+        self, request: Request, vector: Vector, dense: Sequence[Candidate], words: Sequence[Candidate]
     ) -> list[Candidate]:
         if self.settings.fusion == "rank":
             constant = self.settings.fusion_constant
@@ -163,10 +164,10 @@ class Searcher:
         cosines, weight = self._cosines(request, vector, [*dense, *words]), self.settings.lexical_weight
         return fuse_scores(cosines, words, num_candidates=request.num_candidates, lexical_weight=weight)
 
-    def _lexical(self, request: _Request) -> list[Candidate]:
+    def _lexical(self, request: Request) -> list[Candidate]:
         return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
 
-    def _cosines(self, request: _Request, vector: Vector, found: Sequence[Candidate]) -> dict[str, float]:
+    def _cosines(self, request: Request, vector: Vector, found: Sequence[Candidate]) -> dict[str, float]:
         """The cosine of every passage that was found and is still there, from its vector."""
         passage_ids = list(dict.fromkeys(one.passage_id for one in found))
         if self.settings.rerank and self.settings.stored:  # most of these go on to stage 2
@@ -177,7 +178,7 @@ class Searcher:
         cosines = np.vecdot(np.array(list(vectors.values())).reshape(-1, len(vector)), vector)
         return dict(zip(vectors, cosines.tolist(), strict=True))
 
-    def _token_vectors(self, request: _Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    def _token_vectors(self, request: Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
         """Those stored with each passage; where none are, or `stored` is off, those that the re-ranker makes now."""
         with request.timed("read"):
             known = self._stored_token_vectors(request, passage_ids) if self.settings.stored else {}
@@ -186,12 +187,12 @@ class Searcher:
         with request.timed("encode"):
             return known | encode_by_id(passages, self.reranker)
 
-    def _stored_token_vectors(self, request: _Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    def _stored_token_vectors(self, request: Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
         rest = [passage_id for passage_id in passage_ids if passage_id not in request.read]
         return request.read | (self.index.token_vectors(rest) if rest else {})
 
     def _maxsim(
-        self, request: _Request, candidates: Sequence[Candidate], token_vectors: Mapping[str, TokenVectors]
+        self, request: Request, candidates: Sequence[Candidate], token_vectors: Mapping[str, TokenVectors]
     ) -> list[float] | None:
         if not self.settings.rerank or request.token_vectors is None:
             return None
@@ -200,7 +201,7 @@ class Searcher:
             return maxsim_scores(request.token_vectors, of_passage)
 
     def _read(
-        self, request: _Request, candidates: Sequence[Candidate], maxsim: Sequence[float] | None
+        self, request: Request, candidates: Sequence[Candidate], maxsim: Sequence[float] | None
     ) -> tuple[list[RankedPassage], dict[str, TokenSpans]]:
         """The k candidates of the highest scores with their passages, and the spans that are stored, by passage_id."""
         scores = [candidate.score for candidate in candidates] if maxsim is None else self._final(maxsim, candidates)
@@ -232,43 +233,6 @@ class Searcher:
     def _final(self, maxsim: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
         stage1 = stage1_scores(candidates, self.settings)
         return interpolated(maxsim, stage1, weight=self.settings.stage1_weight or 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A query that can be searched, what its stages need of it, and the time that they take.
-
-    vector is None where no stage compares it; so are the token vectors. read: token vectors of passages, by
-    passage_id, that stage 1 read with their vectors.
-    """
-
-    query: str
-    k: int
-    num_candidates: int
-    where: Filter
-    evidence: bool
-    vector: Vector | None = None
-    token_vectors: Vectors | None = None
-    read: dict[str, TokenVectors] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        began = perf_counter()
-        yield
-        self.seconds[stage] += perf_counter() - began
-
-
-def _checked_query(query: str) -> str:
-    if not query.strip():
-        raise UsageError(f"The query {query!r} is empty: write what to search for.")
-    return query.strip()
-
-
-def _checked_k(k: int) -> int:
-    if k < 1:
-        raise UsageError(f"k = {k} is not possible: ask for at least one passage.")
-    return k
 
 
 def _with_evidence(
