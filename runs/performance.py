@@ -20,7 +20,8 @@ Made by `runs/measure.sh` on two cores of a virtual machine. Each table stands u
 is the folder of its files. What is compared takes turns within one run, and a ratio is the median of the turns' ratios,
 with the least and the most of them in brackets, or the quartiles where it says so. How fast a virtual machine is
 changes by half from one hour to another: ratios within a table hold better than milliseconds do. The line below a table
-says how fast its machine was just then; tables without it were made earlier. The peers' versions are those of
+says how fast its machine was just then; of several runs the one on the fastest is shown. Tables without the line were
+made earlier. The peers' versions are those of
 `benchmarks/peers`.
 """
 
