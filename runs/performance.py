@@ -33,9 +33,10 @@ reach is up to the processor: in bfloat16 and 8 bits the aims are above, or near
 with it."""
 
 ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor. The line below the table says how fast
-torch multiplies large matrices on it, and how many times sentence-transformers' speed that is. `osler index` takes
-longer than encoding, for compressing and writing. The linear layers run at the processor's own speed, and
-[three quarters of the time](lab.md#what-a-batch-of-passages-takes-layer-by-layer) is theirs. In 8 bits, calibrating is left out: half a minute, once an index."""
+torch multiplies large matrices on it, and how many times sentence-transformers' speed that is. In bfloat16 three
+quarters of the time are linear layers, which run at [that speed](lab.md#what-a-batch-of-passages-takes-layer-by-layer).
+`osler index` takes longer than encoding, for compressing and writing. In 8 bits, calibrating is left out: half a
+minute, once an index."""
 
 PYLATE = """PyLate needs an older torch, so it has a run of its own, on a processor without bfloat16, by a script that
 had no line yet for how fast that multiplies in 8 bits."""
