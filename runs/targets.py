@@ -43,7 +43,6 @@ TARGETS = (
     Target("the same like for like, p50 ms", "", *SEARCH, "osler, like for like"),
     Target("Qdrant Edge, p50 ms", "", *SEARCH, "qdrant_edge_search"),
     Target(f"{MILLION}, p50 ms", "≤ 30", "growth.md", "p50 ms", PASSAGES),
-    Target("the same before its files are in the system's cache", "", "growth.md", "p50 ms, first round", PASSAGES),
     Target(f"{MILLION}, memory in MB", "≤ 1,500", "growth.md", "MB held", PASSAGES),
     Target(f"{MILLION}, recall@100 of its graph", "≥ 0.98", "growth.md", "recall@100", PASSAGES),
     Target("SciFact's token vectors, bytes a candidate", "≤ 3,000", *TOKENS, "bytes a passage", KEPT),
