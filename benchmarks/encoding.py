@@ -23,12 +23,11 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-from machine import SIDE, precisions
+from machine import SIDE, precisions, rate
 from peer import Peer
 from sentence_transformers import SentenceTransformer
 from timing import Seconds, Work, in_turns, times_faster
@@ -153,15 +152,10 @@ PEERS = {"sentence_transformers_openvino": transformers_openvino, "pylate_fast_p
 
 
 def peak(dtype: str) -> float:
-    """The operations a second of torch's product of two large matrices of this type: the best of ten."""
+    """The operations a second of torch's product of two large matrices of this type."""
     matrix = torch.ones(SIDE, SIDE, dtype=getattr(torch, dtype))
     multiply = torch._int_mm if dtype == "int8" else torch.mm
-    seconds = []
-    for _ in range(10):
-        began = perf_counter()
-        multiply(matrix, matrix)
-        seconds.append(perf_counter() - began)
-    return 2 * SIDE**3 / min(seconds)
+    return rate(lambda: multiply(matrix, matrix))
 
 
 def limits(peaks: Mapping[str, float], reference: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import platform
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -46,17 +47,22 @@ def processor() -> str:
 
 
 def speed() -> float:
-    """Billions of operations a second in numpy's product of two large float32 matrices: the best of ten.
+    """Billions of operations a second in numpy's product of two large float32 matrices.
 
     A virtual machine has its neighbours: what it gives changes from one hour to the next.
     """
     matrix = np.ones((SIDE, SIDE), dtype=np.float32)
+    return 1e-9 * rate(lambda: matrix @ matrix)
+
+
+def rate(multiply: Callable[[], object]) -> float:
+    """The operations a second of this product of two matrices [SIDE, SIDE]: the best of ten."""
     seconds = []
     for _ in range(10):
         began = perf_counter()
-        matrix @ matrix
+        multiply()
         seconds.append(perf_counter() - began)
-    return 2e-9 * SIDE**3 / min(seconds)
+    return 2 * SIDE**3 / min(seconds)
 
 
 def precisions() -> dict[str, str]:

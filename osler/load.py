@@ -98,8 +98,6 @@ def add_documents(
     >>> add_documents([scurvy], "scurvy-index").documents
     1
     """
-    if settings.models.precision == "int8":
-        import_nncf()  # before there is an index that nothing can be written to
     index, models = _open_or_create(folder, settings)
     report = index_documents(
         documents,
@@ -180,6 +178,8 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
             _check_8_bits(settings.models)
         return index, _models_of(index.manifest, settings.models)
     wanted = settings.models
+    if wanted.precision == "int8":
+        import_nncf()  # before there is an index that nothing can be written to
     models = _load_models(wanted.encoder or DEFAULT_MODEL, wanted.reranker or DEFAULT_MODEL, wanted)
     _check_length(models, settings.split)
     _check_bits(models.reranker, settings.index)
