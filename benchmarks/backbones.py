@@ -2,10 +2,11 @@
 
     python benchmarks/backbones.py scifact/corpus.jsonl --passages 32
 
-Both are run by osler's code. Their weights are random and both have MiniLM's word pieces: the speed is that of the
-shape, and both read the same tokens. The paper that osler follows indexes with a bi-encoder and a ColBERT of 128
-dimensions, which are two passes of ModernBERT. Several lengths are tried, since ModernBERT's local attention pays where
-texts are long.
+Both are run by osler's code, ModernBERT by sentence-transformers too, all in one precision. Their weights are random
+and both have MiniLM's word pieces: the speed is that of the shape, and both read the same tokens. The paper that osler
+follows indexes with a bi-encoder and a ColBERT of 128 dimensions, which are two passes of ModernBERT; where both share
+their weights, as in the models that osler trains, one pass gives the vectors of both. Several lengths are tried, since
+ModernBERT's local attention pays where texts are long.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 import torch
-from sentence_transformers import MultiVectorEncoder
+from machine import precisions
+from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
-from timing import Work, in_turns, times_faster
+from timing import Seconds, in_turns, times_faster
+from tokenizers import Encoding
 from transformers import AutoTokenizer, BertConfig, BertModel, ModernBertConfig, ModernBertModel, PreTrainedModel
 
 from osler.corpus import read_documents
 from osler.evaluate.markdown import table
 from osler.models import load_models
-from osler.models.bi_encoder import BiEncoder
+from osler.models.bi_encoder import passage_input
 from osler.models.catalog import resolve
 from osler.models.colbert import ColBERT
 from osler.models.loading import load_encoder
@@ -39,6 +42,11 @@ REFERENCE = f"{BERT}, dense vectors"
 LENGTHS = (128, 256, 512)
 SPECIAL_TOKENS = 2
 DIMENSIONS = 128
+DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+BEST = "bf16" if "bfloat16" in precisions().values() else "fp32"
+
+Encode = Callable[[Sequence[Passage]], object]
+Tokenize = Callable[[Sequence[str], str], Sequence[Encoding]]
 
 
 def main() -> None:
@@ -47,17 +55,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, quiet():
         os.environ["OSLER_CACHE"] = folder  # nobody needs these networks again
         backbones = saved(Path(folder))
-        encoders = {name: load_encoder(str(path), precision=arguments.precision) for name, path in backbones.items()}
-        reranker = colbert(backbones[MODERNBERT], arguments.precision)
+        encoders = contenders(backbones, arguments.precision)
+        count = load_encoder(str(backbones[BERT])).model.tokenize
         for tokens in arguments.tokens or LENGTHS:
-            passages = cut(texts, encoders[BERT], tokens - SPECIAL_TOKENS)
-            seconds = in_turns(work(encoders, reranker, passages), turns=arguments.turns)
-            rows = [
-                (name, f"{len(passages) / median(of_turns):.1f}", times_faster(seconds, name, REFERENCE))
-                for name, of_turns in seconds.items()
-            ]
+            passages = cut(texts, count, tokens - SPECIAL_TOKENS)
+            work = {name: partial(encode, passages) for name, encode in encoders.items()}
+            seconds = in_turns(work, turns=arguments.turns)
             print(f"{len(passages)} passages of {tokens} tokens, {arguments.precision}; {arguments.turns} turns.\n")
-            print("\n".join(table(("", "passages a second", f"times {REFERENCE}"), rows)) + "\n")
+            print(report(seconds, len(passages)) + "\n")
 
 
 def saved(folder: Path) -> dict[str, Path]:
@@ -90,17 +95,33 @@ def colbert(backbone: Path, precision: str) -> ColBERT:
     return load_models(str(backbone), folder, precision=precision).reranker
 
 
+def contenders(backbones: Mapping[str, Path], precision: str) -> dict[str, Encode]:
+    """What is compared, by name."""
+    bert, modernbert = (load_encoder(str(backbones[name]), precision=precision) for name in (BERT, MODERNBERT))
+    folder = str(backbones[MODERNBERT])
+    reranker, pair = colbert(Path(folder), precision), load_models(folder, folder, precision=precision)
+    peer = SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": DTYPES[precision]})
+    return {
+        REFERENCE: bert.encode_passages,
+        f"{MODERNBERT}, dense vectors": modernbert.encode_passages,
+        f"{MODERNBERT}, token vectors": reranker.encode_passages,
+        f"{MODERNBERT}, both": lambda some: (modernbert.encode_passages(some), reranker.encode_passages(some)),
+        f"{MODERNBERT}, both in one pass": pair.encode_passages,
+        f"sentence-transformers, {MODERNBERT}, dense vectors": lambda some: peer.encode([*map(passage_input, some)]),
+    }
+
+
 def sampled(corpus: Path, passages: int) -> list[Document]:
     """The longest documents of the corpus."""
     documents = [entry for entry in read_documents([corpus]) if isinstance(entry, Document)]
     return sorted(documents, key=lambda document: -len(document.text))[:passages]
 
 
-def cut(documents: Sequence[Document], encoder: BiEncoder, tokens: int) -> list[Passage]:
+def cut(documents: Sequence[Document], tokenize: Tokenize, tokens: int) -> list[Passage]:
     """The first tokens of each document as a passage without a title; SystemExit where one has fewer."""
     passages = []
     for document in documents:
-        [encoding] = encoder.model.tokenize([document.text], "passage")
+        [encoding] = tokenize([document.text], "passage")
         if len(encoding) - SPECIAL_TOKENS < tokens:
             raise SystemExit(f"{document.doc_id}: shorter than {tokens} tokens; lower --passages or --tokens.")
         end = encoding.offsets[tokens][1]
@@ -108,19 +129,13 @@ def cut(documents: Sequence[Document], encoder: BiEncoder, tokens: int) -> list[
     return passages
 
 
-def work(encoders: dict[str, BiEncoder], reranker: ColBERT, passages: Sequence[Passage]) -> dict[str, Work]:
-    """What is compared, by name."""
-
-    def both() -> None:
-        encoders[MODERNBERT].encode_passages(passages)
-        reranker.encode_passages(passages)
-
-    return {
-        REFERENCE: partial(encoders[BERT].encode_passages, passages),
-        f"{MODERNBERT}, dense vectors": partial(encoders[MODERNBERT].encode_passages, passages),
-        f"{MODERNBERT}, token vectors": partial(reranker.encode_passages, passages),
-        f"{MODERNBERT}, both": both,
-    }
+def report(seconds: Seconds, passages: int) -> str:
+    """A Markdown table, a row for each contender."""
+    rows = [
+        (name, f"{passages / median(of_turns):.1f}", times_faster(seconds, name, REFERENCE))
+        for name, of_turns in seconds.items()
+    ]
+    return "\n".join(table(("", "passages a second", f"times {REFERENCE}"), rows))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -128,7 +143,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("corpus", type=Path, help="a corpus that osler index reads")
     made.add_argument("--passages", type=int, default=32, help="passages that are encoded in each turn")
     made.add_argument("--tokens", type=int, action="append", help="of each passage; 128, 256 and 512 unless given")
-    made.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
+    made.add_argument("--precision", choices=DTYPES, default=BEST, help="of all; %(default)s here")
     made.add_argument("--turns", type=int, default=3)
     return made
 

@@ -9,15 +9,15 @@ has; dense and token vectors of the shipped models in one pass; and the whole of
 and writing included. In 8 bits it calibrates once an index, half a minute, which belongs to the turn that warms up. No
 passage is longer than what sentence-transformers reads.
 
-How far a ratio can go depends on the processor: it is told how fast this one multiplies matrices, how near to that each
-contender comes, and how many times sentence-transformers a network would be that did nothing else.
+How far a ratio can go depends on the processor: the last rows are products of large matrices by torch, as many
+operations in each type as the network needs for the passages. So fast would be a network that did nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import SIDE, precisions, rate
+from machine import PRODUCT, SIDE, precisions
 from peer import Peer
 from sentence_transformers import SentenceTransformer
 from timing import Seconds, Work, in_turns, times_faster
@@ -69,19 +69,17 @@ def main() -> None:
     ours = {f"osler, {precision}": encoder for precision, encoder in encoders(passages, plain())}
     work: dict[str, Work] = {name: lambda model=model: model.encode(texts) for name, model in peers.items()}
     work |= {name: lambda model=model: model.encode_passages(passages) for name, model in ours.items()}
-    peaks = {dtype: peak(dtype) for dtype in (*precisions().values(), "int8")}
     with ExitStack() as running:
         work |= both_heads(documents, passages, Path(running.enter_context(TemporaryDirectory())))
         for script in arguments.peer:
             work |= PEERS[script](running.enter_context(Peer(script, arguments.work)), texts)
-        seconds = in_turns(work, turns=arguments.turns)
+        count = operations(peers[REFERENCE], texts)
+        seconds = in_turns(work | dict(products(count)), turns=arguments.turns)
     vectors = {name: model.encode(texts) for name, model in peers.items()}
     vectors |= {name: model.encode_passages(passages) for name, model in ours.items()}
     tokens = median(next(iter(ours.values())).model.count_tokens(texts))
-    in_all = operations(peers[REFERENCE], texts)
     print(f"{len(texts):,} passages, {tokens:.0f} tokens in the median; {arguments.turns} turns.\n")
-    print(report(seconds, vectors, len(texts), in_all))
-    print("\n" + limits(peaks, reference=in_all / median(seconds[REFERENCE])))
+    print(report(seconds, vectors, len(texts), count))
 
 
 def plain() -> str:
@@ -151,20 +149,17 @@ def transformers_openvino(peer: Peer, texts: Sequence[str]) -> Iterator[tuple[st
 PEERS = {"sentence_transformers_openvino": transformers_openvino, "pylate_fast_plaid": pylate}
 
 
-def peak(dtype: str) -> float:
-    """The operations a second of torch's product of two large matrices of this type."""
-    matrix = torch.ones(SIDE, SIDE, dtype=getattr(torch, dtype))
-    multiply = torch._int_mm if dtype == "int8" else torch.mm
-    return rate(lambda: multiply(matrix, matrix))
+def products(count: float) -> Iterator[tuple[str, Work]]:
+    """Products of two large matrices by torch, about so many operations in all, in each type that it is fast in."""
+    for dtype in (*precisions().values(), "int8"):
+        matrix = torch.ones(SIDE, SIDE, dtype=getattr(torch, dtype))
+        multiply = partial(torch._int_mm if dtype == "int8" else torch.mm, matrix, matrix)
+        yield f"large matrices alone, {dtype}", partial(repeat, multiply, round(count / PRODUCT))
 
 
-def limits(peaks: Mapping[str, float], reference: float) -> str:
-    """How fast the processor is, and how many times as fast as the reference that would be, in operations a second."""
-    rates = ", ".join(f"{1e-9 * one:.0f} in {dtype} ({one / reference:.1f})" for dtype, one in peaks.items())
-    return (
-        "Billions of operations a second in the product of large matrices, and how many times as fast as "
-        f"{REFERENCE} a network would be that did nothing else: {rates}."
-    )
+def repeat(work: Work, times: int) -> None:
+    for _ in range(times):
+        work()
 
 
 def operations(model: SentenceTransformer, texts: Sequence[str]) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import platform
 import re
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +24,9 @@ FAST = (
 
 SIDE = 2048
 """Of the matrices whose product shows what the processor can do."""
+
+PRODUCT = 2 * SIDE**3
+"""The operations of their product."""
 
 PACKAGES = ("lancedb", "numkong", "numpy", "openvino", "sentence-transformers", "torch", "transformers")
 
@@ -47,22 +49,16 @@ def processor() -> str:
 
 
 def speed() -> float:
-    """Billions of operations a second in numpy's product of two large float32 matrices.
+    """Billions of operations a second in numpy's product of two large float32 matrices, the best of ten.
 
     A virtual machine has its neighbours: what it gives changes from one hour to the next.
     """
-    matrix = np.ones((SIDE, SIDE), dtype=np.float32)
-    return 1e-9 * rate(lambda: matrix @ matrix)
-
-
-def rate(multiply: Callable[[], object]) -> float:
-    """The operations a second of this product of two matrices [SIDE, SIDE]: the best of ten."""
-    seconds = []
+    matrix, seconds = np.ones((SIDE, SIDE), dtype=np.float32), []
     for _ in range(10):
         began = perf_counter()
-        multiply()
+        matrix @ matrix
         seconds.append(perf_counter() - began)
-    return 2 * SIDE**3 / min(seconds)
+    return 1e-9 * PRODUCT / min(seconds)
 
 
 def precisions() -> dict[str, str]:

@@ -15,7 +15,7 @@ from osler.records import Candidate, Passage, TokenVectors, Vectors
 _SLICE = 256
 """Passages encoded between two reports."""
 
-BLOCK_PASSAGES = 512
+BLOCK_PASSAGES = 1024
 """Passages whose token vectors are laid side by side at once: 10,000 candidates are never copied as a whole."""
 
 
