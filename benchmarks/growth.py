@@ -74,11 +74,12 @@ def main() -> None:
 def grown(source: LanceIndex, size: int, work: Path, queries: Sequence[str]) -> dict[str, Any]:
     """What an index of so many passages took to write, once, and what a process that searches it measures."""
     folder = work / f"passages-{size}"
-    if not (built := folder.with_suffix(".json")).is_file():
+    built = folder.with_suffix(".json")
+    if not (there := built.is_file()):
         built.write_text(json.dumps(written(source, size, folder)))
     command = [sys.executable, __file__, "--measure", folder]
     measured = subprocess.run(command, check=True, stdout=subprocess.PIPE, input=json.dumps(queries), text=True).stdout
-    return {"passages": size, **json.loads(built.read_text()), **json.loads(measured)}
+    return {"passages": size, "there": there, **json.loads(built.read_text()), **json.loads(measured)}
 
 
 def written(source: LanceIndex, size: int, folder: Path) -> dict[str, float]:
@@ -231,7 +232,10 @@ def report(found: Sequence[dict[str, Any]]) -> str:
     columns = ("passages", "µs to write one", "bytes each", *times, "MB held", "MB at most", "recall@100")
     names = {"write": "writing", "bytes": "size on disk", "p50": "the median search", "memory": "memory"}
     powers = ", ".join(f"{exponent(found, key):.2f} for {name}" for key, name in names.items())
-    return "\n".join([*table(columns, rows), "", f"Growth, as a power of the number of passages: {powers}."])
+    said = f"Growth, as a power of the number of passages: {powers}."
+    if there := [f"{one['passages']:,}" for one in found if one["there"]]:
+        said += f" Written by an earlier run: {', '.join(there)}."
+    return "\n".join([*table(columns, rows), "", said])
 
 
 def exponent(found: Sequence[dict[str, Any]], key: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,16 +11,24 @@ from osler.evaluate.markdown import table
 
 ENCODING = ("encoding.md", "times sentence-transformers")
 SEARCH = ("search.md", "p50 ms (rounds)")
+RATIO = ("search.md", "times as long as the first (quartiles)")
 MEDQUAD, DEFAULTS = "a search of MedQuAD, default settings", "osler, default settings"
 MILLION, PASSAGES = "a search of a million passages", "1,000,000"
 MAXSIM = ("maxsim.md", "ms, median")
+QDRANT = "qdrant_edge_search"
 START = ("startup.md", "seconds, median")
 TOKENS = ("token_vectors_scifact.md",)
 KEPT = "2 bits, a vector for 2 tokens"
 
+SLOW = "slow_hour"
+"""The folder of the same tables, made while neighbours of the virtual machine had more of it."""
+
 
 class Target(NamedTuple):
-    """A claim, its aim (a sign and a bound), and where it says what was reached: the file, its column and row."""
+    """A claim, its aim (a sign and a bound), and where it says what was reached: the file, its column and row.
+
+    ≯ is for differences: not significantly greater.
+    """
 
     what: str
     aim: str
@@ -40,15 +49,17 @@ TARGETS = (
     ),
     Target(f"{MEDQUAD}, p50 ms", "≤ 12", *SEARCH, DEFAULTS),
     Target(f"{MEDQUAD}, p99 ms", "≤ 30", "search.md", "p99 ms (rounds)", DEFAULTS),
-    Target("the same like for like, p50 ms", "", *SEARCH, "osler, like for like"),
-    Target("Qdrant Edge, p50 ms", "", *SEARCH, "qdrant_edge_search"),
+    Target("the same like for like, p50 ms", "≤ 12", *SEARCH, "osler, like for like"),
+    Target("Qdrant Edge, p50 ms", "", *SEARCH, QDRANT),
+    Target("Qdrant Edge, times as long as like for like", "≥ 1", *RATIO, QDRANT),
+    Target("Qdrant Edge, nDCG@10 above that of like for like", "≯ 0", "search.md", "above the first, 95%", QDRANT),
     Target(f"{MILLION}, p50 ms", "≤ 30", "growth.md", "p50 ms", PASSAGES),
     Target(f"{MILLION}, memory in MB", "≤ 1,500", "growth.md", "MB held", PASSAGES),
     Target(f"{MILLION}, recall@100 of its graph", "≥ 0.98", "growth.md", "recall@100", PASSAGES),
     Target("SciFact's token vectors, bytes a candidate", "≤ 3,000", *TOKENS, "bytes a passage", KEPT),
     Target("SciFact's token vectors against float, nDCG@10", "≥ -0.005", *TOKENS, "against float, 95%", KEPT),
     Target("MaxSim of 1,000 passages with 32 tokens, ms", "≤ 10", *MAXSIM, "osler, the codes"),
-    Target("the same, passages laid side by side first, ms", "", *MAXSIM, "osler, the codes, laid side by side first"),
+    Target("the same, laid side by side first, ms", "≤ 10", *MAXSIM, "osler, the codes, laid side by side first"),
     Target("`import osler`, seconds", "≤ 0.2", *START, "import osler"),
     Target("`osler --help`, seconds", "≤ 0.3", *START, "osler --help"),
     Target("a first `osler search`, seconds", "≤ 2.5", *START, "osler search"),
@@ -57,24 +68,38 @@ TARGETS = (
 
 def targets(folder: Path) -> str:
     """A Markdown table of the targets whose files are there. KeyError where a table has no such row or column."""
-    there = [one for one in TARGETS if (folder / one.file).is_file()]
-    reached = [cell(folder / one.file, one) for one in there]
-    rows = [(one.what, one.aim, found, met(one.aim, found)) for one, found in zip(there, reached, strict=True)]
-    return "\n".join(table(("", "aim", "reached", "met"), rows))
+    rows = [
+        (one.what, one.aim, reached := cell(folder / one.file, one), met(one.aim, reached), _slow(folder, one))
+        for one in TARGETS
+        if (folder / one.file).is_file()
+    ]
+    return "\n".join(table(("", "aim", "reached", "met", "in a slow hour"), rows))
 
 
 def met(aim: str, reached: str) -> str:
-    """Whether the first number of what was reached meets the aim; "" where there is none.
+    """Whether the first number of what was reached meets the aim, or of an interval the least; "" where there is none.
 
     >>> met("≥ 4.5", "5.0 (4.0 to 6.0)"), met("≤ 1,500", "1,501"), met("± 0.003", "-0.0010 (-0.0020 to -0.0001)")
     ('yes', 'no', 'yes')
+    >>> met("≯ 0", "+0.0010 (-0.0020 to +0.0040)"), met("≯ 0", "+0.0010 (+0.0002 to +0.0018)")
+    ('yes', 'no')
     """
     if not aim:
         return ""
     sign, bound = aim.split()
-    value, limit = (float(one.split()[0].replace(",", "")) for one in (reached, bound))
-    holds = {"≥": value >= limit, "≤": value <= limit, "±": abs(value) <= limit}[sign]
-    return "yes" if holds else "no"
+    limit = float(bound.replace(",", ""))
+    value, *others = (float(one.replace(",", "")) for one in re.findall(r"[-+]?[\d,.]*\d", reached))
+    holds = {"≥": value >= limit, "≤": value <= limit, "±": abs(value) <= limit, "≯": min([value, *others]) <= limit}
+    return "yes" if holds[sign] else "no"
+
+
+def _slow(folder: Path, target: Target) -> str:
+    """What was reached in a slow hour, and whether that meets the aim; "" where it was not measured."""
+    file = folder / SLOW / target.file
+    if not file.is_file():
+        return ""
+    reached = cell(file, target)
+    return ", ".join(filter(None, (reached, met(target.aim, reached))))
 
 
 def cell(file: Path, target: Target) -> str:

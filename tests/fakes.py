@@ -111,9 +111,10 @@ class FakeIndex:
         return {doc_id: DocumentVersion(document.fingerprint, document.version) for doc_id, document in known.items()}
 
     def upsert(self, documents: Sequence[EncodedDocument]) -> None:
-        given = {encoded.document.doc_id: encoded for encoded in documents}
-        if len(given) < len(documents):
-            raise ValueError("Two documents of one call have the same id.")
+        given: dict[str, EncodedDocument] = {}
+        for encoded in documents:
+            if given.setdefault(doc_id := encoded.document.doc_id, encoded) is not encoded:
+                raise ValueError(f"Two documents of one call have the same id, {doc_id}: give one of them.")
         if not all(map(_is_whole, documents)):
             raise ValueError("The passages of a document do not make up its text.")
         self._documents |= given

@@ -44,7 +44,7 @@ def test_one_call_may_replace_some_documents_and_add_others(index):
 
 
 def test_two_documents_of_one_id_in_a_call_are_refused(index):
-    with pytest.raises(ValueError, match="same id"):
+    with pytest.raises(ValueError, match="same id, a:"):
         index.upsert([encoded(document("a", "one")), encoded(document("a", "two"))])
     assert stored_ids(index) == []
 

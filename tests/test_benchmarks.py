@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,9 +80,60 @@ def test_a_search_is_compared_with_sentence_transformers(data, tmp_path):
     assert {cells[4] for cells in rows.values()} == {"1.0000"}
 
 
+def test_encoding_is_compared_with_sentence_transformers_and_with_products_of_matrices(data):
+    rows = rows_of(run("encoding.py", data / "corpus.jsonl", "--passages", "3", "--turns", "1"))
+    assert next(iter(rows)) == "sentence-transformers"
+    assert {"osler, fp32", "osler, int8", "osler index", "large matrices alone, float32"} <= set(rows)
+    assert float(rows["osler, fp32"][3]) == 1
+    assert 0.9 < float(rows["osler, int8"][3]) < 1
+
+
+def test_backbones_are_compared_in_one_pass_and_in_two(data):
+    rows = rows_of(run("backbones.py", data / "corpus.jsonl", "--passages", "3", "--tokens", "8", "--turns", "1"))
+    assert list(rows) == [
+        "BERT-base, dense vectors",
+        "ModernBERT-base, dense vectors",
+        "ModernBERT-base, token vectors",
+        "ModernBERT-base, both",
+        "ModernBERT-base, both in one pass",
+        "sentence-transformers, ModernBERT-base, dense vectors",
+    ]
+
+
+def test_every_precision_is_ranked_against_float32(data):
+    rows = rows_of(run("precision.py", "--data", data))
+    assert {"fp32", "int8"} <= set(rows)
+    assert {cells[0] for cells in rows.values()} == {"1.0000"}
+    assert rows["fp32"][1] == ""
+    assert rows["int8"][1] == "+0.0000 (+0.0000 to +0.0000)"
+
+
+def test_a_peer_answers_from_an_environment_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import peer
+
+    (tmp_path / "fake.txt").write_text("")
+    (tmp_path / "fake.py").write_text(
+        "import sys\nfrom answering import answer\n"
+        "def prefix():\n    print('not a reply')\n    return sys.prefix\n"
+        "answer({'prefix': prefix, 'end': lambda status: sys.exit(status)})\n"
+    )
+    shutil.copy(BENCHMARKS / "peers" / "answering.py", tmp_path)
+    monkeypatch.setattr(peer, "SCRIPTS", tmp_path)
+    with peer.Peer("fake", tmp_path) as running:
+        result, seconds = running.call("prefix")
+        assert result == str(tmp_path / "environments" / "fake")
+        assert 0 < seconds < 1
+        with pytest.raises(RuntimeError, match="ended during 'end'"):
+            running.call("end", status=3)
+
+
 def test_growth_measures_tables_of_each_size(data, index, tmp_path):
     sizes = [word for size in (12, 24) for word in ("--size", size)]
     printed = run("growth.py", "--data", data, "--index", index, "--work", tmp_path / "work", *sizes)
     rows = re.findall(r"^\| (\d+) \|(.*)\| (\d\.\d{3}) \|$", printed, re.MULTILINE)
     assert [(size, recall) for size, _, recall in rows] == [("12", "1.000"), ("24", "1.000")]
     assert "Growth, as a power of the number of passages:" in printed
+    assert "earlier run" not in printed
+    again = run("growth.py", "--data", data, "--index", index, "--work", tmp_path / "work", "--size", "12")
+    assert "Written by an earlier run: 12." in again

@@ -9,7 +9,6 @@ from osler.cli import options
 
 if TYPE_CHECKING:
     from osler.index import Manifest
-    from osler.index.statistics import IndexStatistics
 
 
 def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = False) -> None:
@@ -41,7 +40,9 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     table.add_row("split", f"at most {manifest.split.max_tokens} tokens a passage")
     table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions{in_8_bits}")
     table.add_row("reranker", f"{manifest.reranker.name}, {manifest.reranker.dim} dimensions")
-    table.add_row("token vectors", _kept(manifest, counts) if manifest.token_vectors else "made at query time")
+    table.add_row("token vectors", _kept(manifest) if manifest.token_vectors else "made at query time")
+    if manifest.token_vectors:
+        table.add_row("", f"{decimal(round(counts.token_vector_bytes_per_passage))} a passage before compression")
     table.add_row("dense search", _dense_search(recall))
     for part, size in counts.bytes.items():
         table.add_row(part.replace("_", " "), decimal(size))
@@ -54,10 +55,7 @@ def _dense_search(recall: float | None) -> str:
     return "exact" if recall is None else f"approximate where vectors are not in memory, recall@100 {recall:.3f}"
 
 
-def _kept(manifest: Manifest, counts: IndexStatistics) -> str:
-    """How token vectors are kept, and what they take."""
-    from rich.filesize import decimal
-
-    size = decimal(round(counts.token_vector_bytes_per_passage))
+def _kept(manifest: Manifest) -> str:
+    """How token vectors are kept."""
     pooled = f"one for {manifest.token_pooling} tokens of a long passage, " if manifest.token_pooling > 1 else ""
-    return f"{pooled}{manifest.token_bits} bits a component, {size} a passage before compression"
+    return f"{pooled}{manifest.token_bits} bits a component"

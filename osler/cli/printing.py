@@ -12,6 +12,7 @@ from typing import Any, Final
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from osler.records import Answer, Citation, Document, EvidenceSpan, RankedPassage, Ranking, is_retracted
@@ -96,8 +97,8 @@ def document_json(document: Document) -> dict[str, Any]:
 def print_ranking(ranking: Ranking) -> None:
     """The ranked passages, best first, with the sentence that supports each highlighted."""
     for ranked in ranking.ranked:
-        OUT.print(_heading(ranked))
-        OUT.print(Padding(_excerpt(ranked), (0, 0, 1, 3)))
+        OUT.print(_entry(ranked))
+        OUT.print()
     stages = "  ".join(f"{stage} {seconds * 1000:.0f} ms" for stage, seconds in ranking.seconds.items())
     count = len(ranking.ranked)
     ERR.print(f"{count} {'passage' if count == 1 else 'passages'}  ·  {stages}", style="dim", soft_wrap=True)
@@ -130,13 +131,20 @@ def print_document(document: Document) -> None:
         OUT.print(Text.assemble((f"{name}: ", "dim"), _value(value)))
 
 
+def _entry(ranked: RankedPassage) -> Table:
+    """The rank, and beside it what was found."""
+    entry = Table.grid(padding=(0, 1))
+    entry.add_row(Text(f"{ranked.rank}.", style="bold"), Group(_heading(ranked), _excerpt(ranked)))
+    return entry
+
+
 def _heading(ranked: RankedPassage) -> Text:
     passage = ranked.passage
     facts = [passage.metadata.get("journal"), passage.metadata.get("year")]
     about = " · ".join(str(fact) for fact in facts if fact)
     scores = f"score {ranked.score:.3f}, candidate {ranked.candidate_rank}"
     title = passage.title or passage.text[:80]
-    line = Text.assemble((f"{ranked.rank}. ", "bold"), (title, "bold"), "  ", (passage.passage_id, "cyan"))
+    line = Text.assemble((title, "bold"), "  ", (passage.passage_id, "cyan"))
     if about:
         line.append(f"  {about}", style="dim")
     if is_retracted(passage.metadata):

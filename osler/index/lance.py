@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -84,8 +85,8 @@ class LanceIndex:
         ValueError where two of them have one id, or where the passages of one do not make up its text.
         """
         doc_ids = [encoded.document.doc_id for encoded in documents]
-        if len(set(doc_ids)) < len(doc_ids):
-            raise ValueError("Two documents of one call have the same id.")
+        if repeated := [doc_id for doc_id, count in Counter(doc_ids).items() if count > 1]:
+            raise ValueError(f"Two documents of one call have the same id, {repeated[0]}: give one of them.")
         if not documents:
             return
         rows = to_table(documents, self._table.schema)
