@@ -33,10 +33,11 @@ hour. What takes milliseconds was measured in a slow one too, when neighbours ha
 
 Not reached are
 
-- the speed of bfloat16: it needs a processor that multiplies faster in it. In [large matrices alone](#encoding) this one
-  is below the aim, and four fifths of that are reached;
+- the speed of bfloat16: it needs a processor that multiplies faster in it. In [large matrices alone](#encoding) this
+  one is below the aim, and four fifths of that are reached;
 - the speed of 8 bits: two fifths of the time are attention, which is no faster in 8 bits, and what lies between the
-  layers; the linear layers [run at 94%](lab.md#what-a-batch-of-passages-takes-layer-by-layer) of what the processor can;
+  layers; the linear layers [run at 94%](lab.md#what-a-batch-of-passages-takes-layer-by-layer) of what the processor
+  can;
 - `osler index` unless it is asked for 8 bits;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.
 
