@@ -56,9 +56,9 @@ def main() -> None:
         os.environ["OSLER_CACHE"] = folder  # nobody needs these networks again
         backbones = saved(Path(folder))
         encoders = contenders(backbones, arguments.precision)
-        count = load_encoder(str(backbones[BERT])).model.tokenize
+        tokenize = load_encoder(str(backbones[BERT])).model.tokenize
         for tokens in arguments.tokens or LENGTHS:
-            passages = cut(texts, count, tokens - SPECIAL_TOKENS)
+            passages = cut(texts, tokenize, tokens - SPECIAL_TOKENS)
             work = {name: partial(encode, passages) for name, encode in encoders.items()}
             seconds = in_turns(work, turns=arguments.turns)
             print(f"{len(passages)} passages of {tokens} tokens, {arguments.precision}; {arguments.turns} turns.\n")
