@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -24,13 +24,12 @@ from machine import precisions
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from timing import Seconds, in_turns, times_faster
-from tokenizers import Encoding
 from transformers import AutoTokenizer, BertConfig, BertModel, ModernBertConfig, ModernBertModel, PreTrainedModel
 
 from osler.corpus import read_documents
 from osler.evaluate.markdown import table
 from osler.models import load_models
-from osler.models.bi_encoder import passage_input
+from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve
 from osler.models.colbert import ColBERT
 from osler.models.loading import load_encoder
@@ -46,7 +45,6 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 BEST = "bf16" if "bfloat16" in precisions().values() else "fp32"
 
 Encode = Callable[[Sequence[Passage]], object]
-Tokenize = Callable[[Sequence[str], str], Sequence[Encoding]]
 
 
 def main() -> None:
@@ -55,11 +53,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, quiet():
         os.environ["OSLER_CACHE"] = folder  # nobody needs these networks again
         backbones = saved(Path(folder))
-        encoders = contenders(backbones, arguments.precision)
-        tokenize = load_encoder(str(backbones[BERT])).model.tokenize
+        bert = load_encoder(str(backbones[BERT]), precision=arguments.precision)
+        encode = {REFERENCE: bert.encode_passages} | contenders(backbones[MODERNBERT], arguments.precision)
         for tokens in arguments.tokens or LENGTHS:
-            passages = cut(texts, tokenize, tokens - SPECIAL_TOKENS)
-            work = {name: partial(encode, passages) for name, encode in encoders.items()}
+            passages = cut(texts, bert, tokens - SPECIAL_TOKENS)
+            work = {name: partial(one, passages) for name, one in encode.items()}
             seconds = in_turns(work, turns=arguments.turns)
             print(f"{len(passages)} passages of {tokens} tokens, {arguments.precision}; {arguments.turns} turns.\n")
             print(report(seconds, len(passages)) + "\n")
@@ -95,14 +93,13 @@ def colbert(backbone: Path, precision: str) -> ColBERT:
     return load_models(str(backbone), folder, precision=precision).reranker
 
 
-def contenders(backbones: Mapping[str, Path], precision: str) -> dict[str, Encode]:
-    """What is compared, by name."""
-    bert, modernbert = (load_encoder(str(backbones[name]), precision=precision) for name in (BERT, MODERNBERT))
-    folder = str(backbones[MODERNBERT])
-    reranker, pair = colbert(Path(folder), precision), load_models(folder, folder, precision=precision)
-    peer = SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": DTYPES[precision]})
+def contenders(folder: Path, precision: str) -> dict[str, Encode]:
+    """What is done with the ModernBERT in this folder, by name."""
+    name = str(folder)
+    modernbert, reranker = load_encoder(name, precision=precision), colbert(folder, precision)
+    pair = load_models(name, name, precision=precision)
+    peer = SentenceTransformer(name, device="cpu", model_kwargs={"dtype": DTYPES[precision]})
     return {
-        REFERENCE: bert.encode_passages,
         f"{MODERNBERT}, dense vectors": modernbert.encode_passages,
         f"{MODERNBERT}, token vectors": reranker.encode_passages,
         f"{MODERNBERT}, both": lambda some: (modernbert.encode_passages(some), reranker.encode_passages(some)),
@@ -117,11 +114,11 @@ def sampled(corpus: Path, passages: int) -> list[Document]:
     return sorted(documents, key=lambda document: -len(document.text))[:passages]
 
 
-def cut(documents: Sequence[Document], tokenize: Tokenize, tokens: int) -> list[Passage]:
+def cut(documents: Sequence[Document], encoder: BiEncoder, tokens: int) -> list[Passage]:
     """The first tokens of each document as a passage without a title; SystemExit where one has fewer."""
     passages = []
     for document in documents:
-        [encoding] = tokenize([document.text], "passage")
+        [encoding] = encoder.model.tokenize([document.text], "passage")
         if len(encoding) - SPECIAL_TOKENS < tokens:
             raise SystemExit(f"{document.doc_id}: shorter than {tokens} tokens; lower --passages or --tokens.")
         end = encoding.offsets[tokens][1]

@@ -77,7 +77,7 @@ def targets(folder: Path) -> str:
 
 
 def met(aim: str, reached: str) -> str:
-    """Whether the first number of what was reached meets the aim, or of an interval the least; "" where there is none.
+    """Whether the first number of what was reached meets the aim, for ≯ the least of its interval; "" without an aim.
 
     >>> met("≥ 4.5", "5.0 (4.0 to 6.0)"), met("≤ 1,500", "1,501"), met("± 0.003", "-0.0010 (-0.0020 to -0.0001)")
     ('yes', 'no', 'yes')
