@@ -27,23 +27,28 @@ columns. The peers' versions are those of `benchmarks/peers`.
 AIMS = """## What it aims at
 
 The figures of the tables below beside what osler aims at; ≯ is "not significantly more". Most tables are of a quiet
-hour. What takes milliseconds was measured in a slow one too, when neighbours had more of the machine
-([the tables](performance/slow_hour), made by the same commands): some aims are reached only when it is quiet.
+hour on an AMD EPYC. What takes milliseconds was measured there in a slow one too, when neighbours had more of the
+machine, and the main tables on an Intel Xeon with AMX, in an hour of all kinds
+([slow hour](performance/slow_hour), [AMX](performance/amx); made by the same commands): some aims are reached only
+when it is quiet, some by one processor alone.
 
 Not reached are
 
-- the speed of bfloat16: it needs a processor that multiplies faster in it. In [large matrices alone](#encoding) this
-  one is below the aim, and four fifths of that are reached;
+- the speed of bfloat16 on the EPYC, whose [large matrices alone](#encoding) are below the aim; four fifths of that are
+  reached. With AMX the aim is reached;
 - the speed of 8 bits: two fifths of the time are attention, which is no faster in 8 bits, and what lies between the
-  layers; the linear layers [run at 94%](lab.md#what-a-batch-of-passages-takes-layer-by-layer) of what the processor
-  can;
-- `osler index` unless it is asked for 8 bits;
-- a search of a million passages in 30 ms, unless the system [holds the files](#up-to-a-million-passages) that it reads;
+  layers. The linear layers [run at 94%](lab.md#what-a-batch-of-passages-takes-layer-by-layer) of what the EPYC can;
+  [with AMX](lab.md#the-same-on-a-processor-with-amx) they are so short in bfloat16 that 8 bits save nothing;
+- `osler index` unless it is asked for 8 bits on the EPYC; with AMX it nearly is;
+- a search of a million passages in 30 ms: one took 27 to 39 on the EPYC, by how much of its files the system held, and
+  35 to 41 with AMX, where all was held. [Two fifths](lab.md#a-search-of-a-million-passages-step-by-step) are the
+  reading of 170 rows, whose vectors do not fit in the memory aimed at, and of five passages;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.
 
 What was tried for encoding stands in the lab notes: [larger batches](lab.md#larger-batches-on-the-cpu),
 [tokenising beside the network](lab.md#tokenising-beside-the-network),
-[more layers in 8 bits](lab.md#attention-in-8-bits).
+[more layers in 8 bits](lab.md#attention-in-8-bits); for a million passages, besides the above, under
+[rows read from the table](lab.md#rows-of-a-million-passages-read-from-the-table).
 
 By its default settings osler also looks for words, finds evidence and gives stage 1 a share of the score, which the
 peers do not, and takes longer than Qdrant Edge; like for like it is ahead."""
@@ -77,7 +82,8 @@ and not whether they answer. A graph of the vectors is built from 100,000 passag
 time of writing then; up to some 230,000, `search.memory` holds the vectors, and a search is exact; beyond, the graph is
 searched and everything is read from the table. So one power over all sizes says roughly how they grow. What a search of
 a million passages takes depends on how much of the files the system holds: its first round took 28 ms and its second 27
-in a run after several others, 69 to 76 and 37 to 39 ms in this one and two more."""
+in a run after several others, 69 to 76 and 37 to 39 ms in this one and two more. How it divides, where the system holds
+all of them, [stands in the lab notes](lab.md#a-search-of-a-million-passages-step-by-step)."""
 
 BACKBONES = """Random weights in the shapes of the two networks, and the same tokens. "Both" is what the paper's system
 does: bi-encoder and ColBERT, two passes of ModernBERT. It has 22 layers against 12, and is the slower at equal

@@ -20,8 +20,8 @@ START = ("startup.md", "seconds, median")
 TOKENS = ("token_vectors_scifact.md",)
 KEPT = "2 bits, a vector for 2 tokens"
 
-SLOW = "slow_hour"
-"""The folder of the same tables, made while neighbours of the virtual machine had more of it."""
+ELSEWHERE = {"slow_hour": "in a slow hour", "amx": "with AMX"}
+"""By folder of the same tables, made at another time or on another machine: what their column is called."""
 
 
 class Target(NamedTuple):
@@ -69,11 +69,11 @@ TARGETS = (
 def targets(folder: Path) -> str:
     """A Markdown table of the targets whose files are there. KeyError where a table has no such row or column."""
     rows = [
-        (one.what, one.aim, reached := cell(folder / one.file, one), met(one.aim, reached), _slow(folder, one))
+        (one.what, one.aim, *(_reached(folder / part, one) for part in ("", *ELSEWHERE)))
         for one in TARGETS
         if (folder / one.file).is_file()
     ]
-    return "\n".join(table(("", "aim", "reached", "met", "in a slow hour"), rows))
+    return "\n".join(table(("", "aim", "reached", *ELSEWHERE.values()), rows))
 
 
 def met(aim: str, reached: str) -> str:
@@ -93,12 +93,11 @@ def met(aim: str, reached: str) -> str:
     return "yes" if holds[sign] else "no"
 
 
-def _slow(folder: Path, target: Target) -> str:
-    """What was reached in a slow hour, and whether that meets the aim; "" where it was not measured."""
-    file = folder / SLOW / target.file
-    if not file.is_file():
+def _reached(folder: Path, target: Target) -> str:
+    """What was reached, and whether that meets the aim; "" where it was not measured."""
+    if not (folder / target.file).is_file():
         return ""
-    reached = cell(file, target)
+    reached = cell(folder / target.file, target)
     return ", ".join(filter(None, (reached, met(target.aim, reached))))
 
 

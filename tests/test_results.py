@@ -84,6 +84,18 @@ def test_an_aim_is_compared_with_what_its_table_says(tmp_path):
     assert (reached, targets.met(aim.aim, reached), targets.met("≤ 0.3", reached)) == ("0.3", "no", "yes")
 
 
+def test_what_was_measured_elsewhere_stands_beside_it(tmp_path):
+    rows = {"import osler": 0.1, "osler --help": 0.2, "osler search": 2.0}
+    for folder, factor in ((tmp_path, 1), (tmp_path / "amx", 2)):
+        folder.mkdir(exist_ok=True)
+        cells = "".join(f"| {name} | {value * factor} |\n" for name, value in rows.items())
+        (folder / "startup.md").write_text(f"|  | seconds, median |\n|---|---|\n{cells}")
+    first, _, *found = targets.targets(tmp_path).splitlines()
+    assert first == "|  | aim | reached | in a slow hour | with AMX |"
+    assert found[0] == "| `import osler`, seconds | ≤ 0.2 | 0.1, yes |  | 0.2, yes |"
+    assert found[1] == "| `osler --help`, seconds | ≤ 0.3 | 0.2, yes |  | 0.4, no |"
+
+
 def test_every_figure_of_the_study_has_a_place_in_the_document():
     patterns = [part.pattern for part in results.PARTS]
     without = {"training.jsonl", "corpora.json", "sweep_index.json"}  # how models and indexes came about
