@@ -28,7 +28,7 @@ AIMS = """## What it aims at
 
 The figures of the tables below beside what osler aims at; ≯ is "not significantly more". Most tables are of a quiet
 hour on an AMD EPYC. What takes milliseconds was measured there in a slow one too, when neighbours had more of the
-machine, and the main tables on an Intel Xeon with AMX, in an hour of all kinds
+machine, and the main tables on an Intel Xeon with AMX, whose hours were mixed
 ([slow hour](performance/slow_hour), [AMX](performance/amx); made by the same commands): some aims are reached only
 when it is quiet, some by one processor alone.
 
@@ -43,6 +43,9 @@ Not reached are
 - a search of a million passages in 30 ms: one took 27 to 39 on the EPYC, by how much of its files the system held, and
   35 to 41 with AMX, where all was held. [Two fifths](lab.md#a-search-of-a-million-passages-step-by-step) are the
   reading of 170 rows, whose vectors do not fit in the memory aimed at, and of five passages;
+- with AMX, in an hour that was not quiet, 12 ms for a search of MedQuAD by default settings and 10 for MaxSim of 1,000
+  passages; like for like osler and Qdrant Edge take equally long there. A search waits for memory more than for
+  arithmetic, which is what AMX has more of;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.
 
 What was tried for encoding stands in the lab notes: [larger batches](lab.md#larger-batches-on-the-cpu),
@@ -51,7 +54,7 @@ What was tried for encoding stands in the lab notes: [larger batches](lab.md#lar
 [rows read from the table](lab.md#rows-of-a-million-passages-read-from-the-table).
 
 By its default settings osler also looks for words, finds evidence and gives stage 1 a share of the score, which the
-peers do not, and takes longer than Qdrant Edge; like for like it is ahead."""
+peers do not, and takes longer than Qdrant Edge; like for like it is ahead on the EPYC."""
 
 ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor. The last rows say how fast torch
 multiplies large matrices on it: so fast would be a network that did nothing else. In bfloat16 three quarters of the
