@@ -1,6 +1,7 @@
 """Encoders on OpenVINO against sentence-transformers in torch, for every kind of checkpoint."""
 
 import numpy as np
+import openvino
 import pytest
 import tiny_models
 import torch
@@ -284,3 +285,15 @@ def test_bfloat16_on_a_processor_without_it_is_one_sentence():
 def test_float32_is_taken_where_it_is_asked_for_on_a_processor_with_bfloat16():
     core = type("Core", (), {"get_property": lambda *asked: ["FP32", "BF16"]})()
     assert [_hint(core, precision) for precision in ("auto", "bf16", "int8", "fp32")] == ["bf16", "bf16", "bf16", "f32"]
+
+
+def test_what_was_compiled_in_float32_does_not_serve_bfloat16(backbones, monkeypatch, tmp_path):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
+    source = str(backbones["bert"])
+    exact, ours = (
+        load_models(source, source, precision=precision).encoder.encode_passages(passages(TEXTS[:3]))
+        for precision in ("fp32", "auto")
+    )
+    assert cosines(exact, ours).min() > 0.99
+    expected = {"f32", _hint(openvino.Core(), "auto")}
+    assert {blob.parent.name for blob in tmp_path.rglob("*.blob")} == expected
