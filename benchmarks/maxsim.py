@@ -22,7 +22,8 @@ from osler.evaluate.markdown import table
 from osler.index import LanceIndex, open_index
 from osler.late_interaction.codes import dequantise, quantise
 from osler.late_interaction.maxsim import maxsim
-from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.named import together
+from osler.late_interaction.ragged import divide
 from osler.records import Filter, TokenVectors, Vector, Vectors
 from osler.search.rerank import maxsim_scores
 
@@ -37,11 +38,11 @@ def main() -> None:
     query = unit_vectors(generator, arguments.tokens, dim)
     codes = candidates(index, unit_vectors(generator, 1, index.manifest.encoder.dim)[0], arguments.passages)
     floats = quantise(dequantise(codes), codes.lengths, bits=32)
-    parts = divide(codes, [1] * len(codes))
+    parts = {str(number): part for number, part in enumerate(divide(codes, [1] * len(codes)))}
     padded, mask = as_tensor(dequantise(codes), codes.lengths)
     work = {
         CODES: lambda: maxsim(query, codes),
-        PARTS: lambda: maxsim_scores(query, parts),
+        PARTS: lambda: maxsim_scores(query, list(parts), parts),
         FLOAT: lambda: maxsim(query, floats),
         TORCH: lambda: in_torch(torch.from_numpy(query), padded, mask),
     }
@@ -62,7 +63,8 @@ def unit_vectors(generator: np.random.Generator, count: int, dim: int) -> Vector
 def candidates(index: LanceIndex, vector: Vector, count: int) -> TokenVectors:
     """What the index keeps of the passages that are nearest to a vector."""
     found = index.search_dense(vector, k=count, where=Filter(include_retracted=True))
-    return concatenate(list(index.token_vectors([one.passage_id for one in found]).values()))
+    token_vectors = index.token_vectors([one.passage_id for one in found])
+    return together(token_vectors, list(token_vectors))
 
 
 def as_tensor(vectors: Vectors, lengths: ArrayLike) -> tuple[torch.Tensor, torch.Tensor]:

@@ -101,7 +101,7 @@ class PassageIndex(Protocol):
         """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
         ...
 
-    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    def token_vectors(self, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
         """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
         ...
 
@@ -109,7 +109,7 @@ class PassageIndex(Protocol):
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         ...
 
-    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
+    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], Mapping[str, TokenVectors]]:
         """What `vectors` gives, and the token vectors that were read along with it, if any, by passage_id.
 
         For a caller who wants those of most of these passages: `token_vectors` has the others.

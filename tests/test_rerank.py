@@ -4,7 +4,7 @@ import pytest
 from fakes import FakeReranker, fake_index
 
 from osler.late_interaction.maxsim import LOWEST
-from osler.records import Candidate, TokenVectors
+from osler.records import Candidate
 from osler.search import rerank as module
 from osler.search.rerank import best_first, encode_by_id, interpolated, maxsim_scores
 
@@ -12,13 +12,11 @@ TEXTS = {"a": "lung fluid", "b": "heart fluid", "c": "cardiac effusion", "d": "g
 IDS = [f"{doc_id}#0" for doc_id in TEXTS]
 
 
-def token_vectors(texts: dict[str, str]) -> list[TokenVectors]:
-    """Those of each text, as an index gives them."""
-    return list(fake_index(texts).token_vectors([f"{doc_id}#0" for doc_id in texts]).values())
-
-
 def scores_of(texts: dict[str, str], query: str = "heart fluid") -> list[float]:
-    return maxsim_scores(FakeReranker().encode_queries([query])[0], token_vectors(texts))
+    """Of each text, with token vectors as an index gives them."""
+    passage_ids = [f"{doc_id}#0" for doc_id in texts]
+    stored = fake_index(texts).token_vectors(passage_ids)
+    return maxsim_scores(FakeReranker().encode_queries([query])[0], passage_ids, stored)
 
 
 def candidates(*doc_ids: str) -> list[Candidate]:
@@ -31,9 +29,7 @@ def test_scores_are_mean_similarities_of_the_best_words():
 
 def test_freshly_encoded_token_vectors_are_those_that_an_index_stores():
     encoded = encode_by_id(fake_index(TEXTS).read(IDS), FakeReranker())
-    assert maxsim_scores(FakeReranker().encode_queries(["heart fluid"])[0], [encoded[one] for one in IDS]) == scores_of(
-        TEXTS
-    )
+    assert maxsim_scores(FakeReranker().encode_queries(["heart fluid"])[0], IDS, encoded) == scores_of(TEXTS)
 
 
 def test_a_passage_that_is_given_twice_is_encoded_once(monkeypatch):
@@ -74,5 +70,5 @@ def test_a_weight_of_0_or_1_leaves_one_stage_as_it_is(weight, expected):
 
 def test_nothing_to_rank_gives_nothing():
     assert encode_by_id([], FakeReranker()) == {}
-    assert maxsim_scores(FakeReranker().encode_queries(["heart"])[0], []) == []
+    assert maxsim_scores(FakeReranker().encode_queries(["heart"])[0], [], {}) == []
     assert best_first([], [], k=3) == []

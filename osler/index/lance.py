@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pyarrow as pa
@@ -31,7 +31,7 @@ from osler.index.rows import (
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.token_values import to_token_vectors
 from osler.index.upkeep import keep_lookups_fast, optimise
-from osler.late_interaction.ragged import divide
+from osler.late_interaction.named import NamedTokenVectors
 from osler.records import (
     Candidate,
     Document,
@@ -162,7 +162,7 @@ class LanceIndex:
         return [(to_passage(row), to_spans(row)) for row in self._passages(passage_ids)]
 
     @reading()
-    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    def token_vectors(self, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
         """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
         if not passage_ids:
             return {}
@@ -181,7 +181,7 @@ class LanceIndex:
         return _vectors_in(self._rows(passage_ids, ("passage_id", "vector")))
 
     @reading()
-    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
+    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], Mapping[str, TokenVectors]]:
         """What `vectors` gives, and the stored token vectors of those passages whose vectors are not in memory.
 
         To find a row takes longer than to read a column of it, so both columns take little more time than one.
@@ -212,10 +212,10 @@ class LanceIndex:
         """The share of the 100 nearest passages that the approximate index finds; None where there is none."""
         return recall(self._table) if approximate_index(self._table) else None
 
-    def _token_vectors_in(self, found: pa.Table) -> dict[str, TokenVectors]:
+    def _token_vectors_in(self, found: pa.Table) -> Mapping[str, TokenVectors]:
         stored = found.select(["passage_id", "token_vectors"]).drop_null()
-        parts = divide(to_token_vectors(stored["token_vectors"], self.manifest), [1] * len(stored))
-        return dict(zip(stored["passage_id"].to_pylist(), parts, strict=True))
+        token_vectors = to_token_vectors(stored["token_vectors"], self.manifest)
+        return NamedTokenVectors(stored["passage_id"].to_pylist(), token_vectors)
 
     def _passages(self, passage_ids: Sequence[str]) -> list[Row]:
         """The rows of these passages in the order asked for, unknown ids left out."""

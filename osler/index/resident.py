@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from osler.index.exact import CodedVectors
 from osler.index.lookup import ROW_ID
 from osler.index.rows import Row
-from osler.late_interaction.ragged import divide, reorder
+from osler.late_interaction.named import NamedTokenVectors
+from osler.late_interaction.ragged import reorder
 from osler.records import Candidate, TokenVectors, Vector
 
 
@@ -65,13 +66,12 @@ class ResidentRows:
         places = self._places_of(passage_ids)
         return dict(zip(places, self._held_vectors().vectors[list(places.values())], strict=True))
 
-    def token_vectors_of(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    def token_vectors_of(self, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
         """The token vectors of each of these passages that is there, by its id; ValueError where none are held."""
         if self.token_vectors is None:
             raise ValueError("No token vectors are in memory: read them from the table.")
         places = self._places_of(passage_ids)
-        parts = divide(reorder(self.token_vectors, list(places.values())), [1] * len(places))
-        return dict(zip(places, parts, strict=True))
+        return NamedTokenVectors(list(places), reorder(self.token_vectors, list(places.values())))
 
     def passages_of(self, passage_ids: Sequence[str]) -> list[Row]:
         """The rows of those of these passages that are there, in this order; ValueError where none are held."""

@@ -32,7 +32,7 @@ def concatenate(parts: Sequence[TokenVectors]) -> TokenVectors:
 
 
 def take(token_vectors: TokenVectors, number: int) -> TokenVectors:
-    """The one passage of this number, from 0. A view, no copy; for many passages `divide` is faster.
+    """The one passage of this number, from 0. A view, no copy; for all of many passages `divide` is faster.
 
     >>> from osler.late_interaction.codes import dequantise, quantise
     >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
@@ -41,7 +41,9 @@ def take(token_vectors: TokenVectors, number: int) -> TokenVectors:
     """
     if not 0 <= number < len(token_vectors):
         raise ValueError(f"No passage {number}: there are {len(token_vectors)}, numbered from 0.")
-    return divide(token_vectors, [number, 1, len(token_vectors) - number - 1])[1]
+    pooled = token_vectors.pooled
+    tokens = None if pooled is None else _rows_at(pooled.counts, number)
+    return _part(token_vectors, slice(number, number + 1), _rows_at(token_vectors.lengths, number), tokens)
 
 
 def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVectors]:
@@ -105,6 +107,12 @@ def _bounds(lengths: NDArray[np.int64]) -> list[int]:
 
 def _between(bounds: Sequence[int], passages: slice) -> slice:
     return slice(bounds[passages.start], bounds[passages.stop])
+
+
+def _rows_at(lengths: NDArray[np.int64], number: int) -> slice:
+    """The rows of the passage of this number."""
+    first = int(lengths[:number].sum())
+    return slice(first, first + int(lengths[number]))
 
 
 def _rows_of(lengths: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -15,7 +15,7 @@ STAGES = ("encode", "candidates", "read", "maxsim", "evidence")
 with re-ranking off. Token vectors that are read with the vectors of hybrid candidates count as candidates."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """A query that can be searched, what its stages need of it, and the time that they take.
 
@@ -30,7 +30,7 @@ class Request:
     evidence: bool
     vector: Vector | None = None
     token_vectors: Vectors | None = None
-    read: dict[str, TokenVectors] = field(default_factory=dict)
+    read: Mapping[str, TokenVectors] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @contextmanager

@@ -5,10 +5,11 @@ Token vectors come from the index, or are made now by the re-ranker. Both are qu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from osler.late_interaction.maxsim import maxsim
-from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.named import together
+from osler.late_interaction.ragged import divide
 from osler.protocols import Reranker
 from osler.records import Candidate, Passage, TokenVectors, Vectors
 
@@ -39,11 +40,13 @@ def encode_by_id(
     return encoded
 
 
-def maxsim_scores(query_vectors: Vectors, token_vectors: Sequence[TokenVectors]) -> list[float]:
+def maxsim_scores(
+    query_vectors: Vectors, passage_ids: Sequence[str], token_vectors: Mapping[str, TokenVectors]
+) -> list[float]:
     """The MaxSim score of each of these passages for the query tokens [q, d]."""
     scores: list[float] = []
-    for first in range(0, len(token_vectors), BLOCK_PASSAGES):
-        block = concatenate(token_vectors[first : first + BLOCK_PASSAGES])
+    for first in range(0, len(passage_ids), BLOCK_PASSAGES):
+        block = together(token_vectors, passage_ids[first : first + BLOCK_PASSAGES])
         scores.extend(maxsim(query_vectors, block).tolist())
     return scores
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from osler.config import SearchSettings
 from osler.cores import a_thread_a_core, one_blas_thread
+from osler.late_interaction.named import either
 from osler.protocols import Encoder, PassageIndex, Reranker
 from osler.records import (
     NOT_RETRACTED,
@@ -172,24 +173,24 @@ class Searcher:
         passage_ids = list(dict.fromkeys(one.passage_id for one in found))
         if self.settings.rerank and self.settings.stored:  # most of these go on to stage 2
             vectors, tokens = self.index.vectors_with_tokens(passage_ids)
-            request.read.update(tokens)
+            request.read = tokens
         else:
             vectors = self.index.vectors(passage_ids)
         cosines = np.vecdot(np.array(list(vectors.values())).reshape(-1, len(vector)), vector)
         return dict(zip(vectors, cosines.tolist(), strict=True))
 
-    def _token_vectors(self, request: Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    def _token_vectors(self, request: Request, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
         """Those stored with each passage; where none are, or `stored` is off, those that the re-ranker makes now."""
         with request.timed("read"):
             known = self._stored_token_vectors(request, passage_ids) if self.settings.stored else {}
             missing = [passage_id for passage_id in passage_ids if passage_id not in known]
             passages = self.index.read(missing) if missing else []
         with request.timed("encode"):
-            return known | encode_by_id(passages, self.reranker)
+            return either(known, encode_by_id(passages, self.reranker))
 
-    def _stored_token_vectors(self, request: Request, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    def _stored_token_vectors(self, request: Request, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
         rest = [passage_id for passage_id in passage_ids if passage_id not in request.read]
-        return request.read | (self.index.token_vectors(rest) if rest else {})
+        return either(request.read, self.index.token_vectors(rest) if rest else {})
 
     def _maxsim(
         self, request: Request, candidates: Sequence[Candidate], token_vectors: Mapping[str, TokenVectors]
@@ -197,8 +198,8 @@ class Searcher:
         if not self.settings.rerank or request.token_vectors is None:
             return None
         with request.timed("maxsim"):
-            of_passage = [token_vectors[candidate.passage_id] for candidate in candidates]
-            return maxsim_scores(request.token_vectors, of_passage)
+            passage_ids = [candidate.passage_id for candidate in candidates]
+            return maxsim_scores(request.token_vectors, passage_ids, token_vectors)
 
     def _read(
         self, request: Request, candidates: Sequence[Candidate], maxsim: Sequence[float] | None
@@ -246,7 +247,7 @@ def _with_evidence(
     spans = {**_made_spans(passages, reranker, known=stored_spans), **stored_spans}
     # An update may have come in between: vectors of another number of tokens are made anew.
     changed = [passages[one] for one in passages if token_vectors[one].num_tokens != len(spans[one])]
-    vectors = {**token_vectors, **encode_by_id(changed, reranker)}
+    vectors = either(token_vectors, encode_by_id(changed, reranker))
     return [
         replace(one, evidence=best_evidence(query_vectors, one.passage, vectors[passage_id], spans[passage_id]))
         for passage_id, one in zip(passages, ranked, strict=True)

@@ -54,7 +54,7 @@ def score_queries(
     query_ids = list(candidates)
     vectors = models.reranker.encode_queries([dataset.queries[query_id].text for query_id in query_ids])
     scored = {
-        query_id: _scored(candidates[query_id], maxsim_scores(query_vectors, _vectors(candidates[query_id], encoded)))
+        query_id: _scored(ranked := candidates[query_id], maxsim_scores(query_vectors, _passage_ids(ranked), encoded))
         for query_id, query_vectors in zip(query_ids, vectors, strict=True)
     }
     return ScoredDataset(dataset.name, scored, dataset.qrels)
@@ -99,8 +99,8 @@ def _reporter(stage: str, on_progress: OnProgress) -> Callable[[int, int], None]
     return report
 
 
-def _vectors(candidates: Sequence[RankedPassage], encoded: Mapping[str, TokenVectors]) -> list[TokenVectors]:
-    return [encoded[one.passage.passage_id] for one in candidates]
+def _passage_ids(candidates: Sequence[RankedPassage]) -> list[str]:
+    return [one.passage.passage_id for one in candidates]
 
 
 def _scored(candidates: Sequence[RankedPassage], maxsim: Sequence[float]) -> list[ScoredCandidate]:

@@ -94,7 +94,7 @@ def maxsim_run(
     run: Scores = {}
     for query_id, vectors in zip(dataset.queries, query_vectors, strict=True):
         found = candidates[query_id]
-        scores = maxsim_scores(vectors, [encoded[one.passage_id] for one in found])
+        scores = maxsim_scores(vectors, [one.passage_id for one in found], encoded)
         run[query_id] = document_scores(zip((one.doc_id for one in found), scores, strict=True))
     return run
 
