@@ -54,13 +54,14 @@ What was tried for encoding stands in the lab notes: [larger batches](lab.md#lar
 [rows read from the table](lab.md#rows-of-a-million-passages-read-from-the-table).
 
 By its default settings osler also looks for words, finds evidence and gives stage 1 a share of the score, which the
-peers do not, and takes longer than Qdrant Edge; like for like it is ahead on the EPYC."""
+peers do not, and takes longer than Qdrant Edge; like for like it is ahead on the EPYC, and level with AMX."""
 
 ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor. The last rows say how fast torch
 multiplies large matrices on it: so fast would be a network that did nothing else. In bfloat16 three quarters of the
 time are linear layers, which run at [that speed](lab.md#what-a-batch-of-passages-takes-layer-by-layer), in 8 bits three
 fifths. `osler index` splits and writes too, which for so few passages is a tenth of its time. In 8 bits, calibrating is
-left out: half a minute, once an index."""
+left out: half a minute, once an index. When this was measured, OpenVINO took for bfloat16 what it had compiled for
+float32 before; since then each is compiled for itself, which may change the rows in bfloat16."""
 
 PYLATE = """PyLate needs an older torch, so it has a run of its own, made earlier on a processor without bfloat16."""
 
