@@ -336,3 +336,18 @@ def test_a_search_does_not_wait_for_pandas(index):
         "if importlib.util.find_spec('pandas'): assert len(pyarrow.table({'a': [1]}).to_pandas()) == 1\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_a_search_does_not_wait_for_checks_of_functions_that_it_never_calls(index):
+    """LanceDB's client of remote catalogues has pydantic build them; whoever asks for checks afterwards gets them."""
+    script = (
+        "import sys; from osler.cli import main\n"
+        f"try: main(['search', 'aspirin', '--index', {index!r}, '-k', '1', '--json'])\n"
+        "except SystemExit: pass\n"
+        "from lance_namespace_urllib3_client.api.table_api import TableApi\n"
+        "assert not hasattr(TableApi.list_tables, 'raw_function')\n"
+        "import pydantic\n"
+        "checked = pydantic.validate_call(TableApi.list_tables)\n"
+        "assert checked.raw_function is TableApi.list_tables\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

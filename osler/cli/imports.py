@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import MetaPathFinder
+from typing import Any
 
 
 def import_lancedb() -> None:
-    """Import LanceDB without pandas, for a command that asks an index one thing.
+    """Import LanceDB without what a command that asks an index one thing would only wait for.
 
     Where pandas is installed, pyarrow imports it on sight, which takes longer than the search; osler has no use for it.
-    It can be imported afterwards, and pyarrow then converts to it as ever.
+    It can be imported afterwards, and pyarrow then converts to it as ever. LanceDB's client of remote catalogues has
+    pydantic build a check for each of its functions, a third of the import; osler calls none of them.
     """
-    if "pandas" in sys.modules:
-        return
+    with _without_pandas(), _without_checked_calls():
+        import_module("lancedb")
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
     absent = _Absent()
     sys.meta_path.insert(0, absent)
     try:
-        import_module("lancedb")
+        yield
     finally:
         sys.meta_path.remove(absent)
+
+
+@contextmanager
+def _without_checked_calls() -> Iterator[None]:
+    """Functions that are defined meanwhile do not check their arguments by pydantic."""
+    pydantic: Any = import_module("pydantic")
+    checked = pydantic.validate_call
+    pydantic.validate_call = _as_it_is
+    try:
+        yield
+    finally:
+        pydantic.validate_call = checked
+
+
+def _as_it_is(function: Callable[..., object] | None = None, /, **_options: object) -> Callable[..., object]:
+    """What `validate_call` takes, with and without options, given back unchanged."""
+    return function or _as_it_is
 
 
 class _Absent(MetaPathFinder):
