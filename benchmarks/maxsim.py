@@ -4,8 +4,8 @@
     python benchmarks/maxsim.py --index scifact-index
 
 One query of 32 token vectors against 1,000 passages of the index, warm, in turns. Passages keep what the index gave
-them; float and torch compare the vectors that these codes stand for, so that all do the same work. A search has the
-passages one by one, a hundred of them, and lays them side by side first.
+them; float and torch compare the vectors that these codes stand for, so that all do the same work. What an index keeps
+comes in one piece; passages that a search has encoded itself come one by one, and are laid side by side first.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ is the folder of its files. What is compared takes turns within one run, and a r
 with the least and the most of them in brackets, or the quartiles where it says so. How fast a virtual machine is
 changes by half from one hour to another: ratios within a table hold better than milliseconds do. The line below a table
 says how fast its machine was just then; tables without that were made earlier, by scripts that may have had other
-columns. The peers' versions are those of `benchmarks/peers`.
+columns. The peers' versions are those of `benchmarks/peers`. No figure is of a GPU.
 """
 
 AIMS = """## What it aims at
@@ -39,13 +39,17 @@ Not reached are
 - the speed of 8 bits: two fifths of the time are attention, which is no faster in 8 bits, and what lies between the
   layers. The linear layers [run at 94%](lab.md#what-a-batch-of-passages-takes-layer-by-layer) of what the EPYC can;
   [with AMX](lab.md#the-same-on-a-processor-with-amx) they are so short in bfloat16 that 8 bits save nothing;
-- `osler index` unless it is asked for 8 bits on the EPYC; with AMX 2.9 and 3.3 were measured, in two hours, and
-  [a tenth of it](lab.md#the-same-on-a-processor-with-amx) is splitting, another the compression of token vectors;
-- a search of a million passages in 30 ms: one took 27 to 39 on the EPYC, by how much of its files the system held, and
-  35 to 46 with AMX, where all was held. [Two fifths](lab.md#a-search-of-a-million-passages-step-by-step) are the
-  reading of 170 rows, whose vectors do not fit in the memory aimed at, and of five passages;
-- with AMX, in hours that were not quiet, 12 ms for a search of MedQuAD, 10 for MaxSim of 1,000 passages, and starting.
-  These wait for memory, or for Python, more than for the arithmetic that AMX has more of;
+- `osler index` unless it is asked for 8 bits on the EPYC; with AMX an eighth of it is
+  [splitting, writing and tidying](lab.md#the-same-on-a-processor-with-amx), the rest the network and what it gives;
+- a search of a million passages in 30 ms. [Two fifths](lab.md#a-search-of-a-million-passages-step-by-step) are the
+  reading of 170 rows, whose vectors do not fit in the memory aimed at, and of five passages. A second copy of the
+  vectors and token vectors in plain files would be read in 1.4 ms instead of 10.4, and make an index half as large
+  again and more;
+- a search by default settings in less time than Qdrant Edge, which looks for no words and finds no evidence: osler
+  takes 0.9 ms more on the EPYC, and the evidence alone 1.3;
+- with AMX a search of MedQuAD in 12 ms or, like for like, ahead of Qdrant Edge, and MaxSim of 1,000 passages in 10 ms:
+  [every step is slower there](lab.md#a-search-on-a-processor-with-amx) than on the EPYC, and numpy multiplies floats
+  without AMX. On the EPYC MaxSim is above 10 ms only of passages that come one by one;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.
 
 What was tried for encoding stands in the lab notes: [larger batches](lab.md#larger-batches-on-the-cpu),
@@ -54,28 +58,32 @@ What was tried for encoding stands in the lab notes: [larger batches](lab.md#lar
 [rows read from the table](lab.md#rows-of-a-million-passages-read-from-the-table).
 
 By its default settings osler also looks for words, finds evidence and gives stage 1 a share of the score, which the
-peers do not, and takes longer than Qdrant Edge; like for like it is ahead on the EPYC. With AMX a query takes as long
-by either, in the median of the queries' ratios, while osler's own median is 1.6 ms behind."""
+peers do not. Like for like it is ahead of all of them on the EPYC; with AMX a query takes as long as by Qdrant Edge in
+the median of the queries' ratios, while osler's own median is 1.6 ms behind."""
 
 ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor. The last rows say how fast torch
 multiplies large matrices on it: so fast would be a network that did nothing else. In bfloat16 three quarters of the
 time are linear layers, which run at [that speed](lab.md#what-a-batch-of-passages-takes-layer-by-layer), in 8 bits three
 fifths. `osler index` splits and writes too, which for so few passages is a tenth of its time. In 8 bits, calibrating is
 left out: half a minute, once an index. When this was measured, OpenVINO took for bfloat16 what it had compiled for
-float32 before; since then each is compiled for itself, which with AMX changed no ratio beyond its spread (bfloat16 4.7
-times sentence-transformers before, 5.1 since)."""
+float32 before; since then each is compiled for itself, which with AMX
+[changed no ratio beyond its spread](lab.md#the-same-on-a-processor-with-amx)."""
+
+PRECISION = """On the EPYC bfloat16 was measured as above, by a network that was compiled for float32 first."""
 
 PYLATE = """PyLate needs an older torch, so it has a run of its own, made earlier on a processor without bfloat16."""
 
 TOKENS = """The default models' vectors have 88 components,
 [cut](lab.md#two-bits-and-a-vector-for-three-tokens-as-the-default) from the 128 that were trained; 64 and 48 are
-principal components of these. 2 bits and a vector for 2 tokens are what an index has unless told otherwise."""
+principal components of these; 96 and 128 stand [there](lab.md#two-bits-and-a-vector-for-three-tokens-as-the-default)
+too. 2 bits and a vector for 2 tokens are what an index has unless told otherwise."""
 
 SEARCH = """The peers know no words, no evidence and no share of stage 1 in the score, so they are compared with "the
 first", osler searching as they do: how many times its milliseconds they take, and how much higher their nDCG@10 is.
 `qdrant_edge_search` is Qdrant Edge; it is given the vectors of a query and charged for them. sentence-transformers
 reads a query with two models, most of its time, and has no index to write. The peers' vectors are floats, those of
-tokens in osler's index 2 bits a component."""
+tokens in osler's index 2 bits a component. The seconds to build are those of compressing, writing and indexing what the
+models gave, without the models' own."""
 
 PLAID = """PyLate's PLAID (its engine, fast-plaid) has a table of its own over a small corpus, since it computes in
 float16: where a processor has to imitate that, it [takes long](lab.md#plaid-on-a-processor-without-float16), which says
@@ -100,7 +108,7 @@ PARTS = (
     Part("The machine", "machine.md", markdown),
     Part("Encoding", "encoding.md", markdown, ENCODING),
     Part("Encoding beside PyLate", "encoding_pylate.md", markdown, PYLATE),
-    Part("What fewer bits do to retrieval", "precision_*.md", markdown),
+    Part("What fewer bits do to retrieval", "precision_*.md", markdown, PRECISION),
     Part("ModernBERT beside BERT", "backbones.md", markdown, BACKBONES),
     Part("The size of token vectors", "token_vectors_*.md", markdown, TOKENS),
     Part("MaxSim", "maxsim.md", markdown),

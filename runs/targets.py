@@ -51,7 +51,7 @@ TARGETS = (
     Target(f"{MEDQUAD}, p99 ms", "≤ 30", "search.md", "p99 ms (rounds)", DEFAULTS),
     Target("the same like for like, p50 ms", "≤ 12", *SEARCH, "osler, like for like"),
     Target("Qdrant Edge, p50 ms", "", *SEARCH, QDRANT),
-    Target("Qdrant Edge, times as long as like for like", "≥ 1", *RATIO, QDRANT),
+    Target("Qdrant Edge, times as long as like for like", "> 1", *RATIO, QDRANT),
     Target("Qdrant Edge, nDCG@10 above that of like for like", "≯ 0", "search.md", "above the first, 95%", QDRANT),
     Target(f"{MILLION}, p50 ms", "≤ 30", "growth.md", "p50 ms", PASSAGES),
     Target(f"{MILLION}, memory in MB", "≤ 1,500", "growth.md", "MB held", PASSAGES),
@@ -83,13 +83,21 @@ def met(aim: str, reached: str) -> str:
     ('yes', 'no', 'yes')
     >>> met("≯ 0", "+0.0010 (-0.0020 to +0.0040)"), met("≯ 0", "+0.0010 (+0.0002 to +0.0018)")
     ('yes', 'no')
+    >>> met("> 1", "1.2 (0.9 to 1.4)"), met("> 1", "1.0 (0.7 to 1.2)")
+    ('yes', 'no')
     """
     if not aim:
         return ""
     sign, bound = aim.split()
     limit = float(bound.replace(",", ""))
     value, *others = (float(one.replace(",", "")) for one in re.findall(r"[-+]?[\d,.]*\d", reached))
-    holds = {"≥": value >= limit, "≤": value <= limit, "±": abs(value) <= limit, "≯": min([value, *others]) <= limit}
+    holds = {
+        "≥": value >= limit,
+        ">": value > limit,
+        "≤": value <= limit,
+        "±": abs(value) <= limit,
+        "≯": min([value, *others]) <= limit,
+    }
     return "yes" if holds[sign] else "no"
 
 

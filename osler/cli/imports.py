@@ -14,8 +14,9 @@ def import_lancedb() -> None:
     """Import LanceDB without what a command that asks an index one thing would only wait for.
 
     Where pandas is installed, pyarrow imports it on sight, which takes longer than the search; osler has no use for it.
-    It can be imported afterwards, and pyarrow then converts to it as ever. LanceDB's client of remote catalogues has
-    pydantic build a check for each of its functions, a third of the import; osler calls none of them.
+    It can be imported afterwards, and pyarrow then converts to it as ever. LanceDB's client of remote catalogues,
+    `lance_namespace_urllib3_client`, has pydantic build a check for each of its functions; osler calls none of them.
+    Not while another thread defines functions that pydantic is to check.
     """
     with _without_pandas(), _without_checked_calls():
         import_module("lancedb")

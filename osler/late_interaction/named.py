@@ -1,7 +1,6 @@
 """Token vectors of passages by their ids, all in one piece. Knows arrays and names.
 
-A search compares a hundred passages at once and then looks at five: to cut out each of the hundred and to join them
-again would take it as long as half of the comparing.
+A search compares a hundred passages at once and then looks at five, so none is cut out before it is looked at.
 """
 
 from __future__ import annotations

@@ -122,13 +122,13 @@ class Network:
 
     def _compile(self, hint: str, **more: int) -> Any:
         core = _import_openvino().Core()
-        precision = _hint(core, self.precision)
+        computed_in = _hint(core, self.precision)
         options: dict[str, str | int] = {
             **more,
             "PERFORMANCE_HINT": hint,
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": computed_in,
             # A folder each: OpenVINO 2026.4 reads what it compiled in float32 for bfloat16 too, and fails with it.
-            "CACHE_DIR": str(self.path.parent / "compiled" / precision),
+            "CACHE_DIR": str(self.path.parent / "compiled" / computed_in),
         }
         return core.compile_model(str(self.path), "CPU", options)
 
