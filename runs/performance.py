@@ -54,8 +54,9 @@ Not reached are
 
 What was tried for encoding stands in the lab notes: [larger batches](lab.md#larger-batches-on-the-cpu),
 [tokenising beside the network](lab.md#tokenising-beside-the-network),
-[more layers in 8 bits](lab.md#attention-in-8-bits); for a million passages, besides the above, under
-[rows read from the table](lab.md#rows-of-a-million-passages-read-from-the-table).
+[more layers in 8 bits](lab.md#attention-in-8-bits); for a million passages
+[how its rows are read](lab.md#rows-of-a-million-passages-read-from-the-table) and
+[what did not help](lab.md#what-did-not-shorten-a-search-of-a-million-passages).
 
 By its default settings osler also looks for words, finds evidence and gives stage 1 a share of the score, which the
 peers do not. Like for like it is ahead of all of them on the EPYC; with AMX a query takes as long as by Qdrant Edge in
