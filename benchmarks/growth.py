@@ -93,7 +93,7 @@ def written(source: LanceIndex, size: int, folder: Path) -> dict[str, float]:
         sys.stderr.write(f"\r{size:,} passages: {commit[-1].document.doc_id} written   ")
     seconds += took(index.optimise)
     sizes = index.statistics().bytes
-    return {"write": seconds, "bytes": sizes["data_files"] + sizes["search_indexes"]}
+    return {"write": seconds, "bytes": sum(sizes.values()) - sizes["history"]}
 
 
 class Variation(NamedTuple):

@@ -107,7 +107,7 @@ def add_documents(
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
     )
-    index.optimise()
+    index.optimise(row_copy=settings.index.row_copy)
     models.encode_queries(["ready"])  # so that the first search finds its network compiled
     return report
 
@@ -163,7 +163,7 @@ def _fitted(reranker: ColBERT) -> RerankerFacts | CatalogRow:
 
 
 def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Searcher, ModelPair]:
-    index = open_index(folder, memory=settings.search.memory * 1_000_000, exact=settings.search.exact)
+    index = _open(folder, settings)
     models = _models_of(index.manifest, settings.models)
     search = _with_stage1_weight(settings.search, models.reranker)
     reranker = models.reranker.with_compression(index.manifest.compression)  # encoded late, a passage scores the same
@@ -172,7 +172,7 @@ def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Search
 
 def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex, ModelPair]:
     if index_exists(folder):
-        index = open_index(folder)
+        index = _open(folder, settings)
         _check_settings(index.manifest, settings)
         if index.manifest.int8:
             _check_8_bits(settings.models)
@@ -192,7 +192,12 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
         token_pooling=settings.index.token_pooling,
         int8=wanted.precision == "int8",
     )
-    return create_index(folder, manifest), models
+    create_index(folder, manifest)
+    return _open(folder, settings), models
+
+
+def _open(folder: str | Path, settings: Settings) -> LanceIndex:
+    return open_index(folder, memory=settings.search.memory * 1_000_000, exact=settings.search.exact)
 
 
 def _identity(model: BiEncoder | ColBERT) -> ModelIdentity:

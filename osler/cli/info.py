@@ -45,7 +45,8 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
         table.add_row("", f"{decimal(round(counts.token_vector_bytes_per_passage))} a passage before compression")
     table.add_row("dense search", _dense_search(recall))
     for part, size in counts.bytes.items():
-        table.add_row(part.replace("_", " "), decimal(size))
+        if size:
+            table.add_row(part.replace("_", " "), decimal(size))
     table.add_row("changed", f"{counts.changed:%Y-%m-%d %H:%M} UTC, {counts.versions} versions")
     table.add_row("built by", f"osler {manifest.osler}, {manifest.created:%Y-%m-%d %H:%M} UTC")
     OUT.print(table)

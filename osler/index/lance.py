@@ -11,6 +11,7 @@ from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
 from osler.index.approximate import approximate_index, nearest_query, recall
+from osler.index.copying import keep_copy, remove_copy
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
@@ -198,9 +199,16 @@ class LanceIndex:
         return to_document(rows) if rows else None
 
     @writing()
-    def optimise(self) -> None:
-        """Bring the search indexes up to date and tidy the files where it pays: the last step of a run."""
+    def optimise(self, *, row_copy: bool = True) -> None:
+        """Bring the search indexes up to date and tidy the files where it pays: the last step of a run.
+
+        row_copy: what a search reads is copied to where it is read faster, if it is too much to be held in memory.
+        """
         optimise(self._table)
+        if row_copy and not self._residence.holds_all():
+            keep_copy(self._table, self._residence.read_columns)
+        else:
+            remove_copy(self._table)
 
     @reading()
     def statistics(self) -> IndexStatistics:
@@ -228,7 +236,8 @@ class LanceIndex:
 
     def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         held = _with_vectors(self._residence.rows())
-        return self._lookup.rows(passage_ids, columns, held.row_ids_of(passage_ids) if held else {})
+        known = held.row_ids_of(passage_ids) if held else {}
+        return self._lookup.rows(passage_ids, columns, known=known, copied=self._residence.copied)
 
     def _finding(
         self, search: Callable[..., pa.Table], condition: str, rows: ResidentRows | None

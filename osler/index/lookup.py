@@ -7,7 +7,7 @@ other row, and what is no longer there under it is looked up by its passage_id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 from lancedb.table import LanceTable
@@ -15,6 +15,9 @@ from lancedb.table import LanceTable
 from osler.index.filters import one_of
 
 ROW_ID = "_rowid"
+
+Copied = Callable[[Sequence[int], Sequence[str]], pa.Table | None]
+"""Gives columns of those of these rows that are read faster from elsewhere, with their ids; None where none are."""
 
 _MOST = 100_000
 """Row ids that are remembered; then it begins anew."""
@@ -34,13 +37,14 @@ class RowLookup:
         # Threads may do so at once: an update of a dictionary is one step, and a copy would take longer every time.
         self._seen.update(dict(zip(found["passage_id"].to_pylist(), found[ROW_ID].to_pylist(), strict=True)))
 
-    def rows(self, passage_ids: Sequence[str], columns: Sequence[str], known: Mapping[str, int]) -> pa.Table:
+    def rows(
+        self, passage_ids: Sequence[str], columns: Sequence[str], *, known: Mapping[str, int], copied: Copied
+    ) -> pa.Table:
         """The rows of these passages, in any order, passage_id among their columns; known: row ids from elsewhere."""
         seen = self._seen
         row_ids = {one: known.get(one, seen.get(one)) for one in passage_ids}
         names = {row_id: one for one, row_id in row_ids.items() if row_id is not None}
-        taken = self._table.take_row_ids(list(names)).select([name for name in columns if name != "passage_id"])
-        found = taken.with_row_id().to_arrow()
+        found = self._taken(list(names), [name for name in columns if name != "passage_id"], copied)
         ids = pa.array([names[row_id] for row_id in found[ROW_ID].to_pylist()], pa.string())
         found = found.append_column("passage_id", ids).select(list(columns))
         missing = row_ids.keys() - set(found["passage_id"].to_pylist())
@@ -48,3 +52,12 @@ class RowLookup:
             return found
         rest = self._table.search().where(one_of("passage_id", sorted(missing))).select(list(columns)).to_arrow()
         return pa.concat_tables([found, rest])
+
+    def _taken(self, row_ids: Sequence[int], columns: Sequence[str], copied: Copied) -> pa.Table:
+        """These columns of those of these rows that are there, with their ids, in any order."""
+        found = copied(row_ids, columns)
+        rest = row_ids if found is None else list({*row_ids} - {*found[ROW_ID].to_pylist()})
+        if found is not None and not rest:
+            return found
+        taken = self._table.take_row_ids(list(rest)).select(list(columns)).with_row_id().to_arrow()
+        return taken if found is None else pa.concat_tables([found, taken.select(found.column_names)])

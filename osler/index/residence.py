@@ -24,6 +24,7 @@ from osler.index.manifest import Manifest
 from osler.index.recent import Recent
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction, restriction
+from osler.index.row_copy import RowCopy
 from osler.index.rows import passage_columns, to_vectors
 from osler.index.token_values import to_token_vectors
 
@@ -67,6 +68,7 @@ class Residence:
         self._table = table
         self._manifest = manifest
         self._passage_columns = passage_columns(table.schema)
+        self._others = [column for column in self._passage_columns if column != "passage_id"]
         self._memory = memory
         self._lock = Lock()
         self._searches = Counter[str]()
@@ -74,6 +76,7 @@ class Residence:
         self._known_until = 0.0
         self._columns: Sequence[str] = ()
         self._rows: ResidentRows | None = None
+        self._copy = RowCopy(table)
         self._allowed = Recent[NDArray[np.int64]](_MOST_CONDITIONS)
         self._restrictions = Recent[Restriction](_MOST_CONDITIONS)
 
@@ -99,8 +102,28 @@ class Residence:
                 self._allowed.clear()
                 self._restrictions.clear()
                 self._version = version
+            self._copy.look(version)
             self._known_until = known_until
             return self._rows
+
+    def copied(self, row_ids: Sequence[int], columns: Sequence[str]) -> pa.Table | None:
+        """These columns of those of these rows that are in the copy beside the table, with their ids; None if none are.
+
+        None too where no ids are held: only they say that a row is still there.
+        """
+        rows = self.rows()
+        return self._copy.take(rows.still_there(row_ids), columns) if rows else None
+
+    def holds_all(self) -> bool:
+        """Whether all that a search reads fits in memory."""
+        there = self._table.search().select(["token_bytes"]).with_row_id(True).to_arrow()
+        return self._columns_that_fit(there) == ["passage_id", *self.read_columns]
+
+    @property
+    def read_columns(self) -> list[str]:
+        """What a search reads of a row beside its passage_id, in the order in which it is held."""
+        token_vectors = ["token_vectors"] if self._manifest.token_vectors else []
+        return ["vector", *token_vectors, *self._others]
 
     def allowed(self, rows: ResidentRows, condition: str) -> NDArray[np.int64] | None:
         """The places among the rows of those that meet this SQL condition, ascending; None where none fails it."""
@@ -186,8 +209,7 @@ class Residence:
         yield ("vector",), len(there) * (_COMPONENT_BYTES * self._manifest.encoder.dim + _PLACE_BYTES)
         if self._manifest.token_vectors:
             yield ("token_vectors",), pc.sum(there["token_bytes"]).as_py() or 0
-        others = [column for column in self._passage_columns if column != "passage_id"]
-        yield others, len(there) * self._bytes_of(others, len(there))
+        yield self._others, len(there) * self._bytes_of(self._others, len(there))
 
     def _bytes_of(self, columns: Sequence[str], rows: int) -> float:
         offsets = range(0, rows, max(1, rows // _SAMPLE))

@@ -51,10 +51,17 @@ class ResidentRows:
         row_ids = found[ROW_ID].to_numpy()
         if not len(self.row_ids):
             return None
-        after = np.searchsorted(self.row_ids, row_ids, sorter=self._by_row_id)
-        places = self._by_row_id[np.minimum(after, len(self.row_ids) - 1)]
+        places = self._places_of_rows(row_ids)
         held = np.array_equal(self.row_ids[places], row_ids)
         return found.append_column("passage_id", self._names(places)) if held else None
+
+    def still_there(self, row_ids: Sequence[int]) -> list[int]:
+        """Those of these row ids that are held."""
+        if not len(self.row_ids):
+            return []
+        asked = np.array(row_ids, np.uint64)
+        held: list[int] = asked[self.row_ids[self._places_of_rows(asked)] == asked].tolist()
+        return held
 
     def row_ids_of(self, passage_ids: Sequence[str]) -> dict[str, int]:
         """The row id of each of these passages that is there, by its id."""
@@ -99,6 +106,11 @@ class ResidentRows:
 
     def _names(self, places: NDArray[np.int64]) -> pa.StringArray:
         return self.passage_ids.take(pa.array(places, pa.int64()))
+
+    def _places_of_rows(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The place of each of these rows, of another one where it is not held; some row must be."""
+        after = np.searchsorted(self.row_ids, row_ids, sorter=self._by_row_id)
+        return self._by_row_id[np.minimum(after, len(self.row_ids) - 1)]
 
     @cached_property
     def _by_row_id(self) -> NDArray[np.int64]:

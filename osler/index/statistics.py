@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 from lancedb.table import LanceTable
 
+from osler.index.row_copy import copy_size
 from osler.index.upkeep import unindexed_rows
 
 
@@ -17,8 +18,9 @@ from osler.index.upkeep import unindexed_rows
 class IndexStatistics:
     """Counts and sizes of an index at one moment.
 
-    `bytes` that the parts take: data_files (passages, vectors and token vectors, compressed), search_indexes, history
-    (versions before the last; 0 on object storage, where it is not counted).
+    `bytes` that the parts take: data_files (passages, vectors and token vectors, compressed), search_indexes, row_copy
+    (of what a search reads; 0 where that fits in memory), history (versions before the last; 0 on object storage, where
+    it is not counted).
     `token_vector_bytes_per_passage` is a mean, before Lance compresses them; 0 where none are stored.
     `unindexed` passages are found, but more slowly.
     """
@@ -50,7 +52,8 @@ def index_statistics(table: LanceTable) -> IndexStatistics:
 def _sizes(table: LanceTable, *, data_files: int) -> dict[str, int]:
     search_indexes = sum(index.size_bytes or 0 for index in table.list_indices())
     history = max(_size_on_disk(table.uri) - data_files - search_indexes, 0)
-    return {"data_files": data_files, "search_indexes": search_indexes, "history": history}
+    sizes = {"data_files": data_files, "search_indexes": search_indexes, "row_copy": copy_size(table)}
+    return {**sizes, "history": history}
 
 
 def _token_vector_bytes(table: LanceTable) -> int:
