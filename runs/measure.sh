@@ -38,5 +38,5 @@ into growth.md python benchmarks/growth.py --data medquad --index "$WORK/medquad
 into startup.md python benchmarks/startup.py --index "$WORK/medquad"
 # PyLate has torch of another version, several gigabytes: so these come last.
 into encoding_pylate.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --work "$WORK/search" --peer pylate_fast_plaid --passages 256 --turns 3
-into search_plaid.md python benchmarks/search.py --data pubmedqa --split train --queries 100 --work "$WORK/search" --peer qdrant_edge_search --peer pylate_fast_plaid
+into search_plaid.md python benchmarks/search.py --data medquad --split dev --work "$WORK/search" --peer qdrant_edge_search --peer pylate_fast_plaid
 python runs/performance.py
