@@ -22,8 +22,8 @@ MANIFEST = Manifest(
     encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
     reranker=ModelIdentity(name="hash", fingerprint="r1", dim=TOKEN_DIM),
 )
-IDS_ONLY = 200 * _ID_BYTES
-"""Memory for the ids of some 200 passages, and for nothing else of thirty."""
+IDS_ONLY = 80 * _ID_BYTES
+"""Memory for the ids of some 80 passages, and for nothing else of twenty."""
 
 NAMES = [f"d{number}" for number in range(30)]
 PASSAGES = [f"{name}#0" for name in NAMES]
@@ -78,6 +78,11 @@ def test_an_index_that_fits_in_memory_has_no_copy(index, folder):
     index.optimise()
     assert copy_of(folder).is_file()
     open_index(folder).optimise()
+    assert not copy_of(folder).exists()
+
+
+def test_an_index_whose_ids_do_not_fit_in_memory_has_none_since_it_could_not_be_read(index, folder):
+    open_index(folder, memory=29 * _ID_BYTES).optimise()
     assert not copy_of(folder).exists()
 
 
@@ -143,14 +148,14 @@ def test_upkeep_that_has_nothing_to_do_leaves_the_copy(index, folder):
 def test_joined_files_have_the_copy_made_anew(folder, monkeypatch):
     create_index(folder, MANIFEST)
     index = small(folder)
-    for name in NAMES[:9]:
+    for name in NAMES[:20]:
         index.upsert([encoded(document(name, f"text {name}"))])
     index.optimise()
     monkeypatch.setattr(upkeep, "_MOST_FILES", 4)
     monkeypatch.setattr(copying, "_renew", None)
     index.upsert([encoded(document("new", "text"))])
     index.optimise()
-    assert rows_in(copy_of(folder)) == 10
+    assert rows_in(copy_of(folder)) == 21
     assert [one.text for one in without_table(searched(small(folder)), monkeypatch).read(["d3#0"])] == ["text d3"]
 
 

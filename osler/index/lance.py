@@ -205,7 +205,7 @@ class LanceIndex:
         row_copy: what a search reads is copied to where it is read faster, if it is too much to be held in memory.
         """
         optimise(self._table)
-        if row_copy and not self._residence.holds_all():
+        if row_copy and self._residence.reads_a_copy():
             keep_copy(self._table, self._residence.read_columns)
         else:
             remove_copy(self._table)

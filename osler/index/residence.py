@@ -114,10 +114,11 @@ class Residence:
         rows = self.rows()
         return self._copy.take(rows.still_there(row_ids), columns) if rows else None
 
-    def holds_all(self) -> bool:
-        """Whether all that a search reads fits in memory."""
+    def reads_a_copy(self) -> bool:
+        """Whether a search would read a copy: the ids fit in memory, but not all that a search reads."""
         there = self._table.search().select(["token_bytes"]).with_row_id(True).to_arrow()
-        return self._columns_that_fit(there) == ["passage_id", *self.read_columns]
+        fitting = self._columns_that_fit(there)
+        return bool(fitting) and fitting != ["passage_id", *self.read_columns]
 
     @property
     def read_columns(self) -> list[str]:
