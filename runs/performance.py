@@ -27,8 +27,8 @@ columns. The peers' versions are those of `benchmarks/peers`. No figure is of a 
 AIMS = """## What it aims at
 
 The figures of the tables below beside what osler aims at; ≯ is "not significantly more". Most tables are of a quiet
-hour on an AMD EPYC. What takes milliseconds was measured there in a slow one too, when neighbours had more of the
-machine, and the main tables on an Intel Xeon with AMX, whose hours were mixed
+hour on an AMD EPYC; growth and PLAID were measured on an Intel Xeon with AMX. What takes milliseconds was measured there in a slow one too, when neighbours had more of the
+machine, and the main tables on that Xeon, whose hours were mixed
 ([slow hour](performance/slow_hour), [AMX](performance/amx); made by the same commands): some aims are reached only
 when it is quiet, some by one processor alone.
 
@@ -41,13 +41,13 @@ Not reached are
   [with AMX](lab.md#the-same-on-a-processor-with-amx) they are so short in bfloat16 that 8 bits save nothing;
 - `osler index` unless it is asked for 8 bits on the EPYC; with AMX an eighth of it is
   [splitting, writing and tidying](lab.md#the-same-on-a-processor-with-amx), the rest the network and what it gives;
-- a search of a million passages in 30 ms. [Two fifths](lab.md#a-search-of-a-million-passages-step-by-step) are the
-  reading of 170 rows, whose vectors do not fit in the memory aimed at, and of five passages. A second copy of the
-  vectors and token vectors in plain files would be read in 1.4 ms instead of 10.4, and make an index half as large
-  again and more;
+- a search of a million passages in 30 ms, in a slower hour: with AMX it takes
+  [25 to 34 ms](lab.md#rows-of-a-million-passages-read-from-a-copy), by the hour. The network, the words and the graph
+  are [two thirds](lab.md#a-search-of-a-million-passages-step-by-step) of that, and gain little from a second core;
 - a search by default settings in less time than Qdrant Edge, which looks for no words and finds no evidence: osler
   takes 0.9 ms more on the EPYC, and the evidence alone 1.3;
-- with AMX a search of MedQuAD in 12 ms or, like for like, ahead of Qdrant Edge, and MaxSim of 1,000 passages in 10 ms:
+- with AMX a search of MedQuAD by default settings in 12 ms, like for like ahead of Qdrant Edge in each of two runs (1.0
+  and [1.2](#a-search-beside-plaid) times), and MaxSim of 1,000 passages in 10 ms:
   [every step is slower there](lab.md#a-search-on-a-processor-with-amx) than on the EPYC, and numpy multiplies floats
   without AMX. On the EPYC MaxSim is above 10 ms only of passages that come one by one;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.
@@ -59,8 +59,8 @@ What was tried for encoding stands in the lab notes: [larger batches](lab.md#lar
 [what did not help](lab.md#what-did-not-shorten-a-search-of-a-million-passages).
 
 By its default settings osler also looks for words, finds evidence and gives stage 1 a share of the score, which the
-peers do not. Like for like it is ahead of all of them on the EPYC; with AMX a query takes as long as by Qdrant Edge in
-the median of the queries' ratios, while osler's own median is 1.6 ms behind."""
+peers do not. Like for like it is ahead of all of them on the EPYC; with AMX Qdrant Edge takes 1.0 times as long in one
+run, where osler's own median is 1.6 ms behind, and 1.2 times in another, where it is 2.2 ms ahead."""
 
 ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor. The last rows say how fast torch
 multiplies large matrices on it: so fast would be a network that did nothing else. In bfloat16 three quarters of the
@@ -86,19 +86,19 @@ reads a query with two models, most of its time, and has no index to write. The 
 tokens in osler's index 2 bits a component. The seconds to build are those of compressing, writing and indexing what the
 models gave, without the models' own."""
 
-PLAID = """PyLate's PLAID (its engine, fast-plaid) has a table of its own over a small corpus, since it computes in
-float16: where a processor has to imitate that, it [takes long](lab.md#plaid-on-a-processor-without-float16), which says
-nothing of others. This table is older than the one above: "the first" in it is osler by its default settings, and its
-evidence took longer then. What the peers are to be compared with is its second row."""
+PLAID = """The same with PyLate's PLAID (its engine, fast-plaid), on the Xeon with AMX in a slower hour. It computes in
+float16; where a processor has to imitate that, it [takes long](lab.md#plaid-on-a-processor-without-float16). It finds
+by the centroids of all tokens, without candidates by one vector, and is given the vectors of a query too. In this hour
+osler, like for like, is ahead of every peer there, in the one of the table above with AMX as fast as Qdrant Edge."""
 
 GROWTH = """These passages are made: MedQuAD's, repeated with their sentences in another order and one of another among
 them, their vectors moved by noise that is distributed as the vectors are. So what it takes to find them is measured,
 and not whether they answer. A graph of the vectors is built from 100,000 passages on, and takes most of the
 time of writing then; up to some 230,000, `search.memory` holds the vectors, and a search is exact; beyond, the graph is
-searched and everything is read from the table. So one power over all sizes says roughly how they grow. What a search of
-a million passages takes depends on how much of the files the system holds: its first round took 28 ms and its second 27
-in a run after several others, 69 to 76 and 37 to 39 ms in this one and two more. How it divides, where the system holds
-all of them, [stands in the lab notes](lab.md#a-search-of-a-million-passages-step-by-step)."""
+searched. What is not in memory is read from a [copy](index.md#large-indexes), half of the bytes of the two larger
+sizes. So one power over all sizes says roughly how they grow. How a search of a million passages divides
+[stands in the lab notes](lab.md#a-search-of-a-million-passages-step-by-step), and
+[what the copy saves](lab.md#rows-of-a-million-passages-read-from-a-copy)."""
 
 BACKBONES = """Random weights in the shapes of the two networks, and the same tokens. "Both" is what the paper's system
 does: bi-encoder and ColBERT, two passes of ModernBERT. It has 22 layers against 12, and is the slower at equal
