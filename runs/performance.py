@@ -27,8 +27,8 @@ columns. The peers' versions are those of `benchmarks/peers`. No figure is of a 
 AIMS = """## What it aims at
 
 The figures of the tables below beside what osler aims at; ≯ is "not significantly more". Most tables are of a quiet
-hour on an AMD EPYC; growth and PLAID were measured on an Intel Xeon with AMX. What takes milliseconds was measured there in a slow one too, when neighbours had more of the
-machine, and the main tables on that Xeon, whose hours were mixed
+hour on an AMD EPYC, growth and PLAID of an Intel Xeon with AMX. What takes milliseconds was measured on the EPYC in a
+slow hour too, when neighbours had more of the machine, and the main tables on that Xeon, whose hours were mixed
 ([slow hour](performance/slow_hour), [AMX](performance/amx); made by the same commands): some aims are reached only
 when it is quiet, some by one processor alone.
 
