@@ -46,8 +46,8 @@ Not reached are
   are [two thirds](lab.md#a-search-of-a-million-passages-step-by-step) of that, and gain little from a second core;
 - a search by default settings in less time than Qdrant Edge, which looks for no words and finds no evidence: osler
   takes 0.9 ms more on the EPYC, and the evidence alone 1.3;
-- with AMX a search of MedQuAD by default settings in 12 ms, like for like ahead of Qdrant Edge in each of two runs (1.0
-  and [1.2](#a-search-beside-plaid) times), and MaxSim of 1,000 passages in 10 ms:
+- with AMX a search of MedQuAD in 12 ms (like for like 13.0 in one run and [10.7](#a-search-beside-plaid) in another),
+  ahead of Qdrant Edge in both runs, and MaxSim of 1,000 passages in 10 ms:
   [every step is slower there](lab.md#a-search-on-a-processor-with-amx) than on the EPYC, and numpy multiplies floats
   without AMX. On the EPYC MaxSim is above 10 ms only of passages that come one by one;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.
@@ -86,10 +86,11 @@ reads a query with two models, most of its time, and has no index to write. The 
 tokens in osler's index 2 bits a component. The seconds to build are those of compressing, writing and indexing what the
 models gave, without the models' own."""
 
-PLAID = """The same with PyLate's PLAID (its engine, fast-plaid), on the Xeon with AMX in a slower hour. It computes in
-float16; where a processor has to imitate that, it [takes long](lab.md#plaid-on-a-processor-without-float16). It finds
-by the centroids of all tokens, without candidates by one vector, and is given the vectors of a query too. In this hour
-osler, like for like, is ahead of every peer there, in the one of the table above with AMX as fast as Qdrant Edge."""
+PLAID = """The same with PyLate's PLAID (its engine, fast-plaid), on the Xeon with AMX. It computes in float16; where a
+processor has to imitate that, it [takes long](lab.md#plaid-on-a-processor-without-float16). It finds by the centroids
+of all tokens, without candidates by one vector, and is given the vectors of a query too. In this run osler, like for
+like, is ahead of every peer; in the [other one](performance/amx/search.md) on that Xeon Qdrant Edge takes 1.0 times as
+long, its median 1.6 ms less."""
 
 GROWTH = """These passages are made: MedQuAD's, repeated with their sentences in another order and one of another among
 them, their vectors moved by noise that is distributed as the vectors are. So what it takes to find them is measured,

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, copying, create_index, open_index, upkeep
+from osler.index import LanceIndex, Manifest, ModelIdentity, copying, create_index, open_index, row_copy, upkeep
 from osler.index.residence import _ID_BYTES
 from osler.late_interaction.codes import dequantise
 from osler.records import NOT_RETRACTED, EncodedDocument
@@ -152,7 +153,7 @@ def test_joined_files_have_the_copy_made_anew(folder, monkeypatch):
         index.upsert([encoded(document(name, f"text {name}"))])
     index.optimise()
     monkeypatch.setattr(upkeep, "_MOST_FILES", 4)
-    monkeypatch.setattr(copying, "_renew", None)
+    monkeypatch.setattr(copying, "_renewed", None)
     index.upsert([encoded(document("new", "text"))])
     index.optimise()
     assert rows_in(copy_of(folder)) == 21
@@ -180,6 +181,54 @@ def test_without_a_whole_copy_the_table_is_read_and_upkeep_makes_one(index, fold
     assert all_of(searched(small(folder)), PASSAGES) == expected
     index.optimise()
     assert all_of(without_table(searched(small(folder)), monkeypatch), PASSAGES) == expected
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM source",
+        "UPDATE rows SET vector = NULL",
+        "UPDATE rows SET vector = x'00'",
+        "UPDATE rows SET text = 1",
+    ],
+)
+def test_damage_inside_the_copy_breaks_no_search(index, folder, damage):
+    expected = all_of(searched(index), PASSAGES)
+    index.optimise()
+    file = sqlite3.connect(copy_of(folder))
+    file.execute(damage)
+    file.commit()
+    file.close()
+    assert all_of(searched(small(folder)), PASSAGES) == expected
+    small(folder).optimise()
+
+
+def test_many_rows_are_asked_for_by_several_statements(index, folder, monkeypatch):
+    expected = all_of(searched(index), PASSAGES)
+    index.optimise()
+    monkeypatch.setattr(row_copy, "_NAMED", 7)
+    assert all_of(without_table(searched(small(folder)), monkeypatch), PASSAGES) == expected
+
+
+def test_a_copy_is_renewed_also_where_tidying_removed_the_version_that_it_was_made_of(index, folder, monkeypatch):
+    index.optimise()
+    monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
+    monkeypatch.setattr(upkeep, "_REBUILD_ROWS", 1)
+    monkeypatch.setattr(copying, "_make", None)
+    index.upsert([encoded(document("new", "text"))])
+    index.optimise()
+    assert rows_in(copy_of(folder)) == 31
+    assert [one.text for one in without_table(searched(small(folder)), monkeypatch).read(["new#0"])] == ["text"]
+
+
+def test_what_a_killed_run_left_goes_and_is_in_nobodys_way(index, folder):
+    index.optimise()
+    begun = folder / "passages.copy.begun"
+    begun.write_bytes(b"half")
+    index.optimise()
+    assert not begun.exists()
+    shutil.rmtree(folder / "passages.lance")
+    assert create_index(folder, MANIFEST).read(PASSAGES) == []
 
 
 def test_a_copy_that_is_being_written_is_left_aside(index, folder):
@@ -261,7 +310,10 @@ def test_where_the_copy_cannot_be_written_the_error_says_so_and_the_index_is_who
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(copying, "_write", full)
-    with pytest.raises(StoreError, match=r"cannot be written \(database or disk is full\): check the free space"):
+    with pytest.raises(
+        StoreError,
+        match=r"passages.copy.sqlite cannot be written \(.* is full\): free some space, or set `index.row_copy",
+    ):
         index.optimise()
     assert len(searched(small(folder)).read(PASSAGES)) == 30
 

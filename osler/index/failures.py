@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,7 +23,7 @@ def writing(place: str = "The index") -> Iterator[None]:
     """Turn a failure to write into a StoreError with the remedy; use it as a decorator or with `with`."""
     try:
         yield
-    except (OSError, RuntimeError, sqlite3.Error) as error:
+    except (OSError, RuntimeError) as error:
         remedy = "check the free space and the rights there; what was committed before is kept"
         raise StoreError(f"{place} cannot be written ({_reason(error)}): {remedy}.") from error
 

@@ -19,6 +19,7 @@ from osler.index.manifest import Manifest
 from osler.index.residence import MEMORY, Residence
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction
+from osler.index.row_copy import history
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
     Row,
@@ -204,9 +205,10 @@ class LanceIndex:
 
         row_copy: what a search reads is copied to where it is read faster, if it is too much to be held in memory.
         """
+        known = history(self._table) if row_copy else []  # tidying removes old versions
         optimise(self._table)
         if row_copy and self._residence.reads_a_copy():
-            keep_copy(self._table, self._residence.read_columns)
+            keep_copy(self._table, self._residence.read_columns, known=known)
         else:
             remove_copy(self._table)
 

@@ -1,8 +1,9 @@
 """A copy of what a search reads of each row, in a SQLite file beside the table. Knows rows by their ids, no search.
 
-To read a row, Lance takes 30 to 100 microseconds a column, SQLite some ten in all. A search reads 200 rows, so an
+To read a row, Lance takes 15 to 40 microseconds a column, SQLite some ten in all. A search reads 200 rows, so an
 index that is too large for memory has this copy. All of it is in the table too: what is not in the copy, or cannot be
-read there, is read from the table, and the file may be deleted at any time.
+read there, is read from the table, and the file may be deleted at any time. It trusts the disk: it has no sums that
+would tell of bits that changed there.
 
 Lance gives the id of a row to no other row of a table. But a table may be made anew, or brought back from a backup: so
 a copy names the version that it was made of, and counts only where the table has that version in its history.
@@ -24,7 +25,10 @@ from lancedb.table import LanceTable
 
 from osler.index.lookup import ROW_ID
 
-_AT_ONCE: Final = 500
+DAMAGED: Final = (sqlite3.Error, ValueError, TypeError)
+"""What reading a damaged copy raises; sqlite3.Error also while it is being written."""
+
+_NAMED: Final = 500
 """Row ids that one statement names: every SQLite takes 999."""
 
 
@@ -54,7 +58,7 @@ class RowCopy:
         if now == self._looked_at:
             return
         self._file, self._looked_at = None, (0, 0)
-        with suppress(sqlite3.Error):  # it is just being written, so that this is not the last look; or damaged
+        with suppress(*DAMAGED):  # or it is just being written, so that this is not the last look
             opened = open_copy(self._path) if self._path and now[0] else None
             if opened and source_of(opened) in history(self._table):
                 self._columns, self._file = set(columns_of(opened)), opened
@@ -67,11 +71,12 @@ class RowCopy:
             return None
         rows: list[tuple[Any, ...]] = []
         names = listed((ROW_ID, *columns))
-        with suppress(sqlite3.Error), self._lock:  # it is just being written, or damaged
+        with suppress(*DAMAGED), self._lock:  # or it is just being written
             for ids in _parts(row_ids):
                 marks = ", ".join("?" * len(ids))
                 rows += file.execute(f"SELECT {names} FROM rows WHERE {ROW_ID} IN ({marks})", ids)
-        return self._to_table(rows, columns) if rows else None
+            return self._to_table(rows, columns) if rows else None
+        return None
 
     def _to_table(self, rows: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> pa.Table:
         row_ids, *values = zip(*rows, strict=True)
@@ -108,8 +113,11 @@ def columns_of(file: sqlite3.Connection) -> list[str]:
 
 
 def source_of(file: sqlite3.Connection) -> tuple[int, str]:
-    """The version that the rows were copied of, and when it was made."""
-    version, made = file.execute("SELECT version, made FROM source").fetchone()
+    """The version that the rows were copied of, and when it was made; sqlite3.DatabaseError where none is named."""
+    found = file.execute("SELECT version, made FROM source").fetchone()
+    if found is None:
+        raise sqlite3.DatabaseError("The copy names no version.")
+    version, made = found
     return version, made
 
 
@@ -132,7 +140,7 @@ def _file_number(path: Path | None) -> int:
 
 
 def _parts(row_ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (row_ids[first : first + _AT_ONCE] for first in range(0, len(row_ids), _AT_ONCE))
+    return (row_ids[first : first + _NAMED] for first in range(0, len(row_ids), _NAMED))
 
 
 def _to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -78,10 +78,10 @@ def _table_at(path: str | Path) -> LanceTable | None:
 
 
 def _holds_something(path: str | Path) -> bool:
-    """Whether a local path is taken by a file, or by a folder with anything but the remains of a killed creation."""
+    """Whether a local path is taken by a file, or by a folder with anything but what is left of an index."""
     if not _is_local(path) or not Path(path).exists():
         return False
-    return not Path(path).is_dir() or any(entry.name != f"{TABLE}.lance" for entry in Path(path).iterdir())
+    return not Path(path).is_dir() or any(not entry.name.startswith(f"{TABLE}.") for entry in Path(path).iterdir())
 
 
 def _is_local(path: str | Path) -> bool:
