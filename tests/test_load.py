@@ -14,13 +14,13 @@ from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import open_index
 from osler.late_interaction.maxsim import maxsim
-from osler.load import Source, build_index, load_answerer, load_generator, load_searcher
+from osler.load import Source, add_documents, build_index, load_answerer, load_generator, load_searcher
 from osler.models import load_models
 from osler.models.catalog import CATALOG
 from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.colbert import ColBERT
 from osler.models.telemetry import leave_out_telemetry
-from osler.records import Passage
+from osler.records import Document, Passage, Section
 
 
 @pytest.fixture
@@ -253,3 +253,11 @@ def test_nothing_reports_to_openvino(monkeypatch):
     leave_out_telemetry()
     with pytest.raises(ImportError):
         import_module("openvino_telemetry")
+
+
+@pytest.mark.parametrize(("row_copy", "memory", "there"), [(True, 1, True), (False, 1, False), (True, 512, False)])
+def test_settings_decide_whether_there_is_a_row_copy(tmp_path, row_copy, memory, there):
+    notes = [Document(f"d{number}", "", (Section("", f"Note {number}."),)) for number in range(500)]
+    chosen = Settings(index={"row_copy": row_copy}, search={"memory": memory})
+    assert add_documents(notes, tmp_path / "index", chosen).passages == 500
+    assert (tmp_path / "index" / "passages.copy.sqlite").exists() == there

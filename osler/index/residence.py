@@ -24,7 +24,7 @@ from osler.index.manifest import Manifest
 from osler.index.recent import Recent
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction, restriction
-from osler.index.row_copy import RowCopy
+from osler.index.row_copy import RowCopy, copy_path
 from osler.index.rows import passage_columns, to_vectors
 from osler.index.token_values import to_token_vectors
 
@@ -115,7 +115,9 @@ class Residence:
         return self._copy.take(rows.still_there(row_ids), columns) if rows else None
 
     def reads_a_copy(self) -> bool:
-        """Whether a search would read a copy: the ids fit in memory, but not all that a search reads."""
+        """Whether a search would read a copy: the ids fit in memory, not all that it reads, and the table is local."""
+        if copy_path(self._table) is None:
+            return False
         there = self._table.search().select(["token_bytes"]).with_row_id(True).to_arrow()
         fitting = self._columns_that_fit(there)
         return bool(fitting) and fitting != ["passage_id", *self.read_columns]
