@@ -43,11 +43,11 @@ Not reached are
   [splitting, writing and tidying](lab.md#the-same-on-a-processor-with-amx), the rest the network and what it gives;
 - a search of a million passages in 30 ms, in a slower hour: with AMX it takes
   [25 to 34 ms](lab.md#rows-of-a-million-passages-read-from-a-copy), by the hour. The network, the words and the graph
-  are [two thirds](lab.md#a-search-of-a-million-passages-step-by-step) of that, and gain little from a second core;
+  are [15 to 20](lab.md#a-search-of-a-million-passages-step-by-step) of that, and gain little from a second core;
 - a search by default settings in less time than Qdrant Edge, which looks for no words and finds no evidence: osler
   takes 0.9 ms more on the EPYC, and the evidence alone 1.3;
-- with AMX a search of MedQuAD in 12 ms (like for like 13.0 in one run and [10.7](#a-search-beside-plaid) in another),
-  ahead of Qdrant Edge in both runs, and MaxSim of 1,000 passages in 10 ms:
+- with AMX a search of MedQuAD in 12 ms (like for like 13.0 in one run, [10.7](#a-search-beside-plaid) in another), in
+  the first of these runs ahead of Qdrant Edge, and MaxSim of 1,000 passages in 10 ms:
   [every step is slower there](lab.md#a-search-on-a-processor-with-amx) than on the EPYC, and numpy multiplies floats
   without AMX. On the EPYC MaxSim is above 10 ms only of passages that come one by one;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.

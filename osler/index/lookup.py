@@ -7,7 +7,7 @@ other row, and what is no longer there under it is looked up by its passage_id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 from lancedb.table import LanceTable
@@ -56,8 +56,10 @@ class RowLookup:
     def _taken(self, row_ids: Sequence[int], columns: Sequence[str], copied: Copied) -> pa.Table:
         """These columns of those of these rows that are there, with their ids, in any order."""
         found = copied(row_ids, columns)
-        rest = row_ids if found is None else list({*row_ids} - {*found[ROW_ID].to_pylist()})
-        if found is not None and not rest:
-            return found
-        taken = self._table.take_row_ids(list(rest)).select(list(columns)).with_row_id().to_arrow()
-        return taken if found is None else pa.concat_tables([found, taken.select(found.column_names)])
+        if found is None:
+            return self._of_table(row_ids, columns)
+        rest = {*row_ids}.difference(found[ROW_ID].to_pylist())
+        return pa.concat_tables([found, self._of_table(rest, columns).select(found.column_names)]) if rest else found
+
+    def _of_table(self, row_ids: Iterable[int], columns: Sequence[str]) -> pa.Table:
+        return self._table.take_row_ids(list(row_ids)).select(list(columns)).with_row_id().to_arrow()

@@ -112,7 +112,7 @@ class Residence:
         None too where no ids are held: only they say that a row is still there.
         """
         rows = self.rows()
-        return self._copy.take(rows.still_there(row_ids), columns) if rows else None
+        return self._copy.take(rows.still_there(row_ids), columns) if rows and self._copy.has(columns) else None
 
     def reads_a_copy(self) -> bool:
         """Whether a search would read a copy: the ids fit in memory, not all that it reads, and the table is local."""

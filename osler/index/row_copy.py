@@ -64,10 +64,14 @@ class RowCopy:
                 self._columns, self._file = set(columns_of(opened)), opened
             self._looked_at = now
 
+    def has(self, columns: Sequence[str]) -> bool:
+        """Whether there is a copy, and of all these columns."""
+        return self._file is not None and self._columns.issuperset(columns)
+
     def take(self, row_ids: Sequence[int], columns: Sequence[str]) -> pa.Table | None:
         """These columns of those of these rows that are there, with their ids, in any order; None where none are."""
         file = self._file
-        if file is None or not self._columns.issuperset(columns):
+        if file is None:
             return None
         rows: list[tuple[Any, ...]] = []
         names = listed((ROW_ID, *columns))
