@@ -304,7 +304,7 @@ def test_an_index_of_a_part_of_the_corpus_is_measured_and_said(folder, capsys):
 
 
 def test_an_index_whose_build_was_interrupted_is_refused(folder, capsys, monkeypatch):
-    monkeypatch.setattr("osler.index.LanceIndex.optimise", lambda index: None)  # the last step of a build
+    monkeypatch.setattr("osler.index.LanceIndex.optimise", lambda index, **options: None)  # the last step of a build
     part_of_an_index(folder)
     assert run_command("--data", folder, "--index", folder / "index") == 1
     assert "its build was interrupted and 2 of the 4 documents" in capsys.readouterr().err
