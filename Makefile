@@ -9,6 +9,9 @@ PYTHON ?= python3
 PIP_INDEX ?=
 BIN := .venv/bin
 
+# Without compiled modules each start of osler takes ten seconds more.
+unexport PYTHONDONTWRITEBYTECODE
+
 ifneq ($(wildcard ../shared/data),)
 export OSLER_DATA ?= $(abspath ../shared/data)
 endif
