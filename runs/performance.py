@@ -97,7 +97,8 @@ them, their vectors moved by noise that is distributed as the vectors are. So wh
 and not whether they answer. A graph of the vectors is built from 100,000 passages on, and takes most of the
 time of writing then; up to some 230,000, `search.memory` holds the vectors, and a search is exact; beyond, the graph is
 searched. What is not in memory is read from a [copy](index.md#large-indexes), half of the bytes of the two larger
-sizes. So one power over all sizes says roughly how they grow. How a search of a million passages divides
+sizes: a first round takes longer where the system does not hold those files yet, 74 ms at a million in another run of
+this command. So one power over all sizes says roughly how they grow. How a search of a million passages divides
 [stands in the lab notes](lab.md#a-search-of-a-million-passages-step-by-step), and
 [what the copy saves](lab.md#rows-of-a-million-passages-read-from-a-copy)."""
 

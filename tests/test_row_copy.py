@@ -80,6 +80,11 @@ def text_in_copy(folder: Path, passage_id: str, monkeypatch) -> str:
     return passage.text
 
 
+def add_one(index: LanceIndex, text: str = "text") -> None:
+    index.upsert([encoded(document("new", text))])
+    index.optimise()
+
+
 def test_an_index_that_fits_in_memory_has_no_copy(index, folder):
     index.optimise()
     assert copy_of(folder).is_file()
@@ -159,8 +164,7 @@ def test_joined_files_have_the_copy_made_anew(folder, monkeypatch):
     index.optimise()
     monkeypatch.setattr(upkeep, "_MOST_FILES", 4)
     monkeypatch.setattr(copying, "_renewed", None)
-    index.upsert([encoded(document("new", "text"))])
-    index.optimise()
+    add_one(index)
     assert rows_in(copy_of(folder)) == 21
     assert text_in_copy(folder, "d3#0", monkeypatch) == "text d3"
 
@@ -220,8 +224,7 @@ def test_a_copy_is_renewed_also_where_tidying_removed_the_version_that_it_was_ma
     monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
     monkeypatch.setattr(upkeep, "_REBUILD_ROWS", 1)
     monkeypatch.setattr(copying, "_make", None)
-    index.upsert([encoded(document("new", "text"))])
-    index.optimise()
+    add_one(index)
     assert rows_in(copy_of(folder)) == 31
     assert text_in_copy(folder, "new#0", monkeypatch) == "text"
 
@@ -270,8 +273,7 @@ def test_what_a_killed_run_began_to_change_is_undone(index, folder, monkeypatch)
     index.optimise()
     change_and_be_killed(copy_of(folder))
     assert all_of(searched(small(folder)), PASSAGES) == expected  # from the table
-    index.upsert([encoded(document("new", "text"))])
-    index.optimise()
+    add_one(index)
     assert all_of(without_table(searched(small(folder)), monkeypatch), PASSAGES) == expected
 
 
@@ -300,8 +302,7 @@ def test_a_copy_of_another_table_is_left_aside(index, folder, tmp_path):
 def test_a_table_brought_back_from_a_backup_is_not_mixed_with_what_came_after_it(index, folder, tmp_path):
     index.optimise()
     shutil.copytree(folder / "passages.lance", tmp_path / "backup")
-    index.upsert([encoded(document("new", "lost"))])
-    index.optimise()
+    add_one(index, "lost")
     shutil.rmtree(folder / "passages.lance")
     shutil.copytree(tmp_path / "backup", folder / "passages.lance")
     back = small(folder)
