@@ -13,14 +13,21 @@ _RETRACTED_TITLE = re.compile(r"\W*retracted(?: article| publication)?\s*[:.\]]"
 
 @dataclass(frozen=True, slots=True)
 class Bibliography:
-    """What is known of a publication besides its text; `notices` maps retraction, concern or correction to ids.
+    """What is known of a publication besides its text.
+
+    authors: in their order, `Osler, William` each, as far as the source tells given names;
+    journal_abbreviations: the names of the journal besides its title, such as `J Biol Chem`;
+    notices: retraction, concern or correction -> ids of the notices that were published about this publication;
+    notice_of: the same kinds -> ids of the publications that this one is a notice about.
 
     >>> Bibliography(year=1998, notices={"retraction": ("PMID:2",)}).metadata("Mice")["retracted"]
     True
     """
 
     version: int = 1
+    authors: tuple[str, ...] = ()
     journal: str = ""
+    journal_abbreviations: tuple[str, ...] = ()
     year: int | None = None
     language: tuple[str, ...] = ()
     publication_types: tuple[str, ...] = ()
@@ -28,11 +35,14 @@ class Bibliography:
     mesh_major: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     notices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notice_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def metadata(self, title: str) -> dict[str, Any]:
         """JSON values by name: the four states always, the rest where it is known."""
         known: dict[str, Any] = {
+            "authors": list(self.authors),
             "journal": self.journal,
+            "journal_abbreviations": list(self.journal_abbreviations),
             "year": self.year,
             "language": list(self.language),
             "publication_types": list(self.publication_types),
@@ -40,6 +50,7 @@ class Bibliography:
             "mesh_major": list(self.mesh_major),
             "keywords": list(self.keywords),
             "notices": {kind: list(ids) for kind, ids in self.notices.items() if ids},
+            "notice_of": {kind: list(ids) for kind, ids in self.notice_of.items() if ids},
         }
         return {
             "version": self.version,
