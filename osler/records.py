@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,10 +29,9 @@ Metadata = Mapping[str, Any]
 """JSON values by name. The names that a `Filter` reads: year, language, publication_types, mesh, journal, retracted."""
 
 _SECTION_SEPARATOR = "\n\n"
-
 _VERSION_DIGITS = 10  # longer numbers are no versions, and fit no integer column
-
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0", "retracted"})
+_RETRACTED_TYPE = re.compile(r"(?:retracted|withdrawn|removed)(?:[\s_-]+(?:publication|article|paper|preprint))?")
 
 
 def is_retracted(metadata: Metadata) -> bool:
@@ -40,10 +40,10 @@ def is_retracted(metadata: Metadata) -> bool:
     >>> is_retracted({"retracted": "no"}), is_retracted({"publication_types": ["Retracted Publication"]})
     (False, True)
     """
-    types = metadata.get("publication_types") or ()
-    types = [types] if isinstance(types, str) else types
+    types = metadata.get("publication_types")
+    named = types if isinstance(types, list | tuple) else [types]
     said = str(metadata.get("retracted", "")).strip().casefold() in _TRUE
-    return said or any(str(kind).strip().casefold() == "retracted publication" for kind in types)
+    return said or any(_RETRACTED_TYPE.fullmatch(str(kind).strip().casefold()) for kind in named)
 
 
 @dataclass(frozen=True, slots=True)

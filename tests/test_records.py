@@ -38,3 +38,18 @@ def test_a_document_is_not_retracted_by_what_means_no(said):
 def test_a_document_is_retracted_by_its_publication_type():
     assert is_retracted({"publication_types": ["Journal Article", "Retracted Publication"]})
     assert is_retracted({"publication_types": "retracted publication"})
+
+
+@pytest.mark.parametrize(
+    "kind", ["Retracted Article", "retracted-article", "Withdrawn Publication", "RETRACTED", "Withdrawn"]
+)
+def test_every_word_for_a_retracted_publication_is_understood(kind):
+    assert is_retracted({"publication_types": [kind]})
+
+
+@pytest.mark.parametrize(
+    "kind", ["Retraction of Publication", "Retraction Notice", "", None, 7, True, 1.5, ["x"], {"a": 1}]
+)
+def test_other_publication_types_and_what_is_none_say_nothing_of_retraction(kind):
+    assert not is_retracted({"publication_types": kind})
+    assert not is_retracted({"publication_types": [kind]})

@@ -7,8 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)")
-_RETRACTED_TITLE = re.compile(r"\W*retracted(?: article| publication)?\s*[:.\]]", re.IGNORECASE)
+from osler.corpus.retraction import title_state
+from osler.records import is_retracted
+
+_YEAR = re.compile(r"(?<!\d)((?:1[5-9]|20)\d\d)(?:(?:0\d|1[0-2])(?:[0-3]\d)?)?(?!\d)")
+_NO_TITLE = re.compile(
+    r"\W*(?:(?:no )?(?:english )?title (?:is )?(?:not )?available|not available|in process citation|no title)?\W*",
+    re.IGNORECASE,
+)
+_IDENTIFIERS = {
+    "pmid": re.compile(
+        r"(?:PMID\W*|https?://(?:www\.)?(?:pubmed\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pubmed/)?)?(\d+)/?", re.I
+    ),
+    "doi": re.compile(r"(?:(?:https?://)?(?:dx\.)?doi\.org/|doi\W*)*(10\.[^\s/]+/.*\S)", re.I),
+    "pmcid": re.compile(r"(?:PMC:|https?://\S+/)?(?:PMC)?(\d+)(?:\.\d+)?/?", re.I),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +31,9 @@ class Bibliography:
     authors: in their order, `Osler, William` each, as far as the source tells given names;
     journal_abbreviations: the names of the journal besides its title, such as `J Biol Chem`;
     notices: retraction, concern or correction -> ids of the notices that were published about this publication;
-    notice_of: the same kinds -> ids of the publications that this one is a notice about.
+    notice_of: the same kinds -> ids of the publications that this one is a notice about;
+    vernacular_title: the title in the language of the text, where `title` is its translation;
+    text_language: the language of the text, where that is no English abstract.
 
     >>> Bibliography(year=1998, notices={"retraction": ("PMID:2",)}).metadata("Mice")["retracted"]
     True
@@ -36,9 +51,13 @@ class Bibliography:
     keywords: tuple[str, ...] = ()
     notices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notice_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    vernacular_title: str = ""
+    text_language: str = ""
 
     def metadata(self, title: str) -> dict[str, Any]:
         """JSON values by name: the four states always, the rest where it is known."""
+        said = title_state(title, self.publication_types) if not self.notice_of else ""
+        marked = is_retracted({"publication_types": self.publication_types})
         known: dict[str, Any] = {
             "authors": list(self.authors),
             "journal": self.journal,
@@ -49,46 +68,68 @@ class Bibliography:
             "mesh": list(self.mesh),
             "mesh_major": list(self.mesh_major),
             "keywords": list(self.keywords),
+            "vernacular_title": self.vernacular_title,
+            "text_language": self.text_language,
             "notices": {kind: list(ids) for kind, ids in self.notices.items() if ids},
             "notice_of": {kind: list(ids) for kind, ids in self.notice_of.items() if ids},
         }
         return {
             "version": self.version,
-            "retracted": self._is_retracted(title),
-            "concern": "concern" in self.notices,
+            "retracted": "retraction" in self.notices or marked or said == "retraction",
+            "concern": "concern" in self.notices or said == "concern",
             "corrected": "correction" in self.notices,
             **{name: value for name, value in known.items() if value},
         }
 
-    def _is_retracted(self, title: str) -> bool:
-        if "retraction" in self.notices or "Retracted Publication" in self.publication_types:
-            return True
-        return _RETRACTED_TITLE.match(title) is not None
+
+def choose_title(title: str, vernacular: str) -> tuple[str, str]:
+    """The title to show, and the vernacular one where that is another.
+
+    NLM writes a placeholder where it has no English title; the vernacular title takes its place.
+
+    >>> choose_title("[Not Available].", "Vom Fieber."), choose_title("[On fever].", "Vom Fieber.")
+    (('Vom Fieber.', ''), ('[On fever].', 'Vom Fieber.'))
+    """
+    if _NO_TITLE.fullmatch(title):
+        return vernacular or title, ""
+    return title, "" if vernacular == title else vernacular
 
 
 def identifiers(*, pmid: object = None, doi: object = None, pmcid: object = None) -> dict[str, str]:
-    """The identifiers that are known, each in one spelling.
+    """The identifiers that are known, each in one spelling; what is no such identifier is left out.
 
     >>> identifiers(pmid=12, doi="https://doi.org/10.1/x", pmcid="34")
     {'pmid': '12', 'doi': '10.1/x', 'pmcid': 'PMC34'}
     """
-    found = {"pmid": _plain(pmid, "pmid:"), "doi": _plain(doi, "doi:"), "pmcid": _plain(pmcid, "pmc:")}
-    found["doi"] = re.sub(r"https?://(?:dx\.)?doi\.org/", "", found["doi"], flags=re.IGNORECASE)
-    if found["pmcid"].isdigit():
+    values = {"pmid": _plain(pmid), "doi": _plain(doi), "pmcid": _plain(pmcid)}
+    matches = {name: pattern.fullmatch(values[name]) for name, pattern in _IDENTIFIERS.items()}
+    found = {name: match[1] for name, match in matches.items() if match}
+    if "pmcid" in found:
         found["pmcid"] = f"PMC{found['pmcid']}"
-    return {name: value for name, value in found.items() if value}
+    return found
+
+
+def related_ids(reference: str) -> tuple[str, ...]:
+    """The PMIDs that NLM's reference to another publication ends with, else its DOI.
+
+    >>> related_ids("J Mice. 2003;5(1):7. doi: 10.1/abc. PMID: 8"), related_ids("J Mice. 2003;5(1):7. doi: 10.1/abc.")
+    (('PMID:8',), ('doi:10.1/abc',))
+    """
+    pmids = tuple(f"PMID:{pmid}" for pmid in re.findall(r"\bPMID: *(\d+)", reference))
+    return pmids or tuple(f"doi:{doi}" for doi in re.findall(r"\bdoi: *(10\.[^\s/]+/\S*[^\s.,;])", reference, re.I))
 
 
 def first_year(text: str) -> int | None:
-    """The first year that the text names, or None.
+    """The first year that the text names, also at the head of a date without dashes, or None.
 
-    >>> first_year("1998 Dec-1999 Jan")
-    1998
+    >>> first_year("1998 Dec-1999 Jan"), first_year("20010315")
+    (1998, 2001)
     """
     match = _YEAR.search(text)
-    return int(match.group()) if match else None
+    return int(match[1]) if match else None
 
 
-def _plain(value: object, prefix: str) -> str:
-    text = str(value).strip() if isinstance(value, str | int) else ""
-    return text[len(prefix) :].strip() if text.lower().startswith(prefix) else text
+def _plain(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():  # a column of a data frame with a missing value
+        value = int(value)
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
