@@ -49,14 +49,80 @@ def test_inline_markup_is_kept_as_text_and_white_space_made_one_blank():
     assert citation(f"<Abstract>{text}</Abstract>").text == "H2O in E. coli (105)"
 
 
+OTHER = "<OtherAbstract Type='{}' Language='{}'><AbstractText Label='AIM'>{}</AbstractText></OtherAbstract>"
+
+
 def test_abstracts_in_other_languages_are_left_out():
-    assert citation(more="<OtherAbstract><AbstractText>Souris.</AbstractText></OtherAbstract>").text == ""
+    own = "<Abstract><AbstractText>Mice.</AbstractText></Abstract>"
+    document = citation(own, OTHER.format("Publisher", "fre", "Souris."))
+    assert (document.text, "text_language" in document.metadata) == ("Mice.", False)
 
 
-def test_a_title_in_brackets_stays_and_a_missing_one_is_the_original_one():
-    xml = "<MedlineCitation><PMID>7</PMID><Article><ArticleTitle>{}</ArticleTitle>{}</Article></MedlineCitation>"
-    assert read(xml.format("[Mice.]", ""))[0].title == "[Mice.]"
-    assert read(xml.format("", "<VernacularTitle>Souris.</VernacularTitle>"))[0].title == "Souris."
+def test_an_abstract_in_another_language_is_the_text_where_there_is_no_other():
+    document = citation(more=OTHER.format("Publisher", "fre", "Souris."))
+    assert (document.text, document.metadata["text_language"]) == ("Souris.", "fre")
+
+
+def test_an_english_abstract_of_another_service_is_the_text_where_there_is_no_abstract():
+    document = citation(more=OTHER.format("Publisher", "fre", "Souris.") + OTHER.format("PIP", "eng", "Mice."))
+    assert document.sections == (Section("AIM", "Mice."),)
+    unnamed = citation(more="<OtherAbstract Type='NASA'><AbstractText>Mice.</AbstractText></OtherAbstract>")
+    assert unnamed.text == "Mice."  # the DTD's default is English
+
+
+def test_a_plain_language_summary_is_a_section_behind_the_abstract():
+    own = "<Abstract><AbstractText>Mice.</AbstractText></Abstract>"
+    document = citation(own, OTHER.format("plain-language-summary", "eng", "Four mice."))
+    assert document.sections == (Section("", "Mice."), Section("Plain-language summary > AIM", "Four mice."))
+
+
+TITLES = (
+    "<MedlineCitation><PMID>7</PMID><Article><ArticleTitle>{}</ArticleTitle>"
+    "<VernacularTitle>{}</VernacularTitle></Article></MedlineCitation>"
+)
+
+
+def test_a_title_in_brackets_stays_and_the_vernacular_one_is_kept_beside_it():
+    (document,) = read(TITLES.format("[Mice.]", "<i>Souris</i>."))
+    assert (document.title, document.metadata["vernacular_title"]) == ("[Mice.]", "Souris.")
+    assert "vernacular_title" not in citation().metadata
+
+
+@pytest.mark.parametrize(
+    "title", ["", "[Not Available].", "[Not available]", "[In Process Citation]", "[No title available].", "[]."]
+)
+def test_the_vernacular_title_takes_the_place_of_one_that_is_missing(title):
+    (document,) = read(TITLES.format(title, "Souris."))
+    assert (document.title, "vernacular_title" in document.metadata) == ("Souris.", False)
+    assert read(TITLES.format(title, ""))[0].title == title
+
+
+def test_authors_are_kept_in_their_order():
+    authors = (
+        "<Author ValidYN='Y'><LastName>Osler</LastName><ForeName>William</ForeName><Initials>W</Initials></Author>"
+        "<Author><LastName>King</LastName><ForeName>Martin L</ForeName><Suffix>Jr</Suffix></Author>"
+        "<Author ValidYN='N'><LastName>Wrong</LastName></Author>"
+        "<Author><LastName>Old</LastName><FirstName>Ann</FirstName><MiddleName>B</MiddleName></Author>"
+        "<Author><LastName>Initial</LastName><Initials>AB</Initials></Author><Author><LastName>Plato</LastName></Author>"
+        "<Author><CollectiveName>Mouse Study Group</CollectiveName></Author>"
+    )
+    assert citation(f"<AuthorList>{authors}</AuthorList>").metadata["authors"] == [
+        "Osler, William",
+        "King, Martin L Jr",
+        "Old, Ann B",
+        "Initial, AB",
+        "Plato",
+        "Mouse Study Group",
+    ]
+
+
+def test_the_journal_is_its_title_and_its_abbreviations_are_kept():
+    names = "<Title>Lancet (London, England)</Title><ISOAbbreviation>Lancet</ISOAbbreviation>"
+    short = "<MedlineJournalInfo><MedlineTA>Lancet</MedlineTA></MedlineJournalInfo>"
+    metadata = citation(f"<Journal>{names}</Journal>", short).metadata
+    assert (metadata["journal"], metadata["journal_abbreviations"]) == ("Lancet (London, England)", ["Lancet"])
+    metadata = citation(more=short).metadata
+    assert (metadata["journal"], "journal_abbreviations" in metadata) == ("Lancet", False)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +173,47 @@ def test_a_notice_about_a_citation_is_its_state(kind, state, name):
     assert metadata["notices"] == {name: ["PMID:8"]}
 
 
-def test_the_notice_itself_is_not_retracted():
-    assert not notice("RetractionOf").metadata["retracted"]
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("RetractionOf", "retraction"),
+        ("RetractedandRepublishedFrom", "retraction"),
+        ("PartialRetractionOf", "correction"),
+        ("ErratumFor", "correction"),
+        ("CorrectedandRepublishedFrom", "correction"),
+        ("ExpressionOfConcernFor", "concern"),
+    ],
+)
+def test_a_notice_says_what_it_is_about_and_has_no_state_of_its_own(kind, name):
+    metadata = notice(kind).metadata
+    assert not any(metadata[state] for state in ("retracted", "concern", "corrected"))
+    assert (metadata["notice_of"], "notices" in metadata) == ({name: ["PMID:8"]}, False)
+
+
+@pytest.mark.parametrize("kind", ["UpdateOf", "UpdateIn", "CommentOn", "RepublishedFrom", "Cites", "AssociatedDataset"])
+def test_an_update_or_a_comment_is_no_notice(kind):
+    assert not {"notices", "notice_of"} & set(notice(kind).metadata)
+
+
+def test_a_notice_is_known_by_its_doi_where_it_has_no_pmid_and_never_is_about_itself():
+    comment = "<CommentsCorrections RefType='{}'><RefSource>{}</RefSource><PMID>{}</PMID></CommentsCorrections>"
+    comments = comment.format("RetractionIn", "J. 2003;1:7. doi: 10.1/abc.", "") + comment.format("ErratumFor", "J", 7)
+    metadata = citation(more=f"<CommentsCorrectionsList>{comments}</CommentsCorrectionsList>").metadata
+    assert metadata["notices"] == {"retraction": ["doi:10.1/abc"]}
+    assert "notice_of" not in metadata
+
+
+def titled(title: str, kind: str) -> dict:
+    types = f"<PublicationTypeList><PublicationType>{kind}</PublicationType></PublicationTypeList>"
+    article = f"<Article><ArticleTitle>{title}</ArticleTitle>{types}</Article>"
+    return read(f"<MedlineCitation><PMID>7</PMID>{article}</MedlineCitation>")[0].metadata
+
+
+def test_a_title_that_says_so_makes_a_study_retracted_and_a_notice_not():
+    assert titled("Retraction: Effect of x on mice.", "Journal Article")["retracted"]
+    assert not titled("Retraction: Effect of x on mice.", "Retraction of Publication")["retracted"]
+    assert titled("Expression of Concern: Effect of x on mice.", "Journal Article")["concern"]
+    assert not titled("Expression of Concern: Effect of x on mice.", "Expression of Concern")["concern"]
 
 
 def test_a_retracted_publication_is_retracted_without_a_notice():
@@ -132,6 +237,39 @@ def test_a_book_is_a_document():
     assert (document.metadata["journal"], document.metadata["year"]) == ("GeneReviews", 1993)
 
 
+def chapter(content: str, data: str = "") -> Document:
+    book = "<Book><BookTitle>GeneReviews</BookTitle><PubDate><Year>1993</Year></PubDate>{}</Book>"
+    editors = "<AuthorList Type='editors'><Author><LastName>Adam</LastName></Author></AuthorList>"
+    document = f"<BookDocument><PMID>7</PMID>{book.format(editors)}{content}</BookDocument>"
+    return read(f"<PubmedBookArticle>{document}<PubmedBookData>{data}</PubmedBookData></PubmedBookArticle>")[0]
+
+
+@pytest.mark.parametrize(
+    ("dates", "year"),
+    [
+        ("", 1993),
+        ("<ContributionDate><Year>1998</Year></ContributionDate>", 1998),
+        ("<ContributionDate><Year>1998</Year></ContributionDate><DateRevised><Year>2023</Year></DateRevised>", 2023),
+    ],
+)
+def test_the_year_of_a_chapter_is_that_of_its_text_before_that_of_its_book(dates, year):
+    assert chapter(dates).metadata["year"] == year
+
+
+def test_a_chapter_has_its_own_authors_and_identifiers_and_the_parts_of_its_abstract():
+    ids = "<ArticleId IdType='doi'>10.1/c</ArticleId><ArticleId IdType='pmc'>PMC9</ArticleId>"
+    authors = (
+        "<AuthorList Type='authors'><Author><LastName>Dietz</LastName><ForeName>Hal</ForeName></Author></AuthorList>"
+    )
+    document = chapter(
+        f"{authors}<Abstract><AbstractText Label='Aims'>Mice.</AbstractText></Abstract>",
+        f"<ArticleIdList>{ids}</ArticleIdList>",
+    )
+    assert document.identifiers == {"pmid": "7", "doi": "10.1/c", "pmcid": "PMC9"}
+    assert (document.metadata["authors"], document.sections) == (["Dietz, Hal"], (Section("Aims", "Mice."),))
+    assert chapter("").metadata["authors"] == ["Adam"]
+
+
 def test_a_citation_without_a_pmid_is_damage_and_the_next_one_is_read():
     one = "<MedlineCitation>{}</MedlineCitation>\n"
     both = one.format(ARTICLE) + one.format(f"<PMID>7</PMID>{ARTICLE}")
@@ -150,8 +288,9 @@ def test_the_sample_of_the_library_of_medicine_is_read_whole(data_folder: Path):
 
 
 @pytest.mark.data
-def test_a_folder_of_real_files_is_read_without_damage(data_folder: Path):
-    entries = list(read_documents([data_folder / "formats/pubmed_xml"]))
+def test_real_files_are_read_without_damage(data_folder: Path):
+    names = ("biopython_pubmed1.xml", "biopython_pubmed4.xml", "medsamp2010.xml", "pubmed-29768149.xml")
+    entries = list(read_documents([data_folder / "formats/pubmed_xml" / name for name in names]))
     assert Counter(type(entry) for entry in entries) == {Document: 150}
     last = entries[-1]
     assert last.doc_id == "PMID:29768149"

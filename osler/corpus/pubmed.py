@@ -6,9 +6,10 @@ Knows the elements of NLM's DTDs; how a file is cut into records is `xml_records
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from osler.corpus.bibliography import Bibliography, first_year, identifiers
+from osler.corpus.abstracts import OtherAbstract, choose_sections, heading_of
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
 from osler.corpus.xml_records import Element, flat_text, read_records
 from osler.records import Deletion, Document, Entry, Section
 
@@ -20,7 +21,8 @@ _RECORDS = {
     "DeleteDocument": "",
 }
 
-# RefType of CommentsCorrections: what a notice elsewhere says of this citation.
+# RefType of CommentsCorrections: what a notice elsewhere says of this citation. An update (`UpdateIn`) is no notice: it
+# follows a preprint or an older review, and says nothing against it.
 _NOTICES = {
     "RetractionIn": "retraction",
     "PartialRetractionIn": "correction",
@@ -29,7 +31,23 @@ _NOTICES = {
     "ErratumIn": "correction",
     "CorrectedandRepublishedIn": "correction",
 }
-_NO_LABEL = ("UNLABELLED", "UNLABELED", "UNASSIGNED")
+# The same of this citation, where it is the notice: what it says of others.
+_NOTICES_OF = {
+    "RetractionOf": "retraction",
+    "PartialRetractionOf": "correction",
+    "RetractedandRepublishedFrom": "retraction",
+    "ExpressionOfConcernFor": "concern",
+    "ErratumFor": "correction",
+    "CorrectedandRepublishedFrom": "correction",
+}
+# A chapter is revised for decades after its book began, so the date of its text comes first.
+_BOOK_DATES = (
+    "DateRevised/Year",
+    "ContributionDate/Year",
+    "Book/PubDate/Year",
+    "Book/PubDate/MedlineDate",
+    "Book/BeginningDate/Year",
+)
 
 
 def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
@@ -57,38 +75,52 @@ def _citation(record: Element) -> Document:
     if citation is None or article is None:
         raise ValueError("a citation without <MedlineCitation> or <Article>")
     pmid, version = _pmid(citation)
-    title = flat_text(article.find("ArticleTitle")) or flat_text(article.find("VernacularTitle"))
+    title, vernacular = choose_title(_text(article, "ArticleTitle"), _text(article, "VernacularTitle"))
+    abstract, others = _parts(article.findall("Abstract/AbstractText")), citation.findall("OtherAbstract")
+    sections, text_language = choose_sections(abstract, map(_other_abstract, others))
+    journal, *abbreviations = _journal_names(citation, article) or ("",)
     bibliography = Bibliography(
         version=version,
-        journal=flat_text(article.find("Journal/Title")) or _text(citation, "MedlineJournalInfo/MedlineTA"),
+        authors=_authors(article.findall("AuthorList")),
+        journal=journal,
+        journal_abbreviations=tuple(abbreviations),
         year=_year(article),
         language=_texts(article, "Language"),
         publication_types=_texts(article, "PublicationTypeList/PublicationType"),
         mesh=_texts(citation, "MeshHeadingList/MeshHeading/DescriptorName"),
         mesh_major=_mesh_major(citation),
         keywords=_texts(citation, "KeywordList/Keyword"),
-        notices=_notices(citation),
+        notices=_related(citation, _NOTICES),
+        notice_of=_related(citation, _NOTICES_OF),
+        vernacular_title=vernacular,
+        text_language=text_language,
     )
     ids = identifiers(pmid=pmid, doi=_doi(record, article), pmcid=_article_id(record, "PubmedData", "pmc"))
-    return Document(f"PMID:{pmid}", title, _sections(article), ids, bibliography.metadata(title))
+    return Document(f"PMID:{pmid}", title, sections, ids, bibliography.metadata(title))
 
 
 def _book(record: Element) -> Document:
+    """A chapter, or a book where it has none."""
     book = record.find("BookDocument")
     if book is None:
         raise ValueError("a <PubmedBookArticle> without <BookDocument>")
     pmid, version = _pmid(book)
-    title = flat_text(book.find("ArticleTitle")) or _text(book, "Book/BookTitle")
+    book_title = _text(book, "Book/BookTitle")
+    title, vernacular = choose_title(_text(book, "ArticleTitle") or book_title, _text(book, "VernacularTitle"))
     bibliography = Bibliography(
         version=version,
-        journal=_text(book, "Book/BookTitle"),
-        year=first_year(_text(book, "Book/PubDate/Year")),
+        authors=_authors(book.findall("AuthorList")) or _authors(book.findall("Book/AuthorList")),
+        journal=book_title,
+        year=next((year for path in _BOOK_DATES if (year := first_year(_text(book, path)))), None),
         language=_texts(book, "Language"),
         publication_types=_texts(book, "PublicationType"),
         keywords=_texts(book, "KeywordList/Keyword"),
+        vernacular_title=vernacular,
     )
-    ids = identifiers(pmid=pmid, doi=_article_id(book, "", "doi"))
-    return Document(f"PMID:{pmid}", title, _sections(book), ids, bibliography.metadata(title))
+    doi, pmcid = (_article_id(record, "PubmedBookData", kind) or _article_id(book, "", kind) for kind in ("doi", "pmc"))
+    ids = identifiers(pmid=pmid, doi=doi, pmcid=pmcid)
+    sections = _parts(book.findall("Abstract/AbstractText"))
+    return Document(f"PMID:{pmid}", title, sections, ids, bibliography.metadata(title))
 
 
 def _pmid(citation: Element) -> tuple[str, int]:
@@ -100,14 +132,40 @@ def _pmid(citation: Element) -> tuple[str, int]:
     return pmid, int(version) if version.isdigit() else 1
 
 
-def _sections(article: Element) -> tuple[Section, ...]:
-    """The abstract; those in other languages or for other readers (`OtherAbstract`) are left out."""
-    found = []
-    for part in article.findall("Abstract/AbstractText"):
-        label = part.get("Label", "").strip()
-        if text := flat_text(part):
-            found.append(Section("" if label.upper() in _NO_LABEL else label, text))
-    return tuple(found)
+def _parts(parts: Iterable[Element]) -> tuple[Section, ...]:
+    """The parts of an abstract that have text, their labels as headings."""
+    return tuple(Section(heading_of(part.get("Label", "")), text) for part in parts if (text := flat_text(part)))
+
+
+def _other_abstract(element: Element) -> OtherAbstract:
+    kind, language = element.get("Type", ""), element.get("Language", "")
+    return OtherAbstract(kind, language, _parts(element.findall("AbstractText")))
+
+
+def _journal_names(citation: Element, article: Element) -> tuple[str, ...]:
+    """The title of the journal, and its other names."""
+    names = (
+        _text(article, "Journal/Title"),
+        _text(article, "Journal/ISOAbbreviation"),
+        _text(citation, "MedlineJournalInfo/MedlineTA"),
+    )
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _authors(lists: Iterable[Element]) -> tuple[str, ...]:
+    """The authors in their order, `Osler, William` each; those of a list of editors where there is no other."""
+    by_editors: dict[bool, list[str]] = {False: [], True: []}
+    for authors in lists:
+        names = [_name(author) for author in authors.findall("Author") if author.get("ValidYN") != "N"]
+        by_editors[authors.get("Type") == "editors"] += filter(None, names)
+    return tuple(by_editors[False] or by_editors[True])
+
+
+def _name(author: Element) -> str:
+    given = _text(author, "ForeName") or f"{_text(author, 'FirstName')} {_text(author, 'MiddleName')}".strip()
+    given = f"{given or _text(author, 'Initials')} {_text(author, 'Suffix')}".strip()
+    family = _text(author, "LastName") or _text(author, "CollectiveName")
+    return f"{family}, {given}" if family and given else family or given
 
 
 def _year(article: Element) -> int | None:
@@ -123,12 +181,14 @@ def _mesh_major(citation: Element) -> tuple[str, ...]:
     return tuple(_text(heading, "DescriptorName") for heading in major)
 
 
-def _notices(citation: Element) -> dict[str, tuple[str, ...]]:
+def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Kind -> ids of the other publications that are related to this one in that way."""
+    own = f"PMID:{_text(citation, 'PMID')}"
     found: dict[str, tuple[str, ...]] = {}
     for comment in citation.iterfind("CommentsCorrectionsList/CommentsCorrections"):
-        if kind := _NOTICES.get(comment.get("RefType", "")):
-            pmid = _text(comment, "PMID")
-            found[kind] = found.get(kind, ()) + ((f"PMID:{pmid}",) if pmid else ())
+        if kind := kinds.get(comment.get("RefType", "")):
+            related = related_ids(f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
+            found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *(name for name in related if name != own))))
     return found
 
 
