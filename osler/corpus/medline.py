@@ -1,21 +1,33 @@
-"""MEDLINE text, also called .nbib: `PMID- 123`, one field a line or several, records apart by blank lines."""
+"""MEDLINE text, also called .nbib: `PMID- 123`, one field a line or several; a record ends where the next PMID begins.
+
+Blank lines end nothing: abstracts of books have paragraphs behind them.
+"""
 
 from __future__ import annotations
 
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import starmap, zip_longest
 
-from osler.corpus.bibliography import Bibliography, first_year, identifiers
+from osler.corpus.abstracts import OtherAbstract, choose_sections, labelled_sections
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
 from osler.corpus.lines import Line, read_lines
-from osler.records import Damage, Document, Entry, Section
+from osler.corpus.streams import MAX_RECORD_BYTES
+from osler.records import Damage, Document, Entry
 
-Fields = dict[str, list[str]]
+Fields = Mapping[str, Sequence[str]]
 
+_BEGIN = re.compile(r"PMID *-")
 _FIELD = re.compile(r"([A-Z][A-Z0-9]{1,3}) *- ?(.*)")
-_LABEL = re.compile(r"(?:^|(?<=[.?!)\]\"'] ))([A-Z][A-Z0-9 ,/&()'-]{2,60}): (?=\S)")
-_PMID = re.compile(r"PMID: *(\d+)")
+# Fields that every record has once: a second one belongs to a record whose own PMID line is lost.
+_ONCE = ("OWN", "STAT", "TI", "DP", "SO", "TA", "JT")
+_WITH_PARAGRAPHS = ("AB", "OAB")
+_LINE_BYTES = 128  # what a line takes in memory besides its characters
+_KINDS = ("pip", "kie", "nasa", "aamc", "aids", "publisher", "plain-language-summary")
+_DOI = re.compile(r"(\S+) \[(?:book)?doi\]", re.IGNORECASE)
+_SHORT_NAME = re.compile(r"(.+?) ([A-Z]{1,4}(?: (?:Jr|Sr|2nd|3rd|4th|II|III))?)")
 _NOTICES = {
     "RIN": "retraction",
     "RRI": "retraction",
@@ -24,6 +36,16 @@ _NOTICES = {
     "CRI": "correction",
     "PRIN": "correction",
 }
+_NOTICES_OF = {
+    "ROF": "retraction",
+    "RRF": "retraction",
+    "ECF": "concern",
+    "EFR": "correction",
+    "CRF": "correction",
+    "PROF": "correction",
+}
+_DATES = ("DP", "DEP", "EDAT", "CRDT", "DA")
+_BOOK_DATES = ("DRDT", "CTDT", "CDAT", *_DATES)  # as in PubMed's XML, the date of the text comes first
 
 
 def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
@@ -33,78 +55,143 @@ def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
     >>> [(entry.doc_id, entry.title) for entry in read(io.BytesIO(text), "a file")]
     [('PMID:7', 'Mice and men.')]
     """
-    block: list[Line] = []
-    damaged = False
+    for block in _blocks(stream, source):
+        for record in _records(block):
+            yield from _entries(record, source)
+
+
+def _blocks(stream: io.BufferedIOBase, source: str) -> Iterator[list[Line | Damage]]:
+    """What stands from one PMID to the next; of a block that is longer than a record may be, its damage alone."""
+    block: list[Line | Damage] = []
+    size = 0
     for line in read_lines(stream, source):
-        if isinstance(line, Damage):
-            yield line
-            damaged = True
+        text = line.text if isinstance(line, Line) else ""
+        if _BEGIN.match(text):
+            yield block
+            block, size = [], 0
+        if isinstance(line, Line) and not text.strip() and (not block or _is_blank(block[-1])):
             continue
-        if block and (not line.text.strip() or line.text.startswith("PMID-")):
-            yield from _entries(block, source, damaged=damaged)
-            block, damaged = [], False
-        if line.text.strip():
+        size += len(text) + _LINE_BYTES
+        if size <= MAX_RECORD_BYTES:
             block.append(line)
-    yield from _entries(block, source, damaged=damaged)
+        elif not block or isinstance(block[0], Line):
+            first = block[0] if block else line
+            position = f"line {first.number}" if isinstance(first, Line) else first.position
+            block = [Damage(source, position, f"a record longer than {MAX_RECORD_BYTES} bytes")]
+    yield block
 
 
-def _entries(block: list[Line], source: str, *, damaged: bool) -> Iterator[Entry]:
-    """The document of a block of lines; none where a line of it was reported already."""
-    if damaged or not block:
-        return
-    try:
-        yield _document(_fields(block))
-    except ValueError as error:
-        yield Damage(source, f"line {block[0].number}", str(error))
+def _records(block: list[Line | Damage]) -> Iterator[list[Line | Damage]]:
+    """The records of a block: one, unless a PMID line is lost, so that fields of another follow that record's own.
+
+    The other begins behind the last blank line before the field that tells, if there is one.
+    """
+    start = behind_blank = 0
+    tags: set[str] = set()
+    for number, line in enumerate(block):
+        match = _FIELD.match(line.text) if isinstance(line, Line) else None
+        if (match or isinstance(line, Damage)) and number and _is_blank(block[number - 1]):
+            behind_blank = number
+        if match and match[1] in tags:
+            end = behind_blank if behind_blank > start else number
+            yield block[start:end]
+            start, tags = end, set()
+        if match and match[1] in _ONCE:
+            tags.add(match[1])
+    yield block[start:]
 
 
-def _fields(block: list[Line]) -> Fields:
-    """The values of each tag in their order, continued lines joined."""
-    fields: Fields = defaultdict(list)
-    tag = ""
-    for line in block:
+def _is_blank(line: Line | Damage) -> bool:
+    return isinstance(line, Line) and not line.text.strip()
+
+
+def _entries(record: list[Line | Damage], source: str) -> Iterator[Entry]:
+    """The document of a record, or its first damage."""
+    damage = next((line for line in record if isinstance(line, Damage)), None)
+    lines = [line for line in record if isinstance(line, Line)]
+    if damage:
+        yield damage
+    elif any(line.text.strip() for line in lines):
+        try:
+            yield _document(_fields(lines))
+        except ValueError as error:
+            yield Damage(source, f"line {lines[0].number}", str(error))
+
+
+def _fields(lines: Sequence[Line]) -> Fields:
+    """The values of each tag in their order, continued lines joined; a blank line parts paragraphs."""
+    fields: dict[str, list[list[str]]] = defaultdict(list)
+    value: list[str] = []
+    blank = False
+    for line in lines:
         if match := _FIELD.match(line.text):
-            tag = match[1]
-            fields[tag].append(" ".join(match[2].split()))
-        elif tag and line.text.startswith("  "):
-            fields[tag][-1] = f"{fields[tag][-1]} {' '.join(line.text.split())}".strip()
-        else:
+            value = [match[2]]
+            fields[match[1]].append(value)
+        elif value and line.text[:1].isspace() and line.text.strip():
+            value += ["\n", line.text] if blank else [line.text]
+        elif line.text.strip():
             raise ValueError(f"line {line.number} is neither a field nor the continuation of one: {line.text[:40]!r}")
-    return fields
+        blank = not line.text.strip()
+    return {
+        tag: [_joined(value, "\n" if tag in _WITH_PARAGRAPHS else " ") for value in values]
+        for tag, values in fields.items()
+    }
+
+
+def _joined(lines: Sequence[str], separator: str) -> str:
+    paragraphs = (" ".join(paragraph.split()) for paragraph in " ".join(lines).split("\n"))
+    return separator.join(filter(None, paragraphs))
 
 
 def _document(fields: Fields) -> Document:
     pmid = _first(fields, "PMID")
     if not pmid.isdigit():
         raise ValueError(f"no PMID but {pmid!r}")
-    title = _first(fields, "TI", "TT", "BTI")
+    book = _first(fields, "BTI", "CTI")
+    title, vernacular = choose_title(_first(fields, "TI") or book, _first(fields, "TT"))
+    others = zip_longest(fields.get("OAB", ()), fields.get("OABL", ()), fillvalue="")
+    sections, text_language = choose_sections(labelled_sections(_first(fields, "AB")), starmap(_other_abstract, others))
+    short_name = _first(fields, "TA") or _first(fields, "SO").partition(". ")[0]
+    journal = _first(fields, "JT") or book or short_name
     bibliography = Bibliography(
-        journal=_first(fields, "JT", "TA", "BTI"),
-        year=first_year(_first(fields, "DP")) or first_year(_first(fields, "DEP")[:4]),
+        authors=_authors(fields),
+        journal=journal,
+        journal_abbreviations=(short_name,) if short_name not in (journal, "") and not book else (),
+        year=next(
+            (year for tag in (_BOOK_DATES if book else _DATES) if (year := first_year(_first(fields, tag)))), None
+        ),
         language=tuple(fields.get("LA", ())),
         publication_types=tuple(fields.get("PT", ())),
         mesh=tuple(_descriptor(heading) for heading in fields.get("MH", ())),
         mesh_major=tuple(_descriptor(heading) for heading in fields.get("MH", ()) if "*" in heading),
         keywords=tuple(word.lstrip("*") for word in fields.get("OT", ())),
-        notices=_notices(fields),
+        notices=_related(fields, _NOTICES),
+        notice_of=_related(fields, _NOTICES_OF),
+        vernacular_title=vernacular,
+        text_language=text_language,
     )
     ids = identifiers(pmid=pmid, doi=_doi(fields), pmcid=_first(fields, "PMC"))
-    return Document(f"PMID:{pmid}", title, _sections(_first(fields, "AB")), ids, bibliography.metadata(title))
+    return Document(f"PMID:{pmid}", title, sections, ids, bibliography.metadata(title))
 
 
-def _sections(abstract: str) -> tuple[Section, ...]:
-    """The abstract, apart at its labels where it begins with one.
+def _other_abstract(text: str, language: str) -> OtherAbstract:
+    """The abstract, its kind told by a prefix; those without are what eLife and others write beside an abstract."""
+    kind, prefix, rest = text.partition(": ")
+    if not prefix or kind.casefold() not in _KINDS:
+        kind, rest = "plain-language-summary", text
+    return OtherAbstract(kind, language, labelled_sections(rest))
 
-    >>> [section.heading for section in _sections("AIMS: To count. RESULTS: Four (SD: 1).")]
-    ['AIMS', 'RESULTS']
-    """
-    labels = list(_LABEL.finditer(abstract))
-    if not labels:
-        return (Section("", abstract),) if abstract else ()
-    ends = [label.start() for label in labels[1:]] + [len(abstract)]
-    lead = abstract[: labels[0].start()].strip()
-    labelled = [Section(label[1], abstract[label.end() : end].strip()) for label, end in zip(labels, ends, strict=True)]
-    return (Section("", lead), *labelled) if lead else tuple(labelled)
+
+def _authors(fields: Fields) -> tuple[str, ...]:
+    """The authors, `Osler, William` each as far as given names are told, then groups; else the editors."""
+    authors = fields.get("FAU") or [_with_comma(name) for name in fields.get("AU", ())]
+    editors = fields.get("FED") or [_with_comma(name) for name in fields.get("ED", ())]
+    return (*authors, *fields.get("CN", ())) or tuple(editors)
+
+
+def _with_comma(name: str) -> str:
+    match = _SHORT_NAME.fullmatch(name)
+    return f"{match[1]}, {match[2]}" if match else name
 
 
 def _descriptor(heading: str) -> str:
@@ -112,15 +199,18 @@ def _descriptor(heading: str) -> str:
 
 
 def _doi(fields: Fields) -> str:
-    marked = (value for tag in ("AID", "LID") for value in fields.get(tag, ()) if value.endswith("[doi]"))
-    return next(marked, "").removesuffix("[doi]").strip()
+    marked = (doi for tag in ("AID", "LID") for value in fields.get(tag, ()) for doi in _DOI.findall(value))
+    return next(marked, "") or next(iter(related_ids(_first(fields, "SO"))), "")
 
 
-def _notices(fields: Fields) -> dict[str, tuple[str, ...]]:
+def _related(fields: Fields, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Kind -> ids of the other publications that are related to this one in that way."""
+    own = f"PMID:{_first(fields, 'PMID')}"
     found: dict[str, tuple[str, ...]] = {}
-    for tag, kind in _NOTICES.items():
+    for tag, kind in kinds.items():
         for value in fields.get(tag, ()):
-            found[kind] = found.get(kind, ()) + tuple(f"PMID:{pmid}" for pmid in _PMID.findall(value))
+            related = (name for name in related_ids(value) if name != own)
+            found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *related)))
     return found
 
 
