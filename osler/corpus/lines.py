@@ -33,7 +33,7 @@ def read_lines(stream: io.BufferedIOBase, source: str) -> Iterator[Line | Damage
             yield Damage(source, f"line {number}", f"longer than {MAX_RECORD_BYTES} bytes")
             continue
         try:
-            text = raw.removeprefix(_BYTE_ORDER_MARK if number == 1 else b"").decode()
+            text = raw.removeprefix(_BYTE_ORDER_MARK).decode()  # within a file too, where files were joined
         except UnicodeDecodeError as error:
             yield Damage(source, f"line {number}", f"not UTF-8 at byte {error.start} of the line")
             continue
