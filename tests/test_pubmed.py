@@ -270,6 +270,38 @@ def test_a_chapter_has_its_own_authors_and_identifiers_and_the_parts_of_its_abst
     assert chapter("").metadata["authors"] == ["Adam"]
 
 
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "<PubmedArticleSet></PubmedArticleSet>",
+        "<PubmedArticleSet/>",
+        "<PubmedBookArticleSet>\n\n</PubmedBookArticleSet>\n",
+        "<MedlineCitationSet version='1'><!-- <PubmedArticle> --></MedlineCitationSet>",
+        "<?xml version='1.0'?>\n<!DOCTYPE PubmedArticleSet PUBLIC '-//NLM//DTD' 'a.dtd'>\n<PubmedArticleSet />",
+    ],
+)
+def test_a_set_without_a_record_is_empty(xml):
+    assert read(xml) == []
+    assert read(f"\ufeff{xml}") == []
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "<PubmedArticleSet>",
+        "<PubmedArticleSet><Article/></PubmedArticleSet>",
+        "<PubmedArticleSet>lost</PubmedArticleSet>",
+        "<PubmedArticleSet></PubmedArticleSet><Article/>",
+        "<eFetchResult></eFetchResult>",
+        f"<PubmedArticleSet>{'<Lost>mice</Lost>' * 10_000}</PubmedArticleSet>",
+        "<Set><Set></Set></Set>",
+    ],
+)
+def test_a_file_that_holds_something_else_is_damage(xml):
+    (damage,) = read(xml)
+    assert damage.reason.startswith("holds none of the records <PubmedArticle>")
+
+
 def test_a_citation_without_a_pmid_is_damage_and_the_next_one_is_read():
     one = "<MedlineCitation>{}</MedlineCitation>\n"
     both = one.format(ARTICLE) + one.format(f"<PMID>7</PMID>{ARTICLE}")

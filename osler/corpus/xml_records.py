@@ -33,6 +33,8 @@ _NAMESPACE = re.compile(r"xmlns:([\w.-]+)\s*=\s*[\"']([^\"'<&]*)[\"']")
 _NAMESPACED = re.compile(rb"\sxmlns|<[\w.-]+:")
 _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
 _PROLOG_BYTES = 2**14  # looked at for the root and its namespaces: no tool writes more before the first record
+# A root such as <PubmedArticleSet> or <pmc-articleset> without anything in it.
+_EMPTY_SET = re.compile(rb"\s*<([\w.:-]*[Ss]et)(?:\s[^<>]*)?(?:/>|>\s*</\1\s*>)\s*")
 _TERMINATORS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 
 
@@ -137,6 +139,8 @@ class _Scanner:
         tail = window.cut(window.first, window.end)
         if begun:
             yield self._damage_at(begun.start, f"the file ends within this <{begun.name}>")
+        elif not found and window.end <= _PROLOG_BYTES and _EMPTY_SET.fullmatch(_PROLOG_NOISE.sub(b"", tail)):
+            return
         elif not found:
             yield self.damage(1, 0, f"holds none of the records <{'>, <'.join(self._names)}>")
         elif self._root and f"</{self._root}".encode() not in tail:
