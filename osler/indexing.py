@@ -6,11 +6,13 @@ run that is stopped at any point is resumed by the same call: documents stored w
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from osler.records import (
     DocumentVersion,
     EncodedDocument,
     Entry,
+    Metadata,
     Passage,
 )
 
@@ -33,6 +36,7 @@ _LOOK_AHEAD = 512
 """Entries read at once, so that one look-up in the index serves many documents."""
 
 _DAMAGES_KEPT = 100
+_NESTED_AT_MOST = 100  # Python reads and writes JSON recursively, to a depth that depends on the caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +235,30 @@ def _checked(entry: Entry) -> Entry:
         return _damage(entry, "neither a title nor text")
     try:
         entry.doc_id.encode()
+        _check_metadata(entry.metadata)
         _version_of(entry)
     except (TypeError, ValueError) as error:  # half a surrogate pair, a version that is no number
         return _damage(entry, str(error))
     return entry
+
+
+def _check_metadata(metadata: Metadata) -> None:
+    """ValueError for metadata that could not be stored and read again."""
+    try:
+        json.dumps(dict(metadata), allow_nan=False)
+        level: list[Any] = [metadata]
+        for _ in range(_NESTED_AT_MOST):
+            level = [inner for value in level for inner in _inner(value)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"metadata that JSON cannot hold ({error}); leave that value out or make it text") from error
+    except RecursionError:
+        level = [metadata]
+    if level:
+        raise ValueError(f"metadata nested more than {_NESTED_AT_MOST} deep; make them flatter")
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
 
 
 def _encoded(waiting: Sequence[_Waiting], encode: Encode) -> list[EncodedDocument]:

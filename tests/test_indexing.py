@@ -179,6 +179,40 @@ def test_a_document_that_cannot_be_stored_does_not_stop_the_others(index):
     assert "JSON" in report.damages[2].reason
 
 
+def nested(depth: int) -> list:
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (float("nan"), "JSON cannot hold"),
+        ({"inner": [float("-inf")]}, "JSON cannot hold"),
+        (b"bytes", "JSON cannot hold"),
+        (np.float32(1), "JSON cannot hold"),
+        (10**5000, "JSON cannot hold"),
+        (nested(120), "nested more than 100 deep"),
+        (nested(970), "nested more than 100 deep"),
+        (nested(985), "nested more than 100 deep"),
+    ],
+    ids=["nan", "inf", "bytes", "numpy", "digits", "120", "970", "985"],
+)
+def test_metadata_that_could_not_be_read_again_cost_their_document_alone(index, value, reason):
+    report = run([document("a", "text", odd=value), document("b", "text", odd=nested(90))], index)
+    assert (report.skipped, report.documents) == (1, 1)
+    assert reason in report.damages[0].reason
+    assert index.document("b").metadata["odd"] == nested(90)
+
+
+@pytest.mark.parametrize("types", [7, True, None, 1.5, {"a": 1}, [[1]], "Review"])
+def test_publication_types_of_any_shape_are_stored(index, types):
+    assert run([document("a", "text", publication_types=types)], index).documents == 1
+    assert index.document("a").metadata["publication_types"] == types
+
+
 def test_a_document_in_which_the_splitter_finds_nothing_is_skipped(index):
     report = index_documents([document("a", "x")], index, split=lambda _: (), encode=encode, commit_passages=1)
     assert report.skipped == 1
