@@ -44,6 +44,7 @@ from osler.corpus.retraction import title_state
         "Withdrawn at author's request: Interventions for cough",
         "Article withdrawn: Interventions for cough",
         "WITHDRAWN",
+        "RETRACTED/WITHDRAWN: Effect of x",
         "Removed: Effect of x.",
         "REMOVED: Effect of x",
         "TEMPORARY REMOVAL: Effect of z.",
@@ -105,6 +106,10 @@ def test_a_title_that_is_marked_tells_of_a_retracted_study(title):
         "Citations of articles that were later retracted",
         "How journals handle withdrawal [Editorial]",
         "Partial retraction: the cuff",
+        "Should this paper be RETRACTED?",
+        "REMOVED FROM HOME: Children in care",
+        "Withdrawn and Removed: Drugs of the Decade",
+        "Retracted paper 'should never have been published'",
     ],
 )
 def test_a_study_about_retraction_is_not_retracted(title):

@@ -31,7 +31,7 @@ _MARKER = (
     rf"{_THING} (?:retracted|withdrawn|removed)|retraction|withdrawal|(?:temporary |permanent )?removal){_BY_WHOM}"
 )
 _DATE = r"(?:\s*[(\[][^()\[\]]*\d[^()\[\]]*[)\]])?"
-_BEFORE = re.compile(rf"(\W*)\b({_MARKER})\b{_DATE}(\W*)(.*)", re.IGNORECASE | re.DOTALL)
+_BEFORE = re.compile(rf"(\W*)\b({_MARKER}(?:\s?/\s?{_MARKER})?)\b{_DATE}(\W*)(.*)", re.IGNORECASE | re.DOTALL)
 _CONCERN_BEFORE = re.compile(r"(\W*)\b((?:editorial )?expression of concern)\b(\W*)(.*)", re.IGNORECASE | re.DOTALL)
 # What ends a marker. A hyphen or an en dash within words does not: "Retraction-induced", "Retraction–protraction".
 _END = re.compile(r"[:.;|!\])}>*»—]|\s[-–]|[-–]\s|--")
@@ -44,7 +44,7 @@ _BEHIND = re.compile(
 )
 _BEHIND_IN_CAPITALS = re.compile(
     rf"(?:\b(?:RETRACTED|WITHDRAWN)|\(Withdrawn|\(REMOVED|(?:[.:]|\s[-–—|])\s(?:Retracted|Withdrawn)|\s[-–—|]\sretracted)"
-    rf"(?: (?i:{_THING}))?\W*$"
+    rf"(?: (?i:{_THING}))?[^\w?]*$"
 )
 _CONCERN_BEHIND = re.compile(
     r"[(\[]\s*(?:publication with )?expression of concern\b(?! of| for| to)[^()\[\]]*[)\]]\W*$", re.IGNORECASE
