@@ -97,10 +97,11 @@ def _document(values: Mapping[str, Any]) -> Document:
         raise ValueError(f"`metadata` is {type(metadata).__name__}, but must be an object")
     if "_id" not in values and "metadata" not in values:
         metadata = {name: value for name, value in values.items() if name not in _OTHER_LAYOUT}
-    ids = _identifiers(metadata) | _identifiers(values)
+    own_ids = _identifiers(values)
+    ids = _identifiers(metadata) | own_ids
     doc_id = _first(values, _IDS)
-    if doc_id is None and "pmid" in _identifiers(values):
-        doc_id = f"PMID:{ids['pmid']}"
+    if doc_id is None and "pmid" in own_ids:
+        doc_id = f"PMID:{own_ids['pmid']}"
     if isinstance(doc_id, int) and not isinstance(doc_id, bool):
         doc_id = str(doc_id)
     if not isinstance(doc_id, str) or not doc_id:

@@ -206,12 +206,12 @@ def _doi(fields: Fields) -> str:
 def _related(fields: Fields, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Kind -> ids of the other publications that are related to this one in that way."""
     own = f"PMID:{_first(fields, 'PMID')}"
-    found: dict[str, tuple[str, ...]] = {}
+    ids_by_kind: dict[str, tuple[str, ...]] = {}
     for tag, kind in kinds.items():
         for value in fields.get(tag, ()):
             related = (name for name in related_ids(value) if name != own)
-            found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *related)))
-    return found
+            ids_by_kind[kind] = tuple(dict.fromkeys((*ids_by_kind.get(kind, ()), *related)))
+    return ids_by_kind
 
 
 def _first(fields: Fields, *tags: str) -> str:

@@ -184,12 +184,14 @@ def _mesh_major(citation: Element) -> tuple[str, ...]:
 def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Kind -> ids of the other publications that are related to this one in that way."""
     own = f"PMID:{_text(citation, 'PMID')}"
-    found: dict[str, tuple[str, ...]] = {}
+    ids_by_kind: dict[str, tuple[str, ...]] = {}
     for comment in citation.iterfind("CommentsCorrectionsList/CommentsCorrections"):
         if kind := kinds.get(comment.get("RefType", "")):
             related = related_ids(f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
-            found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *(name for name in related if name != own))))
-    return found
+            ids_by_kind[kind] = tuple(
+                dict.fromkeys((*ids_by_kind.get(kind, ()), *(name for name in related if name != own)))
+            )
+    return ids_by_kind
 
 
 def _doi(record: Element, article: Element) -> str:
