@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from osler.corpus.bibliography import Bibliography, first_year, identifiers
 from osler.corpus.jats_text import sections
-from osler.corpus.xml_records import Element, flat_text, read_records
+from osler.corpus.markup import flat_text
+from osler.corpus.xml_records import Element, read_records
 from osler.records import Document, Entry
 
 # article-type -> the name that PubMed gives such a publication, so that one filter finds both.

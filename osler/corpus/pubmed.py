@@ -9,7 +9,8 @@ import io
 from collections.abc import Iterator
 
 from osler.corpus.bibliography import Bibliography, first_year, identifiers
-from osler.corpus.xml_records import Element, flat_text, read_records
+from osler.corpus.markup import flat_text
+from osler.corpus.xml_records import Element, read_records
 from osler.records import Deletion, Document, Entry, Section
 
 _RECORDS = {
