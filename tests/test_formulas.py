@@ -100,3 +100,8 @@ def test_simple_tex_is_text(source, text):
 )
 def test_tex_that_is_not_known_is_not_guessed(source):
     assert tex(source) is None
+
+
+def test_tex_that_is_nested_without_end_is_not_read():
+    assert tex("{" * 5000 + "x" + "}" * 5000) is None
+    assert tex("x" + "^" * 5000) is None

@@ -3,6 +3,7 @@ import io
 import pytest
 
 from osler.corpus import jats
+from osler.records import Damage, Document
 
 XML_NAMES = "xmlns:mml='http://www.w3.org/1998/Math/MathML' xmlns:xlink='http://www.w3.org/1999/xlink'"
 
@@ -171,3 +172,12 @@ def test_links_and_named_things_stay_in_their_sentence():
 
 def test_terms_for_an_index_are_not_text():
     assert line("Mice<index-term><term>mouse</term></index-term> ran.") == "Mice ran."
+
+
+def test_an_article_that_is_nested_too_deeply_costs_only_itself():
+    meta = "<front><article-meta><article-id pub-id-type='pmc'>9</article-id></article-meta></front>"
+    deep = f"<body><p>{'<sup>' * 245}x{'</sup>' * 245}</p></body>"
+    xml = f"<pmc-articleset><article>{meta}{deep}</article><article>{meta}</article></pmc-articleset>"
+    first, second = jats.read(io.BytesIO(xml.encode()), "f.xml")
+    assert isinstance(first, Document | Damage)
+    assert second.doc_id == "PMC:PMC9"

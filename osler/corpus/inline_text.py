@@ -47,9 +47,10 @@ _START = re.compile(f"[{SUP}{SUB}]")
 _BOUNDARY = re.compile(f"[{SUP}{SUP_END}{SUB}{SUB_END}]")
 _FRACTION = re.compile(rf"(?<![^\W\d_]){SUP}([0-9]+){SUP_END} ?[/⁄∕] ?{SUB}([0-9]+){SUB_END}")
 _TIDYINGS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(" {2,}"), " "),
     (re.compile(f"([{SUP}{SUB}])[ \u200b\u2060\ufeff]+"), r" \1"),  # blanks stand outside
     (re.compile(f"[ \u200b\u2060\ufeff]+([{SUP_END}{SUB_END}])"), r"\1 "),
-    (re.compile(f" *{SUP} *{SUP_END} *| *{SUB} *{SUB_END} *"), lambda empty: " " if " " in empty.group() else ""),
+    (re.compile(f" ?{SUP} ?{SUP_END} ?| ?{SUB} ?{SUB_END} ?"), lambda empty: " " if " " in empty.group() else ""),
     (re.compile(f"{SUP_END}{SUP}|{SUB_END}{SUB}"), ""),  # in a row they are one
     (re.compile(f"({SUP}[{_SIGNS}]){SUP_END} {SUP}(?=[0-9])"), r"\1"),
 )

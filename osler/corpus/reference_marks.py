@@ -67,6 +67,7 @@ def without_reference_marks(line: str) -> str:
     """
     if _REFERENCE not in line and MARK not in line:
         return line
+    line = " ".join(line.split())
     line = _REFERENCE_TEXT.sub(_raised_reference, line)
     line = _RAISED_MARK.sub(_raised_mark, line)
     line = _RAISED_SEPARATOR.sub("", _RAISED_SEPARATOR.sub("", line))

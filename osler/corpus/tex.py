@@ -67,6 +67,8 @@ _LIMITED = {"sum": "∑", "prod": "∏", "int": "∫", "oint": "∮", "bigcup": 
     name: name for name in ("lim", "max", "min", "sup", "inf", "arg")
 }
 
+_MOST_NESTED = 40  # groups and arguments within others: no line shows as many
+
 
 def tex_text(source: str) -> str | None:
     r"""The formula as marked text, or None where it holds what one line cannot show, such as a matrix.
@@ -95,6 +97,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._tokens = _TOKEN.findall(text)
         self._next = 0
+        self._depth = 0
 
     def read(self, closing: str = "") -> str:
         """What stands before the token `closing`, or before the end."""
@@ -118,6 +121,14 @@ class _Reader:
         return token
 
     def _item(self, token: str) -> str:
+        self._depth += 1
+        if self._depth > _MOST_NESTED:
+            raise _NotOneLineError
+        item = self._written(token)
+        self._depth -= 1
+        return item
+
+    def _written(self, token: str) -> str:
         match token:
             case "{":
                 return self.read("}")
@@ -133,9 +144,7 @@ class _Reader:
                 return ""
             case "&" | "}" | "#" | "\\\\":
                 raise _NotOneLineError
-        if not token.startswith("\\"):
-            return token
-        return self._command(token[1:].rstrip("*"))
+        return self._command(token[1:].rstrip("*")) if token.startswith("\\") else token
 
     def _command(self, name: str) -> str:
         if not name[:1].isalpha():

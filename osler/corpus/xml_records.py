@@ -78,6 +78,8 @@ def read_records(
             yield scanner.damage(piece.line, piece.byte, f"not well-formed XML: {_reason(error, piece.line)}")
         except ValueError as error:
             yield scanner.damage(piece.line, piece.byte, str(error))
+        except RecursionError:
+            yield scanner.damage(piece.line, piece.byte, "its elements are nested too deeply")
 
 
 class _Scanner:
