@@ -36,7 +36,6 @@ _CAPTIONED = frozenset(("fig", "table-wrap", "boxed-text", "statement"))
 _FOOTNOTES = frozenset(("fn", "table-fn", "author-notes", "corresp", "aff", "contrib"))
 _OTHER_ABSTRACTS = frozenset(("graphical", "teaser", "toc", "video", "stereochemical"))
 _XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
-_LINK = "{http://www.w3.org/1999/xlink}href"
 # No XML document can hold these characters, so none of them comes from a source.
 _PARAGRAPH_END, _CAPTION_FOLLOWS, _MEANING_FOLLOWS = "\x0e", "\x0f", "\x10"
 
@@ -282,8 +281,6 @@ _INLINE: dict[str, Callable[[Element], str]] = {
     "preformat": _lines,
     "code": _lines,
     "alternatives": _alternatives,
-    "ext-link": lambda element: _joined(element) or element.get(_LINK, ""),
-    "uri": lambda element: _joined(element) or element.get(_LINK, ""),
 }
 
 
