@@ -1,6 +1,9 @@
+import io
+
 import pytest
 from lxml import etree
 
+from osler.corpus import pubmed
 from osler.corpus.inline_text import plain_text
 from osler.corpus.markup import flat_text
 from osler.corpus.tex import tex_text
@@ -54,6 +57,7 @@ def test_mathml_that_fits_on_a_line_is_text(content, text):
         "<apply><plus/><ci>a</ci></apply>",
         "<mi><mglyph src='x.png'/></mi>",
         "<msup><mi>x</mi></msup>",
+        "<mmultiscripts><mi>Ni</mi><mprescripts/><none/>67</mmultiscripts>",
     ],
 )
 def test_mathml_that_does_not_fit_on_a_line_leaves_a_mark(content):
@@ -105,3 +109,17 @@ def test_tex_that_is_not_known_is_not_guessed(source):
 def test_tex_that_is_nested_without_end_is_not_read():
     assert tex("{" * 5000 + "x" + "}" * 5000) is None
     assert tex("x" + "^" * 5000) is None
+
+
+def test_mathml_of_an_abstract_is_text_with_and_without_its_namespace():
+    formula = "<mml:math><mml:msup><mml:mn>10</mml:mn><mml:mn>6</mml:mn></mml:msup></mml:math>"
+    declared = formula.replace("mml:math>", "mml:math xmlns:mml='http://www.w3.org/1998/Math/MathML'>", 1)
+    for math in (formula, declared, "10<DispFormula><mml:math><mml:mi>x</mml:mi></mml:math></DispFormula>"):
+        abstract = f"<Abstract><AbstractText>of {math} cells</AbstractText></Abstract>"
+        xml = f"<MedlineCitation><PMID>7</PMID><Article>{abstract}</Article></MedlineCitation>"
+        (document,) = pubmed.read(io.BytesIO(xml.encode()), "f.xml")
+        assert document.text in ("of 10⁶ cells", "of 10x cells")
+
+
+def test_mathml_without_its_outermost_element_is_a_formula_too():
+    assert flat_text(etree.fromstring("<t>40×<msup><mn>10</mn><mn>9</mn></msup>/L</t>")) == "40×10⁹/L"

@@ -86,6 +86,8 @@ def test_a_stop_within_the_superscript_ends_the_sentence():
         (f"in 1990<sup>{bibr('5')}</sup> and 5%<sup>{bibr('6')}</sup> of", "in 1990 and 5% of"),
         (f"54{note('a', 'table-fn')} kg", "54 kg"),
         (f"p53<sup>{bibr('2')}</sup>-dependent", "p53-dependent"),
+        (f"56,000 µm<sup>3</sup>\n<sup>{bibr('45')}</sup>; thus", "56,000 µm³; thus"),
+        (f"rare<sup>{bibr('2')}<xref ref-type='bibr'/>–{bibr('4')}</sup> and", "rare and"),
         (f"cells<sup>{bibr('1')}</sup>and others", "cells and others"),
     ],
 )
@@ -137,6 +139,10 @@ def test_of_alternatives_the_one_that_text_can_show_is_taken():
     assert line("a " + formula.format(unknown + math)) == "a x"
     assert line("a " + formula.format("<mml:math/><tex-math>\\beta</tex-math>")) == "a β"
     assert line("a " + formula.format(unknown)) == "a [formula]"
+    beside = (
+        f"<inline-formula><tex-math>$x$</tex-math><alternatives>{math}<inline-graphic/></alternatives></inline-formula>"
+    )
+    assert line("a " + beside) == "a x"
 
 
 def test_a_displayed_formula_stays_in_its_sentence():

@@ -30,6 +30,7 @@ _BARE_NUMBER = re.compile(r"(?<![^\W_])(?<![^\W\d_][-\u2010\u2011\u2013])[0-9](?
 _SHORT_SYMBOL = re.compile(r"(?<![^\W_])[^\W\d_]{1,3}$")  # a unit or a variable, as in `m`, `kg`, `χ`
 _INDEXED = re.compile(r"(?<![^\W_])(?:[A-Z][A-Za-z]{0,3}|[^\W\d_])$")  # an element, a molecule or a variable
 _VARIABLE = re.compile(r"(?<![^\W_])[a-zα-ω]$")
+_WORD = re.compile(r"(?<![^\W_])[a-z]{4,}$")
 _VARIABLE_POWER = re.compile(rf"[^\W\d_]|\(?[^\W_](?:[{_SIGNS}][^\W_]+)+\)?")
 _DIGIT_BEFORE = re.compile(r"[0-9⁰¹²³⁴⁵⁶⁷⁸⁹][.,]?$")
 _DIGIT = re.compile("[0-9]")
@@ -217,7 +218,8 @@ def _with_other(left: str, content: str, behind: str) -> str:
     if is_power and (content[0].isdigit() or _SIGNED.match(content)):
         return left + _apart("^", content, behind)
     is_term = left[-1:] in (")", "]", "}") or (_VARIABLE.search(left) and _VARIABLE_POWER.fullmatch(content))
-    if is_term and not is_symbol:
+    is_note = _WORD.search(left) and re.fullmatch(r"[a-z]", content)
+    if (is_term and not is_symbol) or is_note:
         return left + _apart("^", content, behind)
     if _touches(left, content, behind):
         return left + _apart("^", content, behind)

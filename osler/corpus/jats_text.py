@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from osler.corpus.inline_text import plain_text, subscript, superscript
-from osler.corpus.markup import FORMULA, math_text
+from osler.corpus.markup import FORMULA, MATHML, math_text
 from osler.corpus.reference_marks import MARK, is_mark, reference, without_reference_marks
 from osler.corpus.tex import tex_text
 from osler.corpus.xml_records import Element
@@ -26,11 +26,7 @@ _PARAGRAPHS = frozenset(
         "array", "tr", "question", "answer", "option", "explanation",
     }
 )  # fmt: skip
-_FORMULAS = frozenset(
-    {
-        "inline-formula", "disp-formula", "math", "tex-math", "chem-struct", "inline-graphic", "private-char",
-    }
-)  # fmt: skip
+_FORMULAS = MATHML | {"inline-formula", "disp-formula", "tex-math", "chem-struct", "inline-graphic", "private-char"}
 _BLOCK_FORMULAS = frozenset(("disp-formula", "disp-formula-group", "chem-struct-wrap"))
 _CAPTIONED = frozenset(("fig", "table-wrap", "boxed-text", "statement"))
 _FOOTNOTES = frozenset(("fn", "table-fn", "author-notes", "corresp", "aff", "contrib"))
@@ -222,7 +218,7 @@ def _placed_formula(element: Element) -> str:
 
 def _formula(element: Element) -> str:
     """What text can show of a formula, and `FORMULA` for what it cannot: never nothing."""
-    if element.tag == "math":
+    if element.tag in MATHML:
         return math_text(element)
     if element.tag == "tex-math":
         return tex_text("".join(map(str, element.itertext()))) or FORMULA
@@ -253,20 +249,11 @@ def _best_representation(element: Element) -> str:
     return str(children[0].tag) if children else ""
 
 
-_REPRESENTATIONS = ("math", "textual-form", "tex-math", "inline-graphic", "graphic", "media")
+_REPRESENTATIONS = ("math", "textual-form", "alternatives", "tex-math", "inline-graphic", "graphic", "media")
 _PICTURES = frozenset(("inline-graphic", "graphic", "media", "inline-media", "private-char"))
-_FORMULA_PARTS = frozenset(
-    (
-        "math",
-        "tex-math",
-        "textual-form",
-        "alternatives",
-        "chem-struct",
-        "disp-formula",
-        "inline-formula",
-        "chem-struct-wrap",
-    )
-)
+_FORMULA_PARTS = MATHML | {
+    "tex-math", "textual-form", "alternatives", "chem-struct", "disp-formula", "inline-formula", "chem-struct-wrap",
+}  # fmt: skip
 _INLINE: dict[str, Callable[[Element], str]] = {
     "sup": lambda element: superscript(_joined(element)),
     "sub": lambda element: subscript(_joined(element)),

@@ -21,6 +21,14 @@ from osler.corpus.xml_records import Element
 FORMULA = f"{GUARD}[formula]{GUARD}"
 """Stands for a formula that text cannot show, so that no gap is taken for the author's words."""
 
+MATHML = frozenset(
+    (
+        "math", "mrow", "mstyle", "msup", "msub", "msubsup", "mmultiscripts", "mfrac", "msqrt", "mroot", "mfenced",
+        "mover", "munder", "munderover", "mtable",
+    )
+)  # fmt: skip
+"""Elements of MathML that begin a formula, also where a publisher left out the `math` around them."""
+
 _BIG_OPERATORS = frozenset("∑∏∫∬∮⋃⋂") | {"lim", "max", "min", "sup", "inf", "arg", "argmax", "argmin", "limsup"}
 _FUNCTIONS = _BIG_OPERATORS | {"log", "ln", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "if", "and", "for"}
 _ACCENTS = dict.fromkeys("¯‾―—–_ˉ-−\u0304\u0305", "\u0304") | {
@@ -67,7 +75,7 @@ def _marked(element: Element) -> Iterator[str]:
     """The text below `element` in pieces, with marks around what is raised or lowered."""
     yield element.text or ""
     for child in element:
-        if child.tag == "math":
+        if child.tag in MATHML:
             yield math_text(child)
         else:
             inner = "".join(_marked(child))
@@ -83,6 +91,8 @@ def _presented(node: Element) -> str:
         return ""
     if node.tag in _TOKENS:
         return _TOKENS[node.tag](_token(node))
+    if any((text or "").strip() for text in (node.text, *(child.tail for child in node))):
+        raise _NotOneLineError  # text that belongs to no script and no base
     if node.tag == "mspace":
         return " "
     if node.tag == "semantics":

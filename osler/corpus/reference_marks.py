@@ -13,7 +13,7 @@ from osler.corpus.inline_text import GUARD, SUB, SUB_END, SUP, SUP_END
 _REFERENCE, _REFERENCE_END, MARK = "\x06", "\x07", "\x08"
 """`MARK` stands where a mark was left out, until it is known what grows together there."""
 
-_NUMBER = r"(?:[0-9]{1,3}[a-z]?|[a-z]{1,2}|[ivx]+|[*†‡§¶#∥|]+)"
+_NUMBER = r"(?:[0-9]{1,3}[a-z]?|(?!1[5-9]|20)[0-9]{4}|[a-z]{1,2}|[ivx]+|[*†‡§¶#∥|]+)"
 _SEPARATOR = r"[\s,;\-–—−‐‑]"
 _MARK_SHAPE = re.compile(rf"[\s(\[]*{_NUMBER}(?:{_SEPARATOR}+{_NUMBER})*[\s)\].,;]*")
 _SCRIPT = re.compile(f"{SUP}[^{SUP_END}]*{SUP_END}")
