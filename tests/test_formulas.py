@@ -39,6 +39,7 @@ def tex(source: str) -> str | None:
         ("<msup><mrow/><mn>18</mn></msup><mi>F</mi>", "18F"),
         ("<mi>log</mi><mo>\u2061</mo><mi>x</mi>", "log x"),
         ("<semantics><mi>P</mi><annotation encoding='application/x-tex'>Q</annotation></semantics>", "P"),
+        ("<mtable><mtr><mtd><mi>y</mi></mtd><mtd><mo>=</mo><mi>x</mi></mtd></mtr></mtable>", "y =x"),
         ("<mstyle><mtext>5\u00a0mg</mtext></mstyle>", "5 mg"),
     ],
 )
@@ -51,7 +52,7 @@ def test_mathml_that_fits_on_a_line_is_text(content, text):
     [
         "",
         "<mrow/>",
-        "<mtable><mtr><mtd><mn>1</mn></mtd></mtr></mtable>",
+        "<mtable><mtr><mtd><mn>1</mn></mtd></mtr><mtr><mtd><mn>0</mn></mtd></mtr></mtable>",
         "<mfrac linethickness='0'><mi>n</mi><mi>k</mi></mfrac>",
         "<mover><mrow><mi>A</mi><mi>B</mi></mrow><mo>¯</mo></mover>",
         "<apply><plus/><ci>a</ci></apply>",
@@ -65,7 +66,7 @@ def test_mathml_that_does_not_fit_on_a_line_leaves_a_mark(content):
 
 
 def test_mathml_that_does_not_fit_on_a_line_is_read_from_its_tex():
-    matrix = "<mtable><mtr><mtd><mi>x</mi></mtd></mtr></mtable>"
+    matrix = "<mtable><mtr/><mtr/></mtable>"
     assert mathml(f"<semantics>{matrix}<annotation encoding='LaTeX'>x^2</annotation></semantics>") == "x²"
 
 
@@ -91,6 +92,7 @@ def test_mathml_that_does_not_fit_on_a_line_is_read_from_its_tex():
             r"\documentclass[12pt]{minimal} \usepackage{amsmath} \begin{document}$$10^6$$\end{document}",
             "10⁶",
         ),
+        (r"\begin{aligned} y &= 2x \end{aligned}", "y = 2x"),
         ("x % a comment\n= 1", "x = 1"),
     ],
 )
@@ -100,7 +102,17 @@ def test_simple_tex_is_text(source, text):
 
 @pytest.mark.parametrize(
     "source",
-    [r"\begin{matrix}1 & 2\end{matrix}", r"\foo{x}", r"a \\ b", r"\overline{AB}", r"\frac{1}", "{x", "x^", r"\ce{H2O}"],
+    [
+        r"\begin{aligned}a \\ b\end{aligned}",
+        r"\begin{matrix}1 & 2\end{matrix}",
+        r"\foo{x}",
+        r"a \\ b",
+        r"\overline{AB}",
+        r"\frac{1}",
+        "{x",
+        "x^",
+        r"\ce{H2O}",
+    ],
 )
 def test_tex_that_is_not_known_is_not_guessed(source):
     assert tex(source) is None

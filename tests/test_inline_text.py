@@ -45,6 +45,10 @@ def test_an_exponent_is_one_however_it_is_marked_up(markup):
     assert read(markup) == "10⁻⁸"
 
 
+def test_a_stop_within_a_superscript_is_no_part_of_it():
+    assert read("about 10<sup>6.</sup> Then (10<sup>6)</sup> CO<sub>2,</sub> and") == "about 10⁶. Then (10⁶) CO2, and"
+
+
 def test_a_blank_before_an_exponent_is_dropped_behind_numbers_and_units_alone():
     assert read("10 <sup>6</sup> cells, kg/m <sup>2</sup>, R <sup>2</sup>, min <sup>−1</sup>") == (
         "10⁶ cells, kg/m², R², min⁻¹"

@@ -52,6 +52,7 @@ _TIDYINGS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(f"([{SUP}{SUB}])[ \u200b\u2060\ufeff]+"), r" \1"),  # blanks stand outside
     (re.compile(f"[ \u200b\u2060\ufeff]+([{SUP_END}{SUB_END}])"), r"\1 "),
     (re.compile(f" ?{SUP} ?{SUP_END} ?| ?{SUB} ?{SUB_END} ?"), lambda empty: " " if " " in empty.group() else ""),
+    (re.compile(rf"([{SUP}{SUB}][^(){SUP}{SUB}]*[0-9])([.,;:)]+)([{SUP_END}{SUB_END}])"), r"\1\3\2"),  # so do stops
     (re.compile(f"{SUP_END}{SUP}|{SUB_END}{SUB}"), ""),  # in a row they are one
     (re.compile(f"({SUP}[{_SIGNS}]){SUP_END} {SUP}(?=[0-9])"), r"\1"),
 )

@@ -36,7 +36,7 @@ _ACCENTS = dict.fromkeys("¯‾―—–_ˉ-−\u0304\u0305", "\u0304") | {
     "˙": "\u0307", ".": "\u0307", "\u0307": "\u0307", "¨": "\u0308", "\u0308": "\u0308", "→": "\u20d7", "⃗": "\u20d7",
 }  # fmt: skip
 _INVISIBLE = frozenset("\u2061\u2062\u2063\u2064\u200b")
-_ROWS = frozenset(("math", "mrow", "mstyle", "mpadded", "merror"))
+_ROWS = frozenset(("math", "mrow", "mstyle", "mpadded", "merror", "mtd"))
 _NOT_SHOWN = frozenset(("mphantom", "none", "mprescripts", "malignmark", "maligngroup", "annotation", "annotation-xml"))
 
 
@@ -99,6 +99,8 @@ def _presented(node: Element) -> str:
         return _presented(node[0]) if len(node) else ""
     if node.tag == "mfenced":
         return _fenced(node)
+    if node.tag == "mtable" and len(node) == 1:  # a formula that is laid out as a table
+        return " ".join(map(_presented, node[0]))
     if node.tag == "mmultiscripts":
         return _multiscripts(node)
     if node.tag == "msqrt":

@@ -10,7 +10,8 @@ from osler.corpus.inline_text import GUARD, fraction, limited, overlined, root, 
 _BODY = re.compile(r"\\begin\s*\{document\}(.*?)(?:\\end\s*\{document\}|\Z)", re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)%.*")
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\s+|.", re.DOTALL)
-_ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{(?:equation|displaymath|math|split|gathered|minipage)\*?\}")
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{(?:equation|displaymath|math|gathered|minipage)\*?\}")
+_ALIGNMENT = re.compile(r"\\(?:begin|end)\s*\{(?:aligned|align|split)\*?\}")  # of formulas at their `&`
 
 _GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
@@ -54,7 +55,9 @@ _PLAIN = frozenset(
         "operatorname", "pmb", "mathregular",
     )
 )  # fmt: skip
-_DROPPED = frozenset(("label", "tag", "hspace", "vspace", "kern", "phantom", "hphantom", "vphantom", "usepackage"))
+_DROPPED = frozenset(
+    ("label", "tag", "hspace", "vspace", "mspace", "kern", "phantom", "hphantom", "vphantom", "usepackage")
+)
 _FRACTIONS = frozenset(("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"))
 _ACCENTS = {
     "bar": "\u0304", "overline": "\u0304", "hat": "\u0302", "widehat": "\u0302", "tilde": "\u0303",
@@ -81,6 +84,8 @@ def tex_text(source: str) -> str | None:
     """
     body = _BODY.search(source)
     text = _ENVIRONMENT.sub("", _COMMENT.sub("", body[1] if body else source))
+    if _ALIGNMENT.search(text):
+        text = re.sub(r"(?<!\\)&", "", _ALIGNMENT.sub("", text))
     try:
         return " ".join(_Reader(text).read().split())
     except _NotOneLineError:
