@@ -229,6 +229,11 @@ def test_a_statement_that_an_article_was_withdrawn_is_believed(meta):
     assert article(meta=meta, attributes="article-type='preprint'").metadata["retracted"]
 
 
+def test_a_notice_under_the_heading_of_what_it_retracts_is_not_retracted():
+    notice = article(meta=subject("Retracted Article"), attributes="article-type='retraction'")
+    assert not notice.metadata["retracted"]
+
+
 @pytest.mark.parametrize("kind", ["retracted-article", "withdrawn-article", "preprint-withdrawal"])
 def test_an_article_type_that_says_withdrawn_is_believed(kind):
     assert article(attributes=f"article-type='{kind}'").metadata["retracted"]
@@ -327,8 +332,10 @@ def test_what_the_endpoint_says_instead_of_an_article_is_shown():
 
 
 @pytest.mark.parametrize("xml", ["<pmc-articleset/>", "<?xml version='1.0'?>\n<pmc-articleset>\n</pmc-articleset>\n"])
-def test_an_empty_set_of_articles_is_no_damage(xml):
+def test_an_empty_set_of_articles_is_no_damage(xml, tmp_path: Path):
     assert read(xml) == []
+    (tmp_path / "articles.xml").write_text(xml)
+    assert list(read_documents([tmp_path / "articles.xml"])) == []
 
 
 def test_a_set_that_is_cut_off_or_holds_something_else_is_damage():

@@ -15,7 +15,9 @@ SUP, SUP_END, SUB, SUB_END = "\x01", "\x02", "\x03", "\x04"
 GUARD = "\x05"
 """Stands where two characters must not grow together: it becomes a blank there, and nothing elsewhere."""
 
-_MINUS = "-\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}"
+# All that publishers write for a minus, the soft hyphen and the macron among them.
+_MINUS = "-\u2212\u2013\u2014\u2010\u2011\u2012\u2015\u02d7\u2043\u00ad"
+_MACRON = {0xAF: "-"}
 _SIGNS = f"+{re.escape(_MINUS)}"
 _RAISED = str.maketrans("0123456789+" + _MINUS, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺" + "⁻" * len(_MINUS))
 _LOWERED = str.maketrans("0123456789+" + _MINUS, "₀₁₂₃₄₅₆₇₈₉₊" + "₋" * len(_MINUS))
@@ -26,7 +28,12 @@ _SIGNED = re.compile(rf"[{_SIGNS}](?=\w)")
 _DIGITS_AND_SIGNS = re.compile(rf"[0-9{_SIGNS}]+")
 _ISOTOPE = re.compile(r"[0-9]{1,3}m?")
 _ONE_ELEMENT = re.compile(r"[A-Z][a-z]?(?![A-Za-z])")
-_BARE_NUMBER = re.compile(r"(?<![^\W_])(?<![^\W\d_][-\u2010\u2011\u2013])[0-9](?:[0-9.,]*[0-9])?$")
+# A number that is no part of a name such as `CD25`, `IL-17` or `NK1.1`; the 10 of `2x10` is one.
+_BARE_NUMBER = re.compile(
+    r"(?<![^\W_])(?<![^\W\d_][-\u2010\u2011\u2013])(?<![^\W_][.,])[0-9](?:[0-9.,]*[0-9])?$"
+    r"|(?<=[0-9]x)10$|(?<=[0-9] x)10$"
+)
+_TEN = re.compile(r"(?<![0-9.,])10$")
 _SHORT_SYMBOL = re.compile(r"(?<![^\W_])[^\W\d_]{1,3}$")  # a unit or a variable, as in `m`, `kg`, `χ`
 _INDEXED = re.compile(r"(?<![^\W_])(?:[A-Z][A-Za-z]{0,3}|[^\W\d_])$")  # an element, a molecule or a variable
 _VARIABLE = re.compile(r"(?<![^\W_])[a-zα-ω]$")
@@ -152,10 +159,15 @@ def _grouped(text: str) -> str:
     return text if _ONE_THING.fullmatch(text) else f"({text})"
 
 
+def _numeric(content: str) -> str:
+    """The content as digits and signs in their plain forms, if it is no more than those."""
+    return unicodedata.normalize("NFKC", content.translate(_MACRON)).replace(" ", "")
+
+
 def _raised(left: str, content: str, behind: str) -> str:
     """`left` with the superscript behind it."""
     before = left.rstrip()
-    numeric = unicodedata.normalize("NFKC", content).replace(" ", "")
+    numeric = _numeric(content)
     if symbol := _TRADE_MARKS.get(content):
         return left + symbol
     if content in _DEGREES and before[-1:].isdigit():
@@ -177,10 +189,9 @@ def _is_isotope(left: str, content: str, behind: str) -> bool:
     before = left.rstrip()
     if not _ISOTOPE.fullmatch(content) or not behind[:1].isalpha():
         return False
-    if content == "m":
-        return False
-    if before != left and before[-1:].isdigit():  # `20 18F` scans, but 10⁶ cells although a blank stands between
-        return content.endswith("m") or _ONE_ELEMENT.match(behind) is not None
+    if before != left and before[-1:].isdigit():  # `20 18FDG` scans, but `10⁶CFU` although a blank stands between
+        is_ten = _TEN.search(before) is not None
+        return not is_ten or content.endswith("m") or _ONE_ELEMENT.match(behind) is not None
     return not left or (not left[-1].isalnum() and left[-1] not in ".,)]}%?!′″°" and not re.search(r"[0-9]\W$", left))
 
 
@@ -230,7 +241,7 @@ def _with_other(left: str, content: str, behind: str) -> str:
 def _lowered(left: str, content: str, behind: str) -> str:
     """`left` with the subscript behind it."""
     before = left.rstrip()
-    numeric = unicodedata.normalize("NFKC", content).replace(" ", "")
+    numeric = _numeric(content)
     is_number = _DIGITS_AND_SIGNS.fullmatch(numeric) is not None
     if is_number and before != left and _INDEXED.search(before):
         left = before

@@ -104,7 +104,10 @@ def publication_types(article: Element, meta: Element) -> tuple[str, ...]:
     by_subject = [_PUBLICATION_TYPES.get(subject, "") for subject in subjects]
     by_kind = "" if kind in _NO_TYPES else _PUBLICATION_TYPES.get(kind, kind)
     by_version = "Retracted Publication" if _is_withdrawn(meta) else ""
-    return tuple(dict.fromkeys(filter(None, (by_kind, *by_subject, by_version))))
+    types = dict.fromkeys(filter(None, (by_kind, *by_subject, by_version)))
+    if by_kind in _NOTICE_TYPES:  # a notice speaks of another article
+        types.pop("Retracted Publication", None)
+    return tuple(types)
 
 
 def _singular(subject: str) -> str:
