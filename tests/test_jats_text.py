@@ -102,6 +102,7 @@ def test_a_mark_takes_no_exponent_and_no_word_with_it(paragraph, text):
         (f"Smith et al. ({bibr('2001')}) found", "Smith et al. (2001) found"),
         (f"Smith{bibr('2001')} found", "Smith 2001 found"),
         (f"as {note('Figure 1', 'fig')} and {note('Table 2', 'table')} show", "as Figure 1 and Table 2 show"),
+        (f"Table{note('1', 'table')} and Fig{note('2', 'fig')}A", "Table 1 and Fig 2A"),
         (f"cells [{bibr('12')},{bibr('14')}–{bibr('16')}] grow", "cells [12,14–16] grow"),
         (f"cells {bibr('[6]')} grow, see ref. {bibr('7')}", "cells [6] grow, see ref. 7"),
         (f"see {note('footnote 1')}", "see footnote 1"),

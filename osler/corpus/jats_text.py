@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from osler.corpus.inline_text import plain_text, subscript, superscript
+from osler.corpus.inline_text import GUARD, plain_text, subscript, superscript
 from osler.corpus.markup import FORMULA, MATHML, math_text
 from osler.corpus.reference_marks import MARK, is_mark, reference, without_reference_marks
 from osler.corpus.tex import tex_text
@@ -176,7 +176,7 @@ def _cross_reference(xref: Element) -> str:
     text, kind = _joined(xref), xref.get("ref-type", "bibr")
     if kind in _FOOTNOTES:
         return MARK if is_mark(text) or not text.strip() else text
-    return reference(text) if kind == "bibr" else text
+    return reference(text) if kind == "bibr" else f"{GUARD}{text}" if text[:1].isdigit() else text
 
 
 def _explained(abbreviation: Element) -> str:
