@@ -42,8 +42,7 @@ def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
     >>> [(entry.doc_id, entry.text) for entry in read(io.BytesIO(xml), "a file")]
     [('PMC:PMC9', 'Mice.')]
     """
-    names = {"article": "", "Reply": ""}
-    return read_records(stream, source, names=names, sets=("pmc-articleset",), convert=_entries)
+    return read_records(stream, source, names={"article": "", "Reply": ""}, convert=_entries)
 
 
 def _entries(article: Element) -> Iterator[Entry]:

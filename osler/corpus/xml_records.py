@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html.entities import html5
 from typing import TypeAlias
@@ -33,6 +33,8 @@ _NAMESPACE = re.compile(r"xmlns:([\w.-]+)\s*=\s*[\"']([^\"'<&]*)[\"']")
 _NAMESPACED = re.compile(rb"\sxmlns|<[\w.-]+:")
 _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
 _PROLOG_BYTES = 2**14  # looked at for the root and its namespaces: no tool writes more before the first record
+# A root such as <PubmedArticleSet> or <pmc-articleset> without anything in it.
+_EMPTY_SET = re.compile(rb"\s*<([\w.:-]*[Ss]et)(?:\s[^<>]*)?(?:/>|>\s*</\1\s*>)\s*")
 _TERMINATORS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 
 
@@ -58,16 +60,14 @@ def read_records(
     source: str,
     *,
     names: Mapping[str, str],
-    sets: Collection[str] = (),
     convert: Callable[[Element], Iterator[Entry]],
 ) -> Iterator[Entry]:
     """The entries that `convert` makes of each record, and a `Damage` for each that cannot be read.
 
     `names` are the elements that are records, each with the other record that it may hold ("" for none).
-    `sets` are the roots that may hold no record: a file with none but such a root has no entries, and no damage.
     `convert` sees names without namespaces, and raises ValueError for a record that makes no document.
     """
-    scanner = _Scanner(stream, source, names, sets)
+    scanner = _Scanner(stream, source, names)
     for piece in scanner.pieces():
         if isinstance(piece, Damage):
             yield piece
@@ -85,12 +85,11 @@ def read_records(
 class _Scanner:
     """Finds where records begin and end; `namespaces` are those of the prolog once the first was found."""
 
-    def __init__(self, stream: io.BufferedIOBase, source: str, names: Mapping[str, str], sets: Collection[str]) -> None:
+    def __init__(self, stream: io.BufferedIOBase, source: str, names: Mapping[str, str]) -> None:
         self.namespaces = dict(_USUAL_NAMESPACES)
         self._window = Window(stream)
         self._source = source
         self._names = names
-        self._sets = sets
         self._root = ""
         self._searched: dict[bytes, int] = {}  # terminator -> the offset before which there is none to come
 
@@ -133,18 +132,12 @@ class _Scanner:
         tail = window.cut(window.first, window.end)
         if begun:
             yield self._damage_at(begun.start, f"the file ends within this <{begun.name}>")
-        elif not found and not self._is_empty_set():
+        elif not found and window.end <= _PROLOG_BYTES and _EMPTY_SET.fullmatch(_PROLOG_NOISE.sub(b"", tail)):
+            return
+        elif not found:
             yield self.damage(1, 0, f"holds none of the records <{'>, <'.join(self._names)}>")
         elif self._root and f"</{self._root}".encode() not in tail:
             yield self._damage_at(window.end, f"the file ends before </{self._root}>: it may be cut off")
-
-    def _is_empty_set(self) -> bool:
-        """Whether the file is complete and holds nothing but a root that may be empty."""
-        content = _PROLOG_NOISE.sub(b"", self._window.cut(0, min(self._window.end, _PROLOG_BYTES))).strip()
-        root = _START_TAG.match(content)
-        if self._window.end > _PROLOG_BYTES or root is None or root[1].decode(errors="replace") not in self._sets:
-            return False
-        return content[root.end() :].strip() == (b"" if root[2].endswith(b"/") else b"</" + root[1] + b">")
 
     def _damage_at(self, offset: int, reason: str) -> Damage:
         return self.damage(self._window.line(offset), offset, reason)
