@@ -133,6 +133,7 @@ def test_the_notations_of_older_abstracts_stay():
 lines = st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.sampled_from(" \n\t"))
 
 
+@settings(deadline=None)
 @given(lines)
 def test_text_without_markup_changes_in_its_white_space_alone(text):
     assert plain_text(text) == " ".join(text.split())
@@ -143,7 +144,7 @@ raised = st.text("345 .,−+a/", max_size=4).map(superscript)
 lowered = st.text("678 .,−+a/", max_size=4).map(subscript)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(st.one_of(on_the_line, raised, lowered), max_size=6).map("".join))
 def test_no_digit_of_a_superscript_or_subscript_touches_a_digit_of_its_neighbour(marked):
     text = plain_text(marked)
@@ -151,6 +152,7 @@ def test_no_digit_of_a_superscript_or_subscript_touches_a_digit_of_its_neighbour
     assert not re.search(touching, re.sub(r"[345][.,]+[345]|[678][.,]+[678]", "", text))
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(on_the_line, raised, lowered), max_size=6).map("".join))
 def test_every_letter_and_digit_of_the_markup_is_in_the_text(marked):
     lowered_or_raised = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")

@@ -92,9 +92,6 @@ def _doi(meta: Element) -> str:
     return _article_id(meta, "doi") or next((match.group() for match in others if match), "")
 
 
-# Titles and languages -------------------------------------------------------------------------------------------------
-
-
 def _title(article: Element, meta: Element) -> str:
     """The title with its subtitle; of an article in another language, the English one behind it in brackets."""
     title = "".join(_joined_title(group, "article-title", "subtitle") for group in meta.iterfind("title-group"))
@@ -139,9 +136,6 @@ def _keywords(article: Element, meta: Element) -> tuple[str, ...]:
     for compound in (part for group in groups for part in group.iter("compound-kwd")):
         words.append(" ".join(filter(None, map(inline_text, compound))))
     return tuple(filter(None, words))
-
-
-# Journal, authors, date -----------------------------------------------------------------------------------------------
 
 
 def _journal(article: Element) -> tuple[str, tuple[str, ...]]:

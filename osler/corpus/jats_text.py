@@ -165,9 +165,6 @@ def _paragraphs(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-# Inline elements ------------------------------------------------------------------------------------------------------
-
-
 def _joined(element: Element) -> str:
     return "".join(_content(element))
 
@@ -201,9 +198,6 @@ def _alternatives(element: Element) -> str:
     """The formula among alternatives; nothing where they are pictures, tables or files."""
     names = {"math", "tex-math", "textual-form", "inline-graphic"}
     return _formula(element) if any(child.tag in names for child in element) else " "
-
-
-# Formulas -------------------------------------------------------------------------------------------------------------
 
 
 def _placed_formula(element: Element) -> str:

@@ -113,7 +113,7 @@ def _references_on_the_line(line: str) -> str:
     for match in _REFERENCE_TEXT.finditer(line):
         between = line[position : match.start()]
         pieces.append(between)
-        left = "".join(pieces)[-20:]
+        left = "".join(pieces[-3:])[-20:]
         if position and re.fullmatch(rf"{_SEPARATOR}+", between):
             becomes_mark = was_mark and is_mark(match[1])
         else:
