@@ -87,6 +87,7 @@ def test_mathml_that_does_not_fit_on_a_line_is_read_from_its_tex():
         (r"\sqrt[3]{x} + \bar{x}", "x^(1/3) + x̄"),
         (r"\left(\frac{a+b}{c}\right)^2", "((a+b)/c)²"),
         (r"\sum_{i=1}^{n} x_i", "∑_(i=1)^(n) xi"),
+        (r"\mathop{\sum}\limits_{i=1}^{n} x_i", "∑_(i=1)^(n) xi"),
         (r"\log_{2}5", "log₂5"),
         (
             r"\documentclass[12pt]{minimal} \usepackage{amsmath} \begin{document}$$10^6$$\end{document}",

@@ -118,7 +118,9 @@ def _references_on_the_line(line: str) -> str:
             becomes_mark = was_mark and is_mark(match[1])
         else:
             stands_free = not left or left[-1] in f" ([{{-–—−‐‑/=<>~×{SUP}{SUB}" or _NAMES_A_REFERENCE.search(left)
-            becomes_mark = is_mark(match[1]) and not stands_free and not match[1].lstrip().startswith(("[", "("))
+            becomes_mark = is_mark(match[1]) and not stands_free and not match[1].lstrip().startswith("[")
+            if between and re.search(r"[0-9]\($", left):  # `10(6)` would be a power
+                pieces[-1] = between[:-1] + " ("
         pieces.append(MARK if becomes_mark else _guarded(match[1]))
         position, was_mark = match.end(), becomes_mark
     return "".join((*pieces, line[position:]))

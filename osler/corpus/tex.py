@@ -66,9 +66,9 @@ _ACCENTS = {
 _FUNCTIONS = frozenset(
     ("log", "ln", "lg", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan", "det", "dim", "gcd", "Pr")
 )
-_LIMITED = {"sum": "∑", "prod": "∏", "int": "∫", "oint": "∮", "bigcup": "⋃", "bigcap": "⋂"} | {
-    name: name for name in ("lim", "max", "min", "sup", "inf", "arg")
-}
+_LIMITED = {"sum": "∑", "prod": "∏", "int": "∫", "oint": "∮", "bigcup": "⋃", "bigcap": "⋂"}
+_BIG_OPERATORS = frozenset(_LIMITED.values())
+_LIMITED |= {name: name for name in ("lim", "max", "min", "sup", "inf", "arg")}
 
 _MOST_NESTED = 40  # groups and arguments within others: no line shows as many
 
@@ -114,8 +114,9 @@ class _Reader:
             if takes_limits and token in "^_":
                 pieces.append(limited(token, self._argument()))
                 continue
-            takes_limits = token[1:] in _LIMITED or (takes_limits and token.isspace())
-            pieces.append(self._item(token))
+            item = self._item(token)
+            takes_limits = item in _BIG_OPERATORS or token[1:] in _LIMITED or (takes_limits and not item.strip())
+            pieces.append(item)
         if closing:
             raise _NotOneLineError
         return "".join(pieces)
