@@ -46,7 +46,7 @@ def test_abstract_labels_become_headings():
 
 def test_inline_markup_is_kept_as_text_and_white_space_made_one_blank():
     text = "<AbstractText>H<sub>2</sub>O \n in <i>E. coli</i> (10<sup>5</sup>)</AbstractText>"
-    assert citation(f"<Abstract>{text}</Abstract>").text == "H2O in E. coli (105)"
+    assert citation(f"<Abstract>{text}</Abstract>").text == "H2O in E. coli (10⁵)"
 
 
 OTHER = "<OtherAbstract Type='{}' Language='{}'><AbstractText Label='AIM'>{}</AbstractText></OtherAbstract>"

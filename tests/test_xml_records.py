@@ -3,7 +3,8 @@ import io
 import pytest
 
 from osler.corpus import streams, xml_records, xml_window
-from osler.corpus.xml_records import flat_text, read_records
+from osler.corpus.markup import flat_text
+from osler.corpus.xml_records import read_records
 from osler.records import Damage, Document
 
 

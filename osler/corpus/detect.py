@@ -14,7 +14,7 @@ _MARKS = {
     "pubmed": re.compile(
         r"<(?:!DOCTYPE\s+)?(?:PubmedArticle|PubmedBookArticle|MedlineCitation|DeleteCitation)(?:Set)?[\s/>]"
     ),
-    "jats": re.compile(r"<(?:!DOCTYPE\s+)?(?:[\w.-]+:)?(?:article|pmc-articleset)[\s>]"),
+    "jats": re.compile(r"<(?:!DOCTYPE\s+)?(?:[\w.-]+:)?(?:article|pmc-articleset)[\s/>]"),
     "jsonl": re.compile(r"\A\s*\{[\s\S]*?\"_id\"\s*:"),
     "medline": re.compile(r"^PMID- *\d", re.MULTILINE),
     "hpo": re.compile(

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 
 from osler.corpus.bibliography import Bibliography, first_year, identifiers
-from osler.corpus.jats_text import sections
-from osler.corpus.xml_records import Element, flat_text, read_records
+from osler.corpus.jats_text import (
+    english_abstracts,
+    english_translation,
+    inline_text,
+    language_code,
+    sections,
+)
+from osler.corpus.jats_types import notices, publication_types
+from osler.corpus.xml_records import Element, read_records
 from osler.records import Document, Entry
 
-# article-type -> the name that PubMed gives such a publication, so that one filter finds both.
-_PUBLICATION_TYPES = {
-    "research-article": "Journal Article",
-    "brief-report": "Journal Article",
-    "rapid-communication": "Journal Article",
-    "review-article": "Review",
-    "systematic-review": "Systematic Review",
-    "meta-analysis": "Meta-Analysis",
-    "case-report": "Case Reports",
-    "article-commentary": "Comment",
-    "letter": "Letter",
-    "editorial": "Editorial",
-    "news": "News",
-    "correction": "Published Erratum",
-    "expression-of-concern": "Expression of Concern",
-    "retraction": "Retraction of Publication",
-    "retracted-article": "Retracted Publication",
-}
-# related-article-type of an article that a notice was written about; the notices themselves use other words.
-_NOTICES = {
-    "retraction-forward": "retraction",
-    "partial-retraction-forward": "correction",
-    "expression-of-concern-forward": "concern",
-    "concern-forward": "concern",
-    "correction-forward": "correction",
-}
-# The date that PubMed would call that of the issue comes first.
-_DATES = ("ppub", "collection", "epub-ppub", "epub", "pub", "ecorrected")
+_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
+# The date that PubMed would call that of the issue comes first; those behind "" only where there is no other.
+_DATES = ("ppub", "collection", "epub-ppub", "epub", "pub", "ecorrected", "", "preprint", "pmc-release")
+_NO_DATES = frozenset(("retracted", "withdrawn", "corrected"))
+# What a group's name may hold besides the name: its members, and how to reach them.
+_MEMBERS = frozenset(("contrib-group", "address", "aff", "email", "xref", "fn", "ext-link", "role"))
+_HISTORY = ("pub", "epub", "published", "preprint", "accepted", "rev-recd", "received")
 
 # ISO 639-1, as xml:lang has it -> the three letters of MEDLINE.
 _LANGUAGES = {
@@ -45,7 +32,6 @@ _LANGUAGES = {
     "fr": "fre", "hu": "hun", "it": "ita", "ja": "jpn", "ko": "kor", "nl": "dut", "no": "nor", "pl": "pol",
     "pt": "por", "ro": "rum", "ru": "rus", "sv": "swe", "tr": "tur", "uk": "ukr", "zh": "chi",
 }  # fmt: skip
-_XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
@@ -56,26 +42,30 @@ def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
     >>> [(entry.doc_id, entry.text) for entry in read(io.BytesIO(xml), "a file")]
     [('PMC:PMC9', 'Mice.')]
     """
-    return read_records(stream, source, names={"article": ""}, convert=_entries)
+    return read_records(stream, source, names={"article": "", "Reply": ""}, convert=_entries)
 
 
 def _entries(article: Element) -> Iterator[Entry]:
+    if article.tag == "Reply":
+        raise ValueError(f"the source of the file says: {article.get('error') or inline_text(article) or 'no article'}")
     meta = article.find("front/article-meta")
     if meta is None:
         raise ValueError("an article without <article-meta>")
-    ids = identifiers(
-        pmid=_article_id(meta, "pmid"),
-        doi=_article_id(meta, "doi"),
-        pmcid=_article_id(meta, "pmc") or _article_id(meta, "pmcid"),
-    )
-    title = _title(meta)
+    ids = identifiers(pmid=_article_id(meta, "pmid", "pubmed"), doi=_doi(meta), pmcid=_article_id(meta, "pmc", "pmcid"))
+    title = _title(article, meta)
+    types = publication_types(article, meta)
+    about_this, about_others = notices(article, meta, types=types)
+    journal, abbreviations = _journal(article)
     bibliography = Bibliography(
-        journal=_journal(article),
+        authors=_authors(meta),
+        journal=journal,
+        journal_abbreviations=abbreviations,
         year=_year(meta),
-        language=_language(article),
-        publication_types=_publication_types(article, meta),
-        keywords=tuple(filter(None, map(flat_text, meta.iterfind("kwd-group/kwd")))),
-        notices=_notices(meta),
+        language=_languages(article, meta),
+        publication_types=types,
+        keywords=_keywords(article, meta),
+        notices=about_this,
+        notice_of=about_others,
     )
     yield Document(_doc_id(ids), title, tuple(sections(article)), ids, bibliography.metadata(title))
 
@@ -87,64 +77,125 @@ def _doc_id(ids: dict[str, str]) -> str:
     raise ValueError("an article without a PMC, PubMed or DOI identifier")
 
 
-def _article_id(meta: Element, kind: str) -> str:
-    return flat_text(meta.find(f"article-id[@pub-id-type='{kind}']"))
+def _article_id(meta: Element, *kinds: str) -> str:
+    """The first id of the first of these kinds that the article has; that of one version comes last."""
+    ids = [(element.get("pub-id-type"), element) for element in meta.iterfind("article-id")]
+    ids.sort(key=lambda pair: pair[1].get("specific-use") == "version")
+    return next(
+        (text for kind in kinds for name, element in ids if name == kind and (text := inline_text(element))), ""
+    )
 
 
-def _title(meta: Element) -> str:
-    group = meta.find("title-group")
-    if group is None:
-        return ""
-    parts = [flat_text(_without_notes(part)) for part in group if part.tag in ("article-title", "subtitle")]
-    return ": ".join(filter(None, parts))
+def _doi(meta: Element) -> str:
+    """The DOI by its type; else an id of another type that has the form of one."""
+    others = (_DOI.search(inline_text(element)) for element in meta.iterfind("article-id"))
+    return _article_id(meta, "doi") or next((match.group() for match in others if match), "")
 
 
-def _without_notes(title: Element) -> Element:
-    """The title without the footnote marks that hang on it."""
-    for note in [*title.iter("fn"), *title.iterfind(".//xref[@ref-type='fn']")]:
-        tail, note.tail = note.tail, None
-        note.clear()
-        note.tail = tail
-    return title
+def _title(article: Element, meta: Element) -> str:
+    """The title with its subtitle; of an article in another language, the English one behind it in brackets."""
+    title = "".join(_joined_title(group, "article-title", "subtitle") for group in meta.iterfind("title-group"))
+    english = "" if language_code(article) == "en" else _english_title(article, meta)
+    if title and english and english != title:
+        return f"{title} [{english}]"
+    return title or english or inline_text(next(meta.iter("trans-title"), None))
 
 
-def _journal(article: Element) -> str:
+def _english_title(article: Element, meta: Element) -> str:
+    for group in meta.iterfind("title-group/trans-title-group"):
+        own = group.find("trans-title")
+        if "en" in (language_code(group), "" if own is None else language_code(own)):
+            return _joined_title(group, "trans-title", "trans-subtitle")
+    for title in meta.iterfind("title-group/trans-title"):
+        if language_code(title) == "en":
+            return inline_text(title)
+    translation = english_translation(article)
+    translated = None if translation is None else translation.find("front-stub/title-group")
+    return "" if translated is None else _joined_title(translated, "article-title", "subtitle")
+
+
+def _joined_title(group: Element, *names: str) -> str:
+    return ": ".join(filter(None, (inline_text(part) for part in group if part.tag in names)))
+
+
+def _languages(article: Element, meta: Element) -> tuple[str, ...]:
+    """The article's own language, then English where a part of it is there in English too."""
+    code = language_code(article)
+    codes = [_LANGUAGES.get(code, code)] if code else []
+    if code != "en" and (
+        _english_title(article, meta) or english_abstracts(article) or english_translation(article) is not None
+    ):
+        codes.append("eng")
+    return tuple(codes)
+
+
+def _keywords(article: Element, meta: Element) -> tuple[str, ...]:
+    languages = ("", "en", language_code(article))
+    groups = [group for group in meta.iterfind("kwd-group") if language_code(group) in languages]
+    words = [inline_text(word) for group in groups for word in group.iter("kwd")]
+    for compound in (part for group in groups for part in group.iter("compound-kwd")):
+        words.append(" ".join(filter(None, map(inline_text, compound))))
+    return tuple(filter(None, words))
+
+
+def _journal(article: Element) -> tuple[str, tuple[str, ...]]:
+    """The journal's title, and its other names."""
     meta = article.find("front/journal-meta")
     if meta is None:
-        return ""
-    return flat_text(meta.find("journal-title-group/journal-title")) or flat_text(meta.find("journal-title"))
+        return "", ()
+    paths = ("journal-title-group/journal-title", "journal-title")
+    title = next((text for path in paths if (text := inline_text(meta.find(path)))), "")
+    short = [*meta.iterfind("journal-title-group/abbrev-journal-title"), *meta.iterfind("abbrev-journal-title")]
+    short += [name for name in meta.iterfind("journal-id") if name.get("journal-id-type") in ("nlm-ta", "iso-abbrev")]
+    names = dict.fromkeys(filter(None, map(inline_text, short)))
+    title = title or next(iter(names), "")
+    return title, tuple(name for name in names if name != title)
+
+
+def _authors(meta: Element) -> tuple[str, ...]:
+    contributors = meta.iterfind("contrib-group/contrib")
+    authors = (person for person in contributors if person.get("contrib-type", "author") in ("author", "collab"))
+    return tuple(name for person in authors if (name := _name(person)))
+
+
+def _name(person: Element) -> str:
+    """`Family, Given`; a group, or a name that does not tell its parts, as it is written."""
+    for alternatives in [*person.iterfind("name-alternatives"), *person.iterfind("collab-alternatives")]:
+        latin = [name for name in alternatives if language_code(name) == "en" or name.get("name-style") == "western"]
+        return _written_name(latin[0] if latin else alternatives[0]) if len(alternatives) else ""
+    written = (person.find(tag) for tag in ("name", "string-name", "collab"))
+    return next((_written_name(name) for name in written if name is not None), "")
+
+
+def _written_name(name: Element) -> str:
+    family, given, suffix = (inline_text(name.find(part)) for part in ("surname", "given-names", "suffix"))
+    given = f"{given} {suffix}".strip()
+    if family or given:
+        return ", ".join(filter(None, (family, given)))
+    for part in name:
+        if part.tag in _MEMBERS:
+            part.tag, part.text = "fn", None  # leaves no text
+    return inline_text(name).strip(" ,;")
 
 
 def _year(meta: Element) -> int | None:
+    """The year of the issue, else of another publication date, else of the copyright, else of the article's history."""
     years: dict[str, int] = {}
     for date in meta.iterfind("pub-date"):
         kind = date.get("pub-type") or date.get("date-type") or "pub"
-        if year := first_year(flat_text(date.find("year"))):
+        if kind == "pub" and date.get("publication-format") == "print":
+            kind = "ppub"
+        if (year := _date_year(date)) and kind not in _NO_DATES:
             years[kind] = min(year, years.get(kind, year))
-    return next((years[kind] for kind in _DATES if kind in years), next(iter(years.values()), None))
+    first = next(iter(year for kind, year in years.items() if kind not in _DATES), None)
+    if published := next((year for kind in _DATES if (year := years.get(kind) if kind else first)), None):
+        return published
+    history = {date.get("date-type", ""): _date_year(date) for date in meta.iterfind("history/date")}
+    history |= {event.get("event-type", ""): _date_year(event) for event in meta.iterfind("pub-history/event")}
+    last_resort = (history.get(kind) for kind in _HISTORY)
+    return first_year(inline_text(meta.find("permissions/copyright-year"))) or next(filter(None, last_resort), None)
 
 
-def _language(article: Element) -> tuple[str, ...]:
-    code = article.get(_XML_LANGUAGE, "").split("-")[0].lower()
-    return (_LANGUAGES.get(code, code),) if code else ()
-
-
-def _publication_types(article: Element, meta: Element) -> tuple[str, ...]:
-    kind = article.get("article-type", "")
-    subjects = meta.iterfind("article-categories/subj-group[@subj-group-type='heading']/subject")
-    named = [_PUBLICATION_TYPES.get(kind, kind), *map(flat_text, subjects)]
-    return tuple(dict.fromkeys(filter(None, named)))
-
-
-def _notices(meta: Element) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for related in meta.iterfind("related-article"):
-        if kind := _NOTICES.get(related.get("related-article-type", "")):
-            found[kind] = (*found.get(kind, ()), *_related_id(related))
-    return found
-
-
-def _related_id(related: Element) -> tuple[str, ...]:
-    link = related.get("{http://www.w3.org/1999/xlink}href", "").strip()
-    prefix = {"pmid": "PMID:", "pubmed": "PMID:", "doi": "doi:"}.get(related.get("ext-link-type", ""), "")
-    return (f"{prefix}{link}",) if link else ()
+def _date_year(date: Element) -> int | None:
+    written = (inline_text(date.find(".//year")), date.get("iso-8601-date", ""), " ".join(map(str, date.itertext())))
+    return next((year for text in written if (year := first_year(text))), None)

@@ -78,15 +78,8 @@ def read_records(
             yield scanner.damage(piece.line, piece.byte, f"not well-formed XML: {_reason(error, piece.line)}")
         except ValueError as error:
             yield scanner.damage(piece.line, piece.byte, str(error))
-
-
-def flat_text(element: Element | None) -> str:
-    """All text below `element` with its inline markup dropped and white space made single blanks; "" for None.
-
-    >>> flat_text(etree.fromstring("<t>H<sub>2</sub>O\\n  in <i>vivo</i></t>"))
-    'H2O in vivo'
-    """
-    return "" if element is None else " ".join("".join(map(str, element.itertext())).split())
+        except RecursionError:
+            yield scanner.damage(piece.line, piece.byte, "its elements are nested too deeply")
 
 
 class _Scanner:

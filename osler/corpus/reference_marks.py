@@ -1,0 +1,143 @@
+"""The marks of references and footnotes, left out of a line of marked text, so that none grows into a word or a number.
+
+Which elements are references is told by private characters around their text; what is a mark, and what is the
+author's own text ("Smith et al. (2001)"), is decided by its shape and what stands before it. Knows no elements.
+"""
+
+from __future__ import annotations
+
+import re
+
+from osler.corpus.inline_text import GUARD, SUB, SUB_END, SUP, SUP_END
+
+_REFERENCE, _REFERENCE_END, MARK = "\x06", "\x07", "\x08"
+"""`MARK` stands where a mark was left out, until it is known what grows together there."""
+
+_NUMBER = r"(?:[0-9]{1,3}[a-z]?|(?!1[5-9]|20)[0-9]{4}|[a-z]{1,2}|[ivx]+|[*†‡§¶#∥|]+)"
+_SEPARATOR = r"[\s,;\-–—−‐‑]"
+_MARK_SHAPE = re.compile(rf"[\s(\[]*{_NUMBER}(?:{_SEPARATOR}+{_NUMBER})*[\s)\].,;]*")
+_SCRIPT = re.compile(f"{SUP}[^{SUP_END}]*{SUP_END}")
+_SCRIPT_CHARACTERS = re.compile(f"[{SUP}{SUP_END}{SUB}{SUB_END}{GUARD}]")
+_REFERENCE_TEXT = re.compile(f"{_REFERENCE}([^{_REFERENCE_END}]*){_REFERENCE_END}")
+_RAISED_MARK = re.compile(f"{SUP}([^{SUP}{SUP_END}]*{MARK}[^{SUP}{SUP_END}]*){SUP_END}")
+_RAISED_SEPARATOR = re.compile(rf"(?<={MARK}){SUP}{_SEPARATOR}*{SUP_END}|{SUP}{_SEPARATOR}*{SUP_END}(?={MARK})")
+_ROW_OF_MARKS = re.compile(rf"{MARK}(?:{_SEPARATOR}*{MARK})+")
+_EMPTY_BRACKETS = re.compile(rf"\s*[(\[]\s*(?:(?:see|e\.g\.|i\.e\.|cf\.|refs?\.?),?\s*)*{MARK}\s*[)\]]", re.IGNORECASE)
+_CONNECTIVES = frozenset(
+    (
+        "see",
+        "also",
+        "and",
+        "cf",
+        "ref",
+        "refs",
+        "reference",
+        "references",
+        "reviewed",
+        "review",
+        "in",
+        "for",
+        "by",
+        "eg",
+    )
+)
+_UNIT = re.compile(r"(?:[0-9)\]]|(?<![^\W_])[^\W\d_]{1,3})$")
+_NAMES_A_REFERENCE = re.compile(r"\b(?:refs?|references?|nos?|numbers?)\.?$", re.IGNORECASE)
+
+
+def reference(text: str) -> str:
+    """The text of a cross-reference to the literature, marked as such."""
+    return f"{_REFERENCE}{text}{_REFERENCE_END}" if text.strip() else ""
+
+
+def is_mark(text: str) -> bool:
+    """Whether the marked text is no more than a mark: a number, a letter or a sign, or a row of them.
+
+    >>> [is_mark(text) for text in ("1–3", "a", "*", "Smith 2001", "2001", "footnote 1")]
+    [True, True, True, False, False, False]
+    """
+    return _MARK_SHAPE.fullmatch(_SCRIPT_CHARACTERS.sub("", text)) is not None
+
+
+def without_reference_marks(line: str) -> str:
+    """The line without superscript marks, and without those on the line that would grow into what stands before them.
+
+    >>> without_reference_marks(f"Cells died.{reference(SUP + '1' + SUP_END)} Then they{reference('2')} grew.")
+    'Cells died. Then they grew.'
+    """
+    if _REFERENCE not in line and MARK not in line:
+        return line
+    line = " ".join(line.split())
+    line = _REFERENCE_TEXT.sub(_raised_reference, line)
+    line = _RAISED_MARK.sub(_raised_mark, line)
+    line = _RAISED_SEPARATOR.sub("", _RAISED_SEPARATOR.sub("", line))
+    line = _references_on_the_line(line)
+    line = _ROW_OF_MARKS.sub(MARK, line)
+    line = _EMPTY_BRACKETS.sub(MARK, line)
+    line = re.sub(rf"\s+{MARK}(?=\s|[.,;:!?)\]]|$)", MARK, line)
+    return _closed_up(line)
+
+
+def _raised_reference(match: re.Match[str]) -> str:
+    """A mark where the whole reference is raised; else the reference as it is."""
+    before = match.string[: match.start()]
+    is_raised = any(before.count(start) > before.count(end) for start, end in ((SUP, SUP_END), (SUB, SUB_END)))
+    on_the_line = _SCRIPT.sub("", match[1])
+    if is_raised or (SUP in match[1] and not any(map(str.isalnum, on_the_line))):
+        return MARK
+    return match[0]
+
+
+def _raised_mark(match: re.Match[str]) -> str:
+    """A mark with all that belongs to it; an exponent, a charge or a marker before it stays."""
+    line, start, end = match.string, match.start(), match.end()
+    left = line[:start]
+    lead = match[1].partition(MARK)[0].rstrip(" ,;.:([{").lstrip(" ,;.:([{")
+    words = re.findall(r"[^\W\d_]+", lead)
+    if any(map(str.isdigit, lead)):
+        stays = _UNIT.search(left) is not None and not re.search(r"[,;]", lead)
+    elif words:
+        stays = not all(word.lower() in _CONNECTIVES or len(word) == 1 for word in words)
+    else:
+        stays = bool(re.fullmatch(r"[+\-−–‐‑/•™®]+", lead)) and left[-1:].isalnum()
+    ends_sentence = (
+        bool(re.search(rf"{MARK}[\])]*\.\s*$", match[1])) and left[-1:].isalnum() and line[end : end + 1] in ("", " ")
+    )
+    return (f"{SUP}{lead}{SUP_END}" if stays else "") + MARK + ("." if ends_sentence else "")
+
+
+def _references_on_the_line(line: str) -> str:
+    """Numbers that stand directly behind a word or a stop become marks; other references become plain text."""
+    pieces: list[str] = []
+    position, was_mark = 0, False
+    for match in _REFERENCE_TEXT.finditer(line):
+        between = line[position : match.start()]
+        pieces.append(between)
+        left = "".join(pieces[-3:])[-20:]
+        if position and re.fullmatch(rf"{_SEPARATOR}+", between):
+            becomes_mark = was_mark and is_mark(match[1])
+        else:
+            stands_free = not left or left[-1] in f" ([{{-–—−‐‑/=<>~×{SUP}{SUB}" or _NAMES_A_REFERENCE.search(left)
+            becomes_mark = is_mark(match[1]) and not stands_free and not match[1].lstrip().startswith("[")
+            if between and re.search(r"[0-9]\($", left):  # `10(6)` would be a power
+                pieces[-1] = between[:-1] + " ("
+        pieces.append(MARK if becomes_mark else _guarded(match[1]))
+        position, was_mark = match.end(), becomes_mark
+    return "".join((*pieces, line[position:]))
+
+
+def _guarded(text: str) -> str:
+    """The text with guards where its digits could grow into their neighbours."""
+    return (GUARD if text[0].isdigit() else "") + text + (GUARD if text[-1].isdigit() else "")
+
+
+def _closed_up(line: str) -> str:
+    """The line with nothing where a mark stood, or with a blank where words or sentences would grow together."""
+
+    def closed(match: re.Match[str]) -> str:
+        left, right = line[: match.start()][-1:], line[match.end() :][:1]
+        glues = right.isalnum() and (left.isalnum() or left in ".,;:!?)]%”’\"'")
+        begins_sentence = left in (".", "!", "?") and right in ("“", "‘", '"', "(", "[")
+        return " " if left and (glues or begins_sentence) else ""
+
+    return re.sub(f"{MARK}+", closed, line)
