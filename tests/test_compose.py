@@ -81,7 +81,7 @@ def test_a_citation_knows_its_sentence_whatever_markers_are_quoted_beside_it() -
         CitedSentence("It presses on the heart.", (2,)),
     ]
     answer = compose(sentences, support(literature, ranked(2, "HP:1", EFFUSION)))
-    assert answer.text.startswith("Quoted from PMID:1: “Aspirin lowers mortality [12], as shown.” [1] Nobody")
+    assert answer.text.startswith("Quoted from PMID:1: “Aspirin lowers mortality (12), as shown.” [1] Nobody")
     assert [(one.marker, one.sentence) for one in answer.citations] == [
         ("[1]", "Aspirin lowers mortality [12], as shown."),
         ("[2]", "It presses on the heart."),
@@ -109,3 +109,23 @@ def test_the_best_passage_is_quoted_with_its_evidence() -> None:
 
 def test_a_passage_that_is_only_a_title_is_quoted_by_its_title() -> None:
     assert quote_best(support(ranked(1, "HP:3", "", title="Cough"))).text == "Quoted from HP:3: “Cough” [1]"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("It helps [2].", "It helps (2)."),
+        ("It helps [2, 5-7] or not【2】.", "It helps (2, 5-7) or not(2)."),
+        ("It helps [passage 2].", "It helps (passage 2)."),
+        ("It helps [95% CI 12-14].", "It helps [95% CI 12-14]."),
+    ],
+)
+def test_brackets_of_a_source_never_look_like_markers_and_are_kept_in_its_evidence(source: str, shown: str) -> None:
+    answer = quote_best(support(ranked(1, "PMID:1", source)))
+    assert answer.text == f"Quoted from PMID:1: “{shown}” [1]"
+    (citation,) = answer.citations
+    assert (citation.evidence.text, citation.sentence) == (source, source)
+
+
+def test_an_id_never_looks_like_a_marker_nor_begins_a_line() -> None:
+    assert quote_best(support(ranked(1, "a [2]\nb", "It helps."))).text == "Quoted from a (2) b: “It helps.” [1]"
