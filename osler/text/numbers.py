@@ -1,0 +1,264 @@
+"""The numbers that a text states, and those that another text lacks. Knows how English papers write them, no passages.
+
+Numbers are compared by value, sign and unit, however they are written; a number inside a name (IL-6, COVID-19, CD4) is
+no number, but a name that must be there as such.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from osler.text.matching import fold
+from osler.text.number_words import CARDINAL, MULTIPLE, ORDINAL, PART, SCALES, cardinal, multiple, ordinal, part
+from osler.text.numbered_names import spelled_name, without_names
+from osler.text.units import SPELLINGS, Unit, unit_at
+
+_INTEGER = (
+    r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?!\d)"  # 14,000 and, in India, 12,34,567
+    r"|[1-9]\d{0,2}(?:'\d{3})+(?!\d)"
+    r"|[1-9]\d{0,2}(?: \d{3})+(?!\d)"
+    r"|[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.])"
+)
+_DECIMAL_COMMA = (
+    r"0,\d{1,9}|[1-9]\d{0,2}(?:\.\d{3})+,\d{1,2}(?!\d)"
+    rf"|\d{{1,9}},\d{{1,2}}(?=\s?[%‰]|[\s-]?(?:{SPELLINGS})\b)"  # elsewhere it may be a list
+)
+_CORE = rf"(?:{_DECIMAL_COMMA}|(?:{_INTEGER})(?:[.·]\d+)?|\d{{1,30}}[.·]\d{{1,30}}|\d{{1,30}}|(?<![\w)])[.·]\d{{1,30}})"
+_DIGITS = (
+    r"(?<![\w^])(?<!\^-)(?<!\d\.)(?:"
+    rf"(?:(?P<factor>{_CORE})\s?[×x*·]\s?)?(?P<base>{_CORE})\^(?P<power>[-+]?\d{{1,3}}(?:\.\d{{1,9}})?)"
+    r"|(?P<nth>\d{1,9})(?:st|nd|rd|th)\b"
+    r"|(?P<whole>\d{1,9})(?:\s(?P<over>[1-9])/(?P<under>[2-9])(?![\d/])|\sand\sa\shalf\b)"
+    r"|(?P<top>[1-9])/(?P<bottom>[2-9]|10)(?![\d/.])"
+    rf"|(?P<plain>{_CORE})(?:[\s-]?(?P<scale>{'|'.join(SCALES)})\b)?"
+    r")"
+)
+_SPELLED = (
+    rf"\b(?:(?P<part>{PART})|(?P<multiple>{MULTIPLE})|(?P<ordinal>{ORDINAL})"
+    rf"|(?P<cardinal>{CARDINAL})(?P<half> and a half\b)?|(?P<implied>single|both|pair|couple|initial(?:ly)?|an?)\b)"
+)
+_NUMBER = re.compile(rf"{_DIGITS}|{_SPELLED}", re.IGNORECASE)
+_COMMA_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
+_IMPLIED = {"single": 1, "a": 1, "an": 1, "both": 2, "pair": 2, "couple": 2}
+
+_LABEL = re.compile(r"\b(?:type|phase|stage|grade|class|group|arm|cohort|day|week|month|visit|cycle)\s$", re.IGNORECASE)
+_ROMAN = "[IVX]+"
+_ROMAN_RUN = re.compile(
+    r"\b((?i:types?|phases?|stages?|grades?|class(?:es)?|factor|groups?|arm|angiotensin|study|part)[\s-])"
+    rf"({_ROMAN}\b(?:\s?(?:/|-|,|and|or|to)\s?{_ROMAN}\b)*)"
+)
+_ROMANS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII")
+_SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([-+]?\d{1,3})(?![\w.])")  # 1e6
+_TIMES_TEN = re.compile(r"(?<![^\W\d_])x(?=\s?10\^)", re.IGNORECASE)
+_ION = re.compile(r"(?<=[A-Za-z])\^(?=\d[-+])")  # Ca^2+
+
+_REACH = 80  # characters before a number that are looked at for its sign; half as many behind it
+_IN_FRONT = re.compile(r"(?:^|[\s(\[{=:,;<>~/|±\"']|\d-)$")
+_BEHIND_NUMBER = re.compile(r"[\d%]\s+$")
+_MINUS = re.compile(r"(?<![\d%]\s)\bminus\s$", re.IGNORECASE)
+_DECREASE = re.compile(
+    r"\b(?:decreas|reduc|lower|declin|fall|fell|drop|los[etis]|less|fewer|below|short|shr[aiu]nk|diminish)",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.;!?]\s|\n")
+_SECONDS = re.compile(rf"(?:\d|\b(?:per|each|every|{CARDINAL}))[\s-]?$", re.IGNORECASE)
+_AT = re.compile(r"\bat\s$", re.IGNORECASE)
+_WORD_BEFORE = re.compile(r"([^\W\d_]+)\s$")
+
+_EQUAL_SIGNS = frozenset({("", "+"), ("+", ""), ("", "down"), ("down", ""), ("-", "down"), ("down", "-")})
+_EXCHANGED = {"concentration", "amount"}  # mM and mmol/L
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it is compared.
+
+    sign: "-", "+" or "" as written, "down" where a word of decrease stands near a number without a sign;
+    unit: what stands behind the number, then what that is divided by; label: the name it makes with the word before it.
+    """
+
+    value: Fraction
+    kind: Literal["cardinal", "ordinal", "part"] = "cardinal"
+    sign: str = ""
+    unit: tuple[Unit | None, ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A number as it is written and each way to read it: every number of one reading must be there.
+
+    claimed: false where the word says little of a number, as "one" and "both" do.
+    """
+
+    written: str
+    readings: tuple[tuple[Number, ...], ...]
+    claimed: bool = True
+
+
+_FIRST = Number(Fraction(1), "ordinal")
+"""Often an adverb, "as first shown": it is asked for only where the source speaks of a second or later one."""
+
+
+def numbers(text: str) -> tuple[Mention, ...]:
+    """The numbers that the text states, in digits or in words, in order; none of those inside names.
+
+    >>> [(mention.written, str(mention.readings[0][0].value)) for mention in numbers("Two million of 14,000 had IL-6.")]
+    [('Two million', '2000000'), ('14,000', '14000')]
+    """
+    return tuple(_mentions(without_names(_prepared(text))[0]))
+
+
+def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
+    """The numbers of the claim, and its names that hold a number, that the source does not have; as they are written.
+
+    >>> missing_numbers("Fifteen of 14,000 gained 3.2 kg on IL-6.", "15 of 14 000 had IL6 and a change of −3.2 kg.")
+    ('3.2',)
+    """
+    claim_rest, claim_names = without_names(_prepared(claim))
+    source_rest, source_names = without_names(_prepared(source))
+    stated = {number for mention in _mentions(source_rest) for reading in mention.readings for number in reading}
+    names = {spelling for name in source_names for spelling in name.spellings} | {number.label for number in stated}
+    ordinals = any(number.kind == "ordinal" and number.value > 1 for number in stated)
+    lacking = [name.written for name in claim_names if not name.spellings & names]
+    for mention in _mentions(claim_rest):
+        claimed = mention.claimed and (ordinals or mention.readings[0] != (_FIRST,))
+        if claimed and not any(all(_is_in(n, stated, names) for n in reading) for reading in mention.readings):
+            lacking.append(mention.written)
+    return tuple(lacking)
+
+
+def _prepared(text: str) -> str:
+    """The folded text with Roman numbers of a type, phase or the like, and powers of ten, in one spelling."""
+    text = _ROMAN_RUN.sub(lambda match: match[1] + re.sub(_ROMAN, _arabic, match[2]), fold(text))
+    text = _TIMES_TEN.sub("×", _SCIENTIFIC.sub(r"\1×10^\2", text))
+    return _ION.sub("", text)
+
+
+def _arabic(match: re.Match[str]) -> str:
+    return str(_ROMANS.index(match.group()) + 1) if match.group() in _ROMANS else match.group()
+
+
+def _mentions(text: str) -> Iterator[Mention]:
+    return filter(None, map(_mention, _NUMBER.finditer(text)))
+
+
+def _mention(match: re.Match[str]) -> Mention | None:
+    """The number that was matched in prepared text; None where the word is none after all."""
+    written, words = match.group(), match.group().lower()
+    before = match.string[max(0, match.start() - _REACH) : match.start()]
+    behind = match.string[match.end() : match.end() + _REACH // 2]
+    unit = unit_at(match.string, match.end())
+    if match["ordinal"] or match["nth"]:
+        value = Fraction(match["nth"] or ordinal(words))
+        seconds = words == "second" and _SECONDS.search(before)
+        idiom = words == "first" and (behind.startswith((",", " of all", " time")) or _AT.search(before))
+        return None if seconds else Mention(written, ((Number(value, "ordinal"),),), claimed=not idiom)
+    if match["implied"]:
+        return _implied(words, unit)
+    if match["multiple"]:
+        number = Number(Fraction(multiple(words)), unit=unit_at(" times", 0))
+        return Mention(written, ((number,),), claimed=words.endswith(("ice", "fold")))
+    if match["part"] or match["top"]:
+        return _part(match)
+    sign = _sign(before, behind)
+    if match["plain"] and " " in match["plain"] and _LABEL.search(before):
+        first, *rest = match["plain"].split()
+        apart = Number(Fraction(first)), Number(Fraction("".join(rest)), unit=unit)
+        return Mention(written, (apart,))
+    named = _WORD_BEFORE.search(before)
+    label = spelled_name(named[1] + words) if named and words.isdigit() else ""
+    claimed = words != "one" or any(unit)
+    return Mention(written, ((Number(_value(match), "cardinal", sign, unit, label),),), claimed)
+
+
+def _implied(word: str, unit: tuple[Unit | None, ...]) -> Mention | None:
+    """What a word such as "both" or "initial" says of a number; "a" says it of measures only."""
+    if word.startswith("initial"):
+        return Mention(word, ((Number(Fraction(1), "ordinal"),),), claimed=False)
+    if word in ("a", "an") and not (unit and unit[0]):
+        return None
+    return Mention(word, ((Number(Fraction(_IMPLIED[word]), unit=unit),),), claimed=False)
+
+
+def _part(match: re.Match[str]) -> Mention:
+    """A part of a whole: "1/2" may be two numbers as well, and "a third" an ordinal."""
+    written, words = match.group(), match.group().lower()
+    if match["top"]:
+        top, bottom = Fraction(match["top"]), Fraction(match["bottom"])
+        return Mention(written, ((Number(top / bottom, "part"),), (Number(top), Number(bottom))))
+    readings = [(Number(part(words), "part"),)]
+    article, _, counted = words.replace("-", " ").partition(" ")
+    if article in ("a", "an") and counted not in ("half", "quarter"):
+        readings.append((Number(Fraction(ordinal(counted)), "ordinal"),))
+    return Mention(written, tuple(readings))
+
+
+def _value(match: re.Match[str]) -> Fraction:
+    """The value of a cardinal, with its fraction, its power or its word for a thousand and more."""
+    if match["cardinal"]:
+        return cardinal(match["cardinal"].lower()) + (Fraction(1, 2) if match["half"] else Fraction(0))
+    if match["whole"]:
+        over, under = (match["over"], match["under"]) if match["over"] else ("1", "2")
+        return int(match["whole"]) + Fraction(int(over), int(under))
+    if match["plain"]:
+        return _decimal(match["plain"]) * SCALES.get((match["scale"] or "").lower(), 1)
+    factor, base = _decimal(match["factor"] or "1"), _decimal(match["base"])
+    if "." in match["power"]:
+        return factor * Fraction(float(base) ** float(match["power"])).limit_denominator(10**12)
+    return factor * base ** int(match["power"]) if base else base
+
+
+def _decimal(written: str) -> Fraction:
+    """The value of digits, whatever separates their thousands and their decimals."""
+    digits = re.sub(r"[ ']", "", written).replace("·", ".")
+    if _COMMA_THOUSANDS.fullmatch(digits):
+        digits = digits.replace(",", "")
+    elif "," in digits:
+        digits = digits.replace(".", "").replace(",", ".")
+    elif digits.count(".") > 1:
+        digits = digits.replace(".", "")
+    return Fraction(digits)
+
+
+def _sign(before: str, behind: str) -> str:
+    """The sign of a number between these texts: none where a hyphen joins a word or a range, or takes away."""
+    ahead = before[:-1]
+    if before.endswith("+") and _IN_FRONT.search(ahead):
+        return "+"
+    if before.endswith("-") and _IN_FRONT.search(ahead) and not _BEHIND_NUMBER.search(ahead):
+        return "-"
+    if _MINUS.search(before):
+        return "-"
+    clause = _SENTENCE_END.split(before)[-1] + " " + _SENTENCE_END.split(behind)[0]
+    return "down" if _DECREASE.search(clause) else ""
+
+
+def _is_in(number: Number, stated: set[Number], names: set[str]) -> bool:
+    return bool(number.label and number.label in names) or any(_same(number, other) for other in stated)
+
+
+def _same(number: Number, other: Number) -> bool:
+    """Whether two numbers are the same as far as both tell: a unit that only one of them has counts for nothing."""
+    if number.sign != other.sign and (number.sign, other.sign) not in _EQUAL_SIGNS:
+        return False
+    if (number.kind == "ordinal") != (other.kind == "ordinal"):
+        return False
+    for unit, its in zip(number.unit[1:], other.unit[1:], strict=False):
+        if unit and its and unit != its:
+            return False
+    unit, its = ((*pair, None)[0] for pair in (number.unit, other.unit))
+    if unit and its:
+        comparable = unit.kind == its.kind or {unit.kind, its.kind} == _EXCHANGED
+        return comparable and number.value * unit.size == other.value * its.size
+    halves = {number.kind == "part" and _is_share(its) and number.value * 100 == other.value}
+    halves.add(other.kind == "part" and _is_share(unit) and other.value * 100 == number.value)
+    return number.value == other.value or True in halves
+
+
+def _is_share(unit: Unit | None) -> bool:
+    return unit is not None and unit.kind == "share"
