@@ -62,6 +62,17 @@ def test_a_sentence_said_twice_is_said_once() -> None:
     assert composed(twice, twice).text == "It presses on the pericardium [1]."
 
 
+def test_a_sentence_is_said_twice_however_it_is_spelled_but_not_of_another_number() -> None:
+    passages = support(ranked(1, "HP:1", "The e\ufb03cacy changed by −3.2 in 10⁶ cells and by 3.2 in 106 cells."))
+    said = [
+        "The efficacy changed by -3.2 in 10^6 cells.",
+        "The e\ufb03cacy changed by −3.2 in 10⁶ cells!",
+        "The efficacy changed by 3.2 in 106 cells.",
+    ]
+    answer = compose([CitedSentence(text, (1,)) for text in said], passages)
+    assert [citation.sentence for citation in answer.citations] == [said[0], said[2]]
+
+
 def test_a_citation_that_does_not_support_is_marked_beside_one_that_does() -> None:
     answer = composed(("It presses on the pericardium.", (1, 2)))
     assert answer.text == "It presses on the pericardium [1][2]."

@@ -27,6 +27,8 @@ SIGNS = [
     ("Between 3-5 days.", "From 3 to 5 days.", True),
     ("Between 3–5 days.", "Between 3-5 days.", True),
     ("The difference 5 - 3 is small.", "The numbers are 5 and 3.", True),
+    ("5 mg -10 mg daily", "5 to 10 mg daily", True),
+    ("At 12 weeks -3.2 mmHg", "-3.2 mmHg at 12 weeks", True),
     ("A 12-week trial.", "It took 12 weeks.", True),
     ("Pressure decreased by 3-5 mmHg.", "It changed by -5 mmHg.", True),
 ]
@@ -53,6 +55,15 @@ WORDS = [
     ("Two weeks later", "One week later", False),
     ("Both patients died.", "Two patients died.", True),
     ("two and a half years", "2.5 years", True),
+]
+WORDS += [
+    ("half a million people", "500,000 people", True),
+    ("a quarter of a million", "250,000", True),
+    ("one-and-a-half years", "1.5 years", True),
+    ("twelve hundred patients", "1,200 patients", True),
+    ("hundreds of patients", "100 patients", False),
+    ("Two dozen mice", "24 mice", True),
+    ("one in five", "1 in 6", False),
 ]
 ORDINALS = [
     ("A second stroke.", "A 2nd stroke.", True),
@@ -90,6 +101,8 @@ MULTIPLES = [
     ("It doubled.", "a twofold rise", True),
     ("twice a day", "two times a day", True),
     ("thrice a day", "twice a day", False),
+    ("twice daily", "once daily", False),
+    ("once daily", "1 time daily", True),
 ]
 SEPARATORS = [
     *[(f"14{separator}000 patients", "14,000 patients", True) for separator in " \u00a0\u2009\u202f\u2007'’"],
@@ -138,6 +151,11 @@ UNITS = [
     ("10⁶ cells/mL", "10^6 cells per mL", True),
     ("10⁹/L", "10^9 per litre", True),
     ("5 mg kg⁻¹", "5 mg/kg", True),
+    ("5 mg kg-1 day-1", "5 mg/kg/day", True),
+    ("3.2 mmol/L", "3.2 mg/dL", False),
+    ("5 mM", "5 mm", False),
+    ("50 mL/min per 1.73 m²", "50 ml/min/1.73 m2", True),
+    ("120 mm Hg", "120 mmHg", True),
     ("5 mg/kg", "5 mg/mL", False),
     ("5 mg/kg/day", "5 mg/kg", True),
     ("1.73 m²", "1.73 m2", True),
@@ -172,6 +190,10 @@ NAMES = [
     ("Bcl-2", "BCL2", True),
     ("5-HT2A receptor", "5HT2A receptor", True),
     ("5-HT2A receptor", "5 receptors", False),
+    ("BRCA1/2", "BRCA1 and BRCA2", True),
+    ("HLA-B*27", "HLA-B27", True),
+    ("pH7.4", "pH 7.4", True),
+    ("NYHA class II–III", "class 2 or 3", True),
     ("5-FU", "5-FU was given.", True),
     ("PD-L1", "PDL1", True),
     ("¹⁸F", "18F", True),
@@ -195,7 +217,8 @@ def test_what_is_missing_is_told_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "No number.", "one of them", "the study", "a drug", "m²", "0^-5 9^999 " + "9" * 9999]
+    "text",
+    ["", "No number.", "one of them", "the study", "a drug", "m²", "0^-5 9^999 " + "9" * 9999, "1" + ",000" * 3000],
 )
 def test_any_text_can_be_read(text: str) -> None:
     assert missing_numbers(text, text) == ()

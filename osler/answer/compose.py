@@ -5,6 +5,7 @@ Knows verdicts and passages, not how a verdict is reached.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from osler.answer.citations import CitedSentence
 from osler.answer.prompt import without_markers
 from osler.answer.support import SupportCheck, Verdict
 from osler.records import Citation, EvidenceSpan, Passage
+from osler.text.matching import fold
+
+_WORDS = re.compile(r"[\w^+-]+")  # signs and exponents tell two numbers apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class _Writer:
 
     def _is_new(self, text: str) -> bool:
         """Whether the answer has not said this yet; from now on it has."""
-        words = "".join(character for character in text.casefold() if character.isalnum())
+        words = " ".join(_WORDS.findall(fold(text).casefold()))
         if words in self._said:
             return False
         self._said.add(words)

@@ -24,7 +24,7 @@ _ORDINALS |= {"first": 1, "second": 2, "third": 3, "fifth": 5, "eighth": 8, "nin
 _ORDINALS |= {"hundredth": 100, "thousandth": 1000}
 
 _PARTS = {"half": 2, "halve": 2, "quarter": 4} | {word: value for word, value in _ORDINALS.items() if 2 < value <= 10}
-_MULTIPLES = {"twice": 2, "thrice": 3, "doubl": 2, "tripl": 3, "quadrupl": 4}
+_MULTIPLES = {"once": 1, "twice": 2, "thrice": 3, "doubl": 2, "tripl": 3, "quadrupl": 4}
 NUMBER_WORDS: Final = frozenset({*_CARDINALS, *_ORDINALS, *SCALES, "half", "halves", "twice", "thrice"})
 """Words that spell numbers, alone or with others."""
 
@@ -55,8 +55,11 @@ PART: Final = (
 )
 """Spelled parts of a whole: "half", "one third", "two-thirds", "three quarters"."""
 
-MULTIPLE: Final = rf"(?:(?:{_SMALL})[- ]?fold|twice|thrice|(?:doubl|tripl|quadrupl)(?:e[sd]|ing))\b"
-"""Spelled multiples: "twofold", "two-fold", "twice", "doubled"."""
+MULTIPLE: Final = (
+    rf"(?:(?:{_SMALL})[- ]?fold|once(?=[ -](?:daily|weekly|monthly|an?|per|every)\b)|twice|thrice"
+    r"|(?:doubl|tripl|quadrupl)(?:e[sd]|ing))\b"
+)
+"""Spelled multiples: "twofold", "two-fold", "once daily", "twice", "doubled"."""
 
 
 def cardinal(words: str) -> int:

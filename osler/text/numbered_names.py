@@ -25,6 +25,7 @@ _COUNTS = frozenset(
 )
 """What is joined to a number and makes no name of it: "phase-3", "mid-2020", "12-to-15"."""
 
+_LONGEST_NAME = 8  # segments of a name that is looked up by its ends, too
 _MEASURE = re.compile(r"[^\W\d_]{1,2}[23]")  # m2, cm3
 
 
@@ -68,8 +69,7 @@ def _runs(match: re.Match[str]) -> Iterator[list[re.Match[str]]]:
     segments = list(_SEGMENT.finditer(match.string, match.start(), match.end()))
     words = [segment.group() for segment in segments]
     belong = [
-        _may_belong(word)
-        or (word.isalpha() and _is_number(after) and not _is_number(before) and word.lower() not in _COUNTS)
+        _may_belong(word) or (_makes_name(word) and _is_number(after) and not _is_number(before))
         for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False)
     ]
     for belongs, run in groupby(zip(belong, segments, strict=True), itemgetter(0)):
@@ -77,6 +77,11 @@ def _runs(match: re.Match[str]) -> Iterator[list[re.Match[str]]]:
         letters = "".join(member.group() for member in members)
         if belongs and any(map(str.isalpha, letters)) and any(map(str.isdigit, letters)):
             yield members
+
+
+def _makes_name(word: str) -> bool:
+    """Whether the word makes a name of the digits that it is joined to."""
+    return word.isalpha() and word.lower() not in _COUNTS and unit_named(word) is None
 
 
 def _is_number(segment: str) -> bool:
@@ -99,7 +104,8 @@ def _is_measure(segment: str) -> bool:
 
 def _name(segments: list[re.Match[str]]) -> NumberedName:
     words = [segment.group() for segment in segments]
-    joined = (re.sub(r"(?<=[A-Z\d])s$", "", "".join(words[first:])) for first in range(len(words)))
+    firsts = range(len(words)) if len(words) <= _LONGEST_NAME else (0,)
+    joined = (re.sub(r"(?<=[A-Z\d])s$", "", "".join(words[first:])) for first in firsts)
     written = segments[0].string[segments[0].start() : segments[-1].end()]
     return NumberedName(written, frozenset(spelled_name(name) for name in joined if not _is_number(name)))
 

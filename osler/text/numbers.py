@@ -18,16 +18,17 @@ from osler.text.numbered_names import spelled_name, without_names
 from osler.text.units import SPELLINGS, Unit, unit_at
 
 _INTEGER = (
-    r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?!\d)"  # 14,000 and, in India, 12,34,567
-    r"|[1-9]\d{0,2}(?:'\d{3})+(?!\d)"
-    r"|[1-9]\d{0,2}(?: \d{3})+(?!\d)"
-    r"|[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.])"
+    r"[1-9]\d{0,2}(?:,\d{2,3}){0,8},\d{3}(?!\d)"  # 14,000 and, in India, 12,34,567
+    r"|[1-9]\d{0,2}(?:'\d{3}){1,8}(?!\d)"
+    r"|[1-9]\d{0,2}(?: \d{3}){1,8}(?!\d)"
+    r"|[1-9]\d{0,2}(?:\.\d{3}){2,8}(?![\d.])"
 )
 _DECIMAL_COMMA = (
-    r"0,\d{1,9}|[1-9]\d{0,2}(?:\.\d{3})+,\d{1,2}(?!\d)"
+    r"0,\d{1,9}|[1-9]\d{0,2}(?:\.\d{3}){1,8},\d{1,2}(?!\d)"
     rf"|\d{{1,9}},\d{{1,2}}(?=\s?[%‰]|[\s-]?(?:{SPELLINGS})\b)"  # elsewhere it may be a list
 )
-_CORE = rf"(?:{_DECIMAL_COMMA}|(?:{_INTEGER})(?:[.·]\d+)?|\d{{1,30}}[.·]\d{{1,30}}|\d{{1,30}}|(?<![\w)])[.·]\d{{1,30}})"
+_POINT = r"[.·]\d{1,30}"
+_CORE = rf"(?:{_DECIMAL_COMMA}|(?:{_INTEGER})(?:{_POINT})?|\d{{1,30}}(?:{_POINT})?|(?<![\w)]){_POINT})"
 _DIGITS = (
     r"(?<![\w^])(?<!\^-)(?<!\d\.)(?:"
     rf"(?:(?P<factor>{_CORE})\s?[×x*·]\s?)?(?P<base>{_CORE})\^(?P<power>[-+]?\d{{1,3}}(?:\.\d{{1,9}})?)"
@@ -38,12 +39,13 @@ _DIGITS = (
     r")"
 )
 _SPELLED = (
-    rf"\b(?:(?P<part>{PART})|(?P<multiple>{MULTIPLE})|(?P<ordinal>{ORDINAL})"
-    rf"|(?P<cardinal>{CARDINAL})(?P<half> and a half\b)?|(?P<implied>single|both|pair|couple|initial(?:ly)?|an?)\b)"
+    rf"\b(?:(?P<part>{PART})(?: (?:of )?an? (?P<of>{'|'.join(SCALES)})\b)?"
+    rf"|(?P<multiple>{MULTIPLE})|(?P<ordinal>{ORDINAL})|(?P<cardinal>{CARDINAL})(?P<half>[ -]and[ -]a[ -]half\b)?"
+    r"|(?P<implied>single|both|pair|couple|initial(?:ly)?|none|no|an?)\b)"
 )
 _NUMBER = re.compile(rf"{_DIGITS}|{_SPELLED}", re.IGNORECASE)
 _COMMA_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
-_IMPLIED = {"single": 1, "a": 1, "an": 1, "both": 2, "pair": 2, "couple": 2}
+_IMPLIED = {"no": 0, "none": 0, "single": 1, "a": 1, "an": 1, "both": 2, "pair": 2, "couple": 2}
 
 _LABEL = re.compile(r"\b(?:type|phase|stage|grade|class|group|arm|cohort|day|week|month|visit|cycle)\s$", re.IGNORECASE)
 _ROMAN = "[IVX]+"
@@ -54,11 +56,13 @@ _ROMAN_RUN = re.compile(
 _ROMANS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII")
 _SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([-+]?\d{1,3})(?![\w.])")  # 1e6
 _TIMES_TEN = re.compile(r"(?<![^\W\d_])x(?=\s?10\^)", re.IGNORECASE)
-_ION = re.compile(r"(?<=[A-Za-z])\^(?=\d[-+])")  # Ca^2+
+_FLAT = re.compile(r"(?<=[A-Za-z])(?:\^(?=\d[-+])|\*(?=\d))")  # Ca^2+, HLA-B*27
+_TWO_NAMES = re.compile(r"\b([A-Za-z]*[A-Z][A-Za-z]*-?)(\d{1,2})/(?=\d{1,2}\b)")  # BRCA1/2
+_FLAT_POWER = re.compile(rf"\b((?:{SPELLINGS})(?:\^-\d)?[\s·](?:{SPELLINGS}))-(?=[12](?!\w))")  # mg kg-1
 
 _REACH = 80  # characters before a number that are looked at for its sign; half as many behind it
 _IN_FRONT = re.compile(r"(?:^|[\s(\[{=:,;<>~/|±\"']|\d-)$")
-_BEHIND_NUMBER = re.compile(r"[\d%]\s+$")
+_BEHIND_NUMBER = re.compile(rf"\d\s?(?:%|{SPELLINGS})?\s+$")  # "5 mg -10 mg" is a range, "at 5 weeks -10 mg" a fall
 _MINUS = re.compile(r"(?<![\d%]\s)\bminus\s$", re.IGNORECASE)
 _DECREASE = re.compile(
     r"\b(?:decreas|reduc|lower|declin|fall|fell|drop|los[etis]|less|fewer|below|short|shr[aiu]nk|diminish)",
@@ -77,7 +81,8 @@ _EXCHANGED = {"concentration", "amount"}  # mM and mmol/L
 class Number:
     """A number as it is compared.
 
-    sign: "-", "+" or "" as written, "down" where a word of decrease stands near a number without a sign;
+    sign: "-", "+" or "" as written, "down" where a word of decrease stands near a number without a sign, "either" where
+    a dash may be one;
     unit: what stands behind the number, then what that is divided by; label: the name it makes with the word before it.
     """
 
@@ -136,7 +141,8 @@ def _prepared(text: str) -> str:
     """The folded text with Roman numbers of a type, phase or the like, and powers of ten, in one spelling."""
     text = _ROMAN_RUN.sub(lambda match: match[1] + re.sub(_ROMAN, _arabic, match[2]), fold(text))
     text = _TIMES_TEN.sub("×", _SCIENTIFIC.sub(r"\1×10^\2", text))
-    return _ION.sub("", text)
+    text = _TWO_NAMES.sub(r"\1\2/\1", _FLAT.sub("", text))
+    return _FLAT_POWER.sub(r"\1^-", _FLAT_POWER.sub(r"\1^-", text))  # twice: the second power of "mg kg-1 day-1"
 
 
 def _arabic(match: re.Match[str]) -> str:
@@ -162,7 +168,7 @@ def _mention(match: re.Match[str]) -> Mention | None:
         return _implied(words, unit)
     if match["multiple"]:
         number = Number(Fraction(multiple(words)), unit=unit_at(" times", 0))
-        return Mention(written, ((number,),), claimed=words.endswith(("ice", "fold")))
+        return Mention(written, ((number,),), claimed=not words.startswith(("doubl", "tripl", "quadrupl")))
     if match["part"] or match["top"]:
         return _part(match)
     sign = _sign(before, behind)
@@ -171,7 +177,7 @@ def _mention(match: re.Match[str]) -> Mention | None:
         apart = Number(Fraction(first)), Number(Fraction("".join(rest)), unit=unit)
         return Mention(written, (apart,))
     named = _WORD_BEFORE.search(before)
-    label = spelled_name(named[1] + words) if named and words.isdigit() else ""
+    label = spelled_name(named[1] + words) if named and re.fullmatch(r"\d+(?:\.\d+)?", words) else ""
     claimed = words != "one" or any(unit)
     return Mention(written, ((Number(_value(match), "cardinal", sign, unit, label),),), claimed)
 
@@ -191,6 +197,8 @@ def _part(match: re.Match[str]) -> Mention:
     if match["top"]:
         top, bottom = Fraction(match["top"]), Fraction(match["bottom"])
         return Mention(written, ((Number(top / bottom, "part"),), (Number(top), Number(bottom))))
+    if match["of"]:  # "half a million"
+        return Mention(written, ((Number(part(match["part"].lower()) * SCALES[match["of"].lower()]),),))
     readings = [(Number(part(words), "part"),)]
     article, _, counted = words.replace("-", " ").partition(" ")
     if article in ("a", "an") and counted not in ("half", "quarter"):
@@ -228,10 +236,8 @@ def _decimal(written: str) -> Fraction:
 def _sign(before: str, behind: str) -> str:
     """The sign of a number between these texts: none where a hyphen joins a word or a range, or takes away."""
     ahead = before[:-1]
-    if before.endswith("+") and _IN_FRONT.search(ahead):
-        return "+"
-    if before.endswith("-") and _IN_FRONT.search(ahead) and not _BEHIND_NUMBER.search(ahead):
-        return "-"
+    if before.endswith(("+", "-")) and _IN_FRONT.search(ahead):
+        return "either" if before.endswith("-") and _BEHIND_NUMBER.search(ahead) else before[-1]
     if _MINUS.search(before):
         return "-"
     clause = _SENTENCE_END.split(before)[-1] + " " + _SENTENCE_END.split(behind)[0]
@@ -244,7 +250,8 @@ def _is_in(number: Number, stated: set[Number], names: set[str]) -> bool:
 
 def _same(number: Number, other: Number) -> bool:
     """Whether two numbers are the same as far as both tell: a unit that only one of them has counts for nothing."""
-    if number.sign != other.sign and (number.sign, other.sign) not in _EQUAL_SIGNS:
+    signs = (number.sign, other.sign)
+    if signs[0] != signs[1] and "either" not in signs and signs not in _EQUAL_SIGNS:
         return False
     if (number.kind == "ordinal") != (other.kind == "ordinal"):
         return False

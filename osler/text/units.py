@@ -62,7 +62,7 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
     "radiation": (("Gy gray grays", "1"), ("cGy", "0.01"), ("mGy", "1e-3")),
     "activity": (("U IU unit units", "1"), ("mU mIU", "1e-3"), ("kU", "1000"), ("MU MIU", "1e6")),
     "share": (("% percent pct", "1"), ("‰ permille", "0.1")),
-    "multiple": (("fold times", "1"),),
+    "multiple": (("fold times time", "1"),),
 }
 
 
