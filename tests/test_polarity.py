@@ -57,6 +57,9 @@ OPPOSED = [
     ("Death is unlikely.", "Death is likely."),
     ("The dose was low.", "The dose was high."),
     ("Blood pressure fell.", "Blood pressure rose."),
+    ("The risk was higher in men than in women.", "The risk was lower in men than in women."),
+    ("Mortality was reduced by 20%.", "Mortality increased by 20%."),
+    ("A rise of the risk", "A decline of the risk"),
 ]
 NOT_OPPOSED = [
     ("Aspirin lowered the risk.", "Aspirin reduced the risk."),
@@ -69,6 +72,7 @@ NOT_OPPOSED = [
     ("Higher doses reduced the risk.", "The risk was lower with higher doses."),
     ("Aspirin reduced strokes.", "Aspirin prevents strokes."),
     ("Drug A was non-inferior.", "Drug A was inferior."),
+    ("The risk was higher in men than in women.", "The risk was lower in women than in men."),
     ("It improved.", "It improved."),
     ("", "More deaths."),
     ("More deaths.", ""),

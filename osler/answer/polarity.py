@@ -14,8 +14,8 @@ from osler.text.matching import fold
 
 _NEGATION = re.compile(
     r"\b(?:no|not|never|none|neither|nor|nothing|nobody|without|cannot|unable|rarely|seldom|hardly|scarcely"
-    r"|fail(?:s|ed|ing)? to|inability to|(?:absence|lack) of|lack(?:s|ed|ing)|den(?:y|ies|ied)|ruled out"
-    r"|free (?:of|from))\b|n't\b",
+    r"|fail(?:s|ed|ing)? to|(?:inability|failure) to(?! thrive)|(?:absence|lack) of|lack(?:s|ed|ing)|den(?:y|ies|ied)"
+    r"|ruled out|free (?:of|from))\b|n't\b",
     re.IGNORECASE,
 )
 _NO_NEGATION = re.compile(r"\b(?:not only|with (?:or|and) without|whether or not|no later than)\b", re.IGNORECASE)
@@ -56,6 +56,7 @@ _DIRECTIONS = tuple(tuple(re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for wor
 _ANY_DIRECTION = re.compile("|".join(words for row in _OPPOSITES for words in row), re.IGNORECASE)
 _PREFIXES = (("hyper", "hypo"), ("tachy", "brady"), ("over", "under"), ("pre", "post"), ("pro", "anti"))
 _PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?$", re.IGNORECASE)
+_COMPARED = re.compile(r"\b(?:than|compared (?:with|to)|versus|vs)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _REACH = 60  # characters before and behind a word of direction in which the word it is about is looked for
 
@@ -82,12 +83,23 @@ def opposed(claim: str, evidence: str) -> tuple[str, ...]:
     """
     claim, evidence = fold(claim), fold(evidence)
     there = _stems(_WORD.findall(evidence))
-    words = []
+    words: list[str] = []
+    if _exchanged(claim, evidence):
+        return ()
     for row in _DIRECTIONS:
         for ours, theirs in (row, row[::-1]):
             if theirs.search(evidence) and not (ours.search(evidence) or theirs.search(claim)):
                 words += [match.group() for match in ours.finditer(claim) if _topic(match) & there]
     return (*words, *_opposite_prefixes(claim, evidence))
+
+
+def _exchanged(claim: str, evidence: str) -> bool:
+    """Whether the two compare the same groups in the other order: lower in A than in B, higher in B than in A."""
+    ours, theirs = _COMPARED.search(claim), _COMPARED.search(evidence)
+    if not (ours and theirs):
+        return False
+    second = next((stems for word in _WORD.findall(claim[ours.end() :]) if (stems := _stems([word]))), frozenset())
+    return bool(second & _stems(_WORD.findall(evidence[: theirs.start()])))
 
 
 def _topic(match: re.Match[str]) -> frozenset[str]:

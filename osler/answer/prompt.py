@@ -117,15 +117,13 @@ def shown_year(passage: Passage) -> str:
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})  # controls, directions of writing, tags: a hiding place for instructions
-_TAG = re.compile(r"<(?=[|｜/!?a-zA-Z_]|0x)")
-_BRACKETED_TOKEN = re.compile(
-    r"\[(/?(?:\w*[A-Z]{2}\w*|(?i:inst|sys)\w*))\]"
-)  # [INST], [/INST], [TOOL_RESULTS], [gMASK]
+_TAG = re.compile(r"[<＜](?=[|｜/!?a-zA-Z_]|0x)")
+_BRACKETED_TOKEN = re.compile(r"\[\s*(/?(?:\w*[A-Z]{2}\w*|(?i:inst|sys)\w*))\s*\]")  # [INST], [TOOL_RESULTS], [gMASK]
 _HEADING = re.compile(r"#{2,}")
 _SPEAKER = re.compile(r"^\W*(system|user|assistant|human|developer|tool)\s*:", re.IGNORECASE)
-_NUMBERS = r"\d{1,4}(?:\s*[-–,;]\s*\d{1,4})*"
+_CITED = r"(?:(?i:passage|source|citation|doc|document|ref|reference)s?[.:]?\s*)?#?\d{1,4}"
 _MARKER_LIKE = re.compile(
-    rf"[\[【［〔⟦]\s*[\^#]?((?:(?i:passages?|sources?)\s+)?{_NUMBERS})\s*(?:†[^\]】]*)?[\]】］〕⟧]"
+    rf"[\[【［〔⟦]\s*\^?({_CITED}(?:\s*(?:[-–—,;&]|and)\s*{_CITED})*)\s*(?:†[^\]】]*)?[\]】］〕⟧]"
 )
 _LONGEST_TITLE = 300  # characters: a title is not cut to the budget
 
