@@ -29,6 +29,8 @@ SIGNS = [
     ("The difference 5 - 3 is small.", "The numbers are 5 and 3.", True),
     ("5 mg -10 mg daily", "5 to 10 mg daily", True),
     ("At 12 weeks -3.2 mmHg", "-3.2 mmHg at 12 weeks", True),
+    ("The change was−3.2 mmHg.", "3.2 mmHg", True),
+    ("β=−0.42, r = −.5", "β = -0.42 and r = -0.5", True),
     ("A 12-week trial.", "It took 12 weeks.", True),
     ("Pressure decreased by 3-5 mmHg.", "It changed by -5 mmHg.", True),
 ]

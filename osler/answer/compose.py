@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from osler.answer.citations import CitedSentence
-from osler.answer.prompt import without_markers
+from osler.answer.prompt import unbracketed
 from osler.answer.support import SupportCheck, Verdict
 from osler.records import Citation, EvidenceSpan, Passage
 from osler.text.matching import fold
@@ -69,7 +69,7 @@ class _Writer:
         passage, evidence = self._passage(number), self._check.question_evidence(number)
         quoted = evidence.text or passage.title
         if self._is_new(quoted):
-            source, words = (without_markers(" ".join(text.split())) for text in (passage.doc_id, quoted))
+            source, words = (unbracketed(" ".join(text.split())) for text in (passage.doc_id, quoted))
             self._texts.append(f"Quoted from {source}: “{words}” [{number}]")
             self._cite(number, quoted, evidence, supported=bool(evidence.text))
 

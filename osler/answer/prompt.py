@@ -98,13 +98,13 @@ def harmless(text: str) -> str:
     line = " ".join(text.split())
     visible = "".join(character for character in line if unicodedata.category(character) not in _UNSEEN)
     safe = _BRACKETED_TOKEN.sub(r"(\1)", _TAG.sub("< ", visible))
-    return without_markers(_SPEAKER.sub(r"\1 -", _HEADING.sub("#", safe)))
+    return unbracketed(_SPEAKER.sub(r"\1 -", _HEADING.sub("#", safe)))
 
 
-def without_markers(text: str) -> str:
+def unbracketed(text: str) -> str:
     """The text with parentheses around each number that stands in brackets as a marker of an answer does.
 
-    >>> without_markers("as shown [3, 5-7] in [95% CI]")
+    >>> unbracketed("as shown [3, 5-7] in [95% CI]")
     'as shown (3, 5-7) in [95% CI]'
     """
     return _MARKER_LIKE.sub(r"(\1)", text)

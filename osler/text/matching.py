@@ -12,14 +12,15 @@ _INVISIBLE = re.compile(
 _ACCENTS = re.compile("[\u0300-\u0337\u0339-\u036f]")  # U+0338 strikes out: it makes another sign of "="
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-_SUPERSCRIPT = re.compile(r"(?<=(.))?([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+[⁺⁻]?)(?=(\d)?)", re.DOTALL)
+_SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+[⁺⁻]?")
 _TAGGED = re.compile(r"<sup>\s*([-+\u2212\u2013]?\d+(?:\.\d+)?)\s*</sup>(?=(\d)?)", re.IGNORECASE)
 _TAG = re.compile(r"</?(?:su[bp]|[biu]|em|strong|italic|bold)>", re.IGNORECASE)
 _POWER = re.compile(r"\s?(?:\*\*|\^)\s?(?:[({]\s*([-+]?\d+(?:\.\d+)?)\s*[)}]|([-+]?\d))")
 _NLM_POWER = re.compile(r"(?<![\d.,A-WYZa-wyz_])(10|[a-zμ]{1,3})\(([-+]?\d{1,2})\)(?=(\d)?)")  # 10(6) cells, kg/m(2)
 
-_FRACTION = re.compile(r"(\d)?([¼-¾⅐-⅞↉])")
-_SPACED_MINUS = re.compile(r"(^|[^\d)\]%\s])(\s*)\u2212\s+(?=\d)")
+_FRACTION = re.compile(r"[¼-¾⅐-⅞↉]")
+_SPACED_MINUS = re.compile(r"\u2212\s+(?=\d)")
+_ENDS_VALUE = re.compile(r"[\d)\]%]\s*$")
 
 _ALIKE = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d\u00ac\u2043", "-")
@@ -46,18 +47,30 @@ def fold(text: str) -> str:
     text = _INVISIBLE.sub("", text)
     text = _TAG.sub("", _TAGGED.sub(lambda match: f"^{match[1]}{' ' if match[2] else ''}", text))
     text = _SUPERSCRIPT.sub(_raised, text)
-    text = _FRACTION.sub(_spelled_out, text)
+    text = _FRACTION.sub(_apart, text)
     text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-    text = _SPACED_MINUS.sub(r"\1\2-", unicodedata.normalize("NFKC", text)).translate(_ALIKE)
+    text = _SPACED_MINUS.sub(_minus, unicodedata.normalize("NFKC", text)).translate(_ALIKE)
     return _NLM_POWER.sub(lambda match: f"{match[1]}^{match[2]}{' ' if match[3] else ''}", _POWER.sub(r"^\1\2", text))
 
 
 def _raised(match: re.Match[str]) -> str:
     """The superscript behind a caret; flat where it has no base before it, as in the isotope ¹⁸F."""
-    before, raised, digit_follows = match[1] or "", match[2].translate(_SUPERSCRIPTS), match[3]
+    before, after = _beside(match)
     caret = "^" if before.isalnum() or (before and before in ")]}%°") else ""
-    return f"{caret}{raised}{' ' if digit_follows else ''}"
+    return f"{caret}{match.group().translate(_SUPERSCRIPTS)}{' ' if after.isdigit() else ''}"
 
 
-def _spelled_out(match: re.Match[str]) -> str:
-    return f"{match[1]} {match[2]}" if match[1] else match[2]
+def _apart(match: re.Match[str]) -> str:
+    """The fraction, apart from a whole number before it."""
+    return f" {match.group()}" if _beside(match)[0].isdigit() else match.group()
+
+
+def _minus(match: re.Match[str]) -> str:
+    """The minus sign beside its number, unless a value stands before it that it takes away from."""
+    return match.group() if _ENDS_VALUE.search(match.string[max(0, match.start() - 9) : match.start()]) else "-"
+
+
+def _beside(match: re.Match[str]) -> tuple[str, str]:
+    """The characters before and behind the match, empty at the ends of the text."""
+    text, (start, end) = match.string, match.span()
+    return text[max(0, start - 1) : start], text[end : end + 1]

@@ -69,7 +69,7 @@ def _runs(match: re.Match[str]) -> Iterator[list[re.Match[str]]]:
     segments = list(_SEGMENT.finditer(match.string, match.start(), match.end()))
     words = [segment.group() for segment in segments]
     belong = [
-        _may_belong(word) or (_makes_name(word) and _is_number(after) and not _is_number(before))
+        _may_belong(word) or (_makes_name(word) and after.isdigit() and not _is_number(before))
         for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False)
     ]
     for belongs, run in groupby(zip(belong, segments, strict=True), itemgetter(0)):
