@@ -6,6 +6,7 @@ no number, but a name that must be there as such.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,11 +42,11 @@ _DIGITS = (
 _SPELLED = (
     rf"\b(?:(?P<part>{PART})(?: (?:of )?an? (?P<of>{'|'.join(SCALES)})\b)?"
     rf"|(?P<multiple>{MULTIPLE})|(?P<ordinal>{ORDINAL})|(?P<cardinal>{CARDINAL})(?P<half>[ -]and[ -]a[ -]half\b)?"
-    r"|(?P<implied>single|both|pair|couple|initial(?:ly)?|none|no|an?)\b)"
+    r"|(?P<implied>initial(?:ly)?|an?)\b)"
 )
 _NUMBER = re.compile(rf"{_DIGITS}|{_SPELLED}", re.IGNORECASE)
 _COMMA_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
-_IMPLIED = {"no": 0, "none": 0, "single": 1, "a": 1, "an": 1, "both": 2, "pair": 2, "couple": 2}
+_JOINED = re.compile(rf"\s?(?P<word>-|to|or|versus|vs\.?|±|and|,)\s?{_CORE}", re.IGNORECASE)
 
 _LABEL = re.compile(r"\b(?:type|phase|stage|grade|class|group|arm|cohort|day|week|month|visit|cycle)\s$", re.IGNORECASE)
 _ROMAN = "[IVX]+"
@@ -60,6 +61,7 @@ _FLAT = re.compile(r"(?<=[A-Za-z])(?:\^(?=\d[-+])|\*(?=\d))")  # Ca^2+, HLA-B*27
 _TWO_NAMES = re.compile(r"\b([A-Za-z]*[A-Z][A-Za-z]*-?)(\d{1,2})/(?=\d{1,2}\b)")  # BRCA1/2
 _FLAT_POWER = re.compile(rf"\b((?:{SPELLINGS})(?:\^-\d)?[\s·](?:{SPELLINGS}))-(?=[12](?!\w))")  # mg kg-1
 
+_LARGEST = 300  # powers of ten in a float
 _REACH = 80  # characters before a number that are looked at for its sign; half as many behind it
 _IN_FRONT = re.compile(r"(?:^|[\s(\[{=:,;<>~/|±\"']|\d-)$")
 _BEHIND_NUMBER = re.compile(rf"\d\s?(?:%|{SPELLINGS})?\s+$")  # "5 mg -10 mg" is a range, "at 5 weeks -10 mg" a fall
@@ -87,7 +89,7 @@ class Number:
     """
 
     value: Fraction
-    kind: Literal["cardinal", "ordinal", "part"] = "cardinal"
+    kind: Literal["cardinal", "ordinal", "part", "article"] = "cardinal"
     sign: str = ""
     unit: tuple[Unit | None, ...] = ()
     label: str = ""
@@ -97,7 +99,7 @@ class Number:
 class Mention:
     """A number as it is written and each way to read it: every number of one reading must be there.
 
-    claimed: false where the word says little of a number, as "one" and "both" do.
+    claimed: false where the word says little of a number, as "one" does.
     """
 
     written: str
@@ -178,17 +180,28 @@ def _mention(match: re.Match[str]) -> Mention | None:
         return Mention(written, (apart,))
     named = _WORD_BEFORE.search(before)
     label = spelled_name(named[1] + words) if named and re.fullmatch(r"\d+(?:\.\d+)?", words) else ""
-    claimed = words != "one" or any(unit)
-    return Mention(written, ((Number(_value(match), "cardinal", sign, unit, label),),), claimed)
+    units = (unit,) if unit else _units_ahead(match)
+    readings = tuple((Number(_value(match), "cardinal", sign, unit, label),) for unit in units)
+    return Mention(written, readings, claimed=words != "one" or any(unit))
+
+
+def _units_ahead(match: re.Match[str]) -> tuple[tuple[Unit | None, ...], ...]:
+    """The units that a number without one may have: that of the next number where the two are joined.
+
+    The ends of a range share their unit ("3 to 5 mg"), the parts of a list may ("3 and 5 mg").
+    """
+    joined = _JOINED.match(match.string, match.end())
+    unit = unit_at(match.string, joined.end()) if joined else ()
+    if not (joined and unit):
+        return ((),)
+    return ((), unit) if joined["word"].lower() in ("and", ",") else (unit,)
 
 
 def _implied(word: str, unit: tuple[Unit | None, ...]) -> Mention | None:
-    """What a word such as "both" or "initial" says of a number; "a" says it of measures only."""
+    """What "initial" and "a week" say of a number: little, and "a" nothing before what is no unit."""
     if word.startswith("initial"):
         return Mention(word, ((Number(Fraction(1), "ordinal"),),), claimed=False)
-    if word in ("a", "an") and not (unit and unit[0]):
-        return None
-    return Mention(word, ((Number(Fraction(_IMPLIED[word]), unit=unit),),), claimed=False)
+    return Mention(word, ((Number(Fraction(1), "article", unit=unit),),), claimed=False) if any(unit[:1]) else None
 
 
 def _part(match: re.Match[str]) -> Mention:
@@ -217,7 +230,8 @@ def _value(match: re.Match[str]) -> Fraction:
         return _decimal(match["plain"]) * SCALES.get((match["scale"] or "").lower(), 1)
     factor, base = _decimal(match["factor"] or "1"), _decimal(match["base"])
     if "." in match["power"]:
-        return factor * Fraction(float(base) ** float(match["power"])).limit_denominator(10**12)
+        power = float(match["power"]) * math.log10(base) if base > 0 else -math.inf
+        return factor * Fraction(10**power) if abs(power) < _LARGEST else Fraction(0)
     return factor * base ** int(match["power"]) if base else base
 
 
@@ -262,10 +276,7 @@ def _same(number: Number, other: Number) -> bool:
     if unit and its:
         comparable = unit.kind == its.kind or {unit.kind, its.kind} == _EXCHANGED
         return comparable and number.value * unit.size == other.value * its.size
-    halves = {number.kind == "part" and _is_share(its) and number.value * 100 == other.value}
-    halves.add(other.kind == "part" and _is_share(unit) and other.value * 100 == number.value)
-    return number.value == other.value or True in halves
-
-
-def _is_share(unit: Unit | None) -> bool:
-    return unit is not None and unit.kind == "share"
+    for part_of, share, of in ((number, other, its), (other, number, unit)):
+        if of and of.kind == "share":  # 50% is a half, and not fifty
+            return part_of.kind == "part" and part_of.value * 100 == share.value * of.size
+    return number.value == other.value and "article" not in (number.kind, other.kind)

@@ -86,7 +86,7 @@ SPELLINGS = "|".join(sorted((re.escape(name) for name in _UNITS if name[0].isalp
 
 _NAME = r"(?:%|‰|[^\W\d_]+(?:\^?[23](?!\d))?(?:H2O)?)"
 _WRITTEN = re.compile(
-    rf"(?:\s?-?(?P<first>per\s?cent(?:age)?|percentage|mm ?Hg|international units|{_NAME})(?![\w^]))?"
+    rf"(?:\s?-?(?P<first>per\s?cent(?:age)?|percentage|mm ?Hg|international units|(?!per\s){_NAME})(?![\w^]))?"
     rf"(?P<rest>(?:\s?/\s?{_NAME}(?![\w^])|\sper\s{_NAME}(?![\w^])|[\s·]?[^\W\d_]+\^?-[12](?!\d))*)"
 )
 _DIVISOR = re.compile(rf"/\s?({_NAME})|\sper\s({_NAME})|([^\W\d_]+)\^?-[12]")
@@ -112,6 +112,6 @@ def unit_at(text: str, position: int) -> tuple[Unit | None, ...]:
 
 def unit_named(name: str) -> Unit | None:
     """The unit of this name or symbol; upper case tells M from m, and is else of no account."""
-    name = "%" if name.lower().startswith("per") else name.replace(" ", "")
+    name = "%" if name.lower().startswith(("perc", "per c")) else name.replace(" ", "")
     name = "IU" if name == "internationalunits" else name
     return _UNITS.get(name) or (_UNITS.get(name.lower()) if len(name) > 1 and name != "MM" else None)
