@@ -157,14 +157,6 @@ def test_a_retracted_passage_produces_a_warning() -> None:
     assert answer.warnings[0] == "PMID:1 is retracted: do not rest a claim on it."
 
 
-def test_a_passage_with_an_expression_of_concern_produces_a_warning() -> None:
-    reply = sentences(("Effusion presses on the heart.", [1]))
-    answer = answer_to(reply, ranked(1, "PMID:1", EFFUSION, concern=True))
-    assert answer.warnings[0].startswith("PMID:1 has an expression of concern: ")
-    without = answer_to(reply, ranked(1, "PMID:1", EFFUSION, concern=False))
-    assert without.warnings == answer.warnings[1:]
-
-
 def test_passages_without_room_in_the_prompt_are_reported() -> None:
     long = tuple(ranked(number, f"PMID:{number}", "Fluid in the heart " * 20 + ".") for number in (1, 2))
     answerer = Answerer(_no_search, Says(""), FakeReranker(), AnswerSettings(passage_tokens=120))

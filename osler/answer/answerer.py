@@ -57,7 +57,7 @@ class Answerer:
 
     def answer_from(self, ranking: Ranking) -> Answer:
         """The answer to the query of this ranking from its passages; errors as in `answer`."""
-        warnings = _doubts(ranking.ranked)
+        warnings = _retractions(ranking.ranked)
         if not ranking.ranked:
             return _abstained(ranking, abstention([]), warnings)
         check = SupportCheck(ranking.query, ranking.ranked, self.reranker)
@@ -100,15 +100,10 @@ def _abstained(ranking: Ranking, text: str, warnings: Iterable[str], given: tupl
     )
 
 
-def _doubts(ranked: Sequence[RankedPassage]) -> list[str]:
-    """A warning for each document among the passages that is retracted, or that its publisher has doubts about."""
-    metadata = {one.passage.doc_id: one.passage.metadata for one in ranked}
-    retracted = {doc_id for doc_id in metadata if is_retracted(metadata[doc_id])}
-    doubted = [doc_id for doc_id in metadata if metadata[doc_id].get("concern") is True and doc_id not in retracted]
-    return [
-        *(f"{doc_id} is retracted: do not rest a claim on it." for doc_id in metadata if doc_id in retracted),
-        *(f"{doc_id} has an expression of concern: read it before you rest a claim on it." for doc_id in doubted),
-    ]
+def _retractions(ranked: Sequence[RankedPassage]) -> list[str]:
+    """A warning for each retracted document among the passages; they are there because the filter asked for them."""
+    doc_ids = dict.fromkeys(one.passage.doc_id for one in ranked if is_retracted(one.passage.metadata))
+    return [f"{doc_id} is retracted: do not rest a claim on it." for doc_id in doc_ids]
 
 
 def _left_out(ranked: Sequence[RankedPassage], given: Sequence[RankedPassage]) -> list[str]:
