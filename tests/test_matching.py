@@ -49,6 +49,10 @@ def test_an_exponent_is_a_caret_and_a_number_however_it_is_written(power: str) -
         ("2^-ΔΔCt", "2^-ΔΔCt"),
         ("5<sup>th</sup>", "5th"),
         ("10 (6)", "10 (6)"),
+        ("of 10 **5** mg", "of 10 **5** mg"),
+        ("log(10)", "log(10)"),
+        ("H(2)O", "H(2)O"),
+        ("mg kg(-1)", "mg kg^-1"),
         ("Table 10(a)", "Table 10(a)"),
     ],
 )

@@ -60,8 +60,6 @@ WORDS = [
     ("A week later", "One week later", True),
     ("Two weeks later", "One week later", False),
     ("two and a half years", "2.5 years", True),
-]
-WORDS += [
     ("half a million people", "500,000 people", True),
     ("a quarter of a million", "250,000", True),
     ("one-and-a-half years", "1.5 years", True),
@@ -69,6 +67,12 @@ WORDS += [
     ("hundreds of patients", "100 patients", False),
     ("Two dozen mice", "24 mice", True),
     ("one in five", "1 in 6", False),
+]
+MARKDOWN = [
+    ("15 patients", "**15** patients", True),
+    ("5 of 15 patients", "5 **51** patients", False),
+    ("15 patients", "_51_ patients", False),
+    ("15 patients", "*15* patients", True),
 ]
 ORDINALS = [
     ("A second stroke.", "A 2nd stroke.", True),
@@ -216,7 +220,7 @@ NAMES = [
     ("a 5-year-old", "5 years old", True),
     ("omega-3", "omega 3", True),
 ]
-ROWS = [*SIGNS, *WORDS, *ORDINALS, *PARTS, *MULTIPLES, *SEPARATORS, *EXPONENTS, *UNITS, *NAMES]
+ROWS = [*SIGNS, *MARKDOWN, *WORDS, *ORDINALS, *PARTS, *MULTIPLES, *SEPARATORS, *EXPONENTS, *UNITS, *NAMES]
 
 
 @pytest.mark.parametrize(("source", "claim", "expected"), ROWS)

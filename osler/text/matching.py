@@ -15,8 +15,11 @@ _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-
 _SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+[⁺⁻]?")
 _TAGGED = re.compile(r"<sup>\s*([-+\u2212\u2013]?\d+(?:\.\d+)?)\s*</sup>(?=(\d)?)", re.IGNORECASE)
 _TAG = re.compile(r"</?(?:su[bp]|[biu]|em|strong|italic|bold)>", re.IGNORECASE)
-_POWER = re.compile(r"\s?(?:\*\*|\^)\s?(?:[({]\s*([-+]?\d+(?:\.\d+)?)\s*[)}]|([-+]?\d))")
-_NLM_POWER = re.compile(r"(?<![\d.,A-WYZa-wyz_])(10|[a-zμ]{1,3})\(([-+]?\d{1,2})\)(?=(\d)?)")  # 10(6) cells, kg/m(2)
+_STARS = re.compile(r"(?<=\d)(?:\*\*(?=[({]?[-+]?\d+(?![\d*]))| \*\* (?=[-+]?\d))")  # 10**6, but a bold **6** stays
+_POWER = re.compile(r"(?<=[\w)\]}%°])\s?\^\s?(?:[({]\s*([-+]?\d+(?:\.\d+)?)\s*[)}]|([-+]?\d))")
+_NLM_POWER = re.compile(
+    r"(?<![\d.,A-WYZa-wyz_])(10(?=\([-+]?\d)|[a-zμ]{1,3}(?=\((?:-\d|[23])\)))\(([-+]?\d{1,2})\)(?=(\d)?)"
+)  # 10(6) cells, kg/m(2)
 
 _FRACTION = re.compile(r"[¼-¾⅐-⅞↉]")
 _SPACED_MINUS = re.compile(r"\u2212\s+(?=\d)")
@@ -50,7 +53,8 @@ def fold(text: str) -> str:
     text = _FRACTION.sub(_apart, text)
     text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     text = _SPACED_MINUS.sub(_minus, unicodedata.normalize("NFKC", text)).translate(_ALIKE)
-    return _NLM_POWER.sub(lambda match: f"{match[1]}^{match[2]}{' ' if match[3] else ''}", _POWER.sub(r"^\1\2", text))
+    text = _POWER.sub(r"^\1\2", _STARS.sub("^", text))
+    return _NLM_POWER.sub(lambda match: f"{match[1]}^{match[2]}{' ' if match[3] else ''}", text)
 
 
 def _raised(match: re.Match[str]) -> str:

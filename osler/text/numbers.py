@@ -141,7 +141,7 @@ def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
 
 def _prepared(text: str) -> str:
     """The folded text with Roman numbers of a type, phase or the like, and powers of ten, in one spelling."""
-    text = _ROMAN_RUN.sub(lambda match: match[1] + re.sub(_ROMAN, _arabic, match[2]), fold(text))
+    text = _ROMAN_RUN.sub(lambda match: match[1] + re.sub(_ROMAN, _arabic, match[2]), fold(text).replace("_", " "))
     text = _TIMES_TEN.sub("×", _SCIENTIFIC.sub(r"\1×10^\2", text))
     text = _TWO_NAMES.sub(r"\1\2/\1", _FLAT.sub("", text))
     return _FLAT_POWER.sub(r"\1^-", _FLAT_POWER.sub(r"\1^-", text))  # twice: the second power of "mg kg-1 day-1"
