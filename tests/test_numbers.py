@@ -151,6 +151,7 @@ EXPONENTS = [
 UNITS = [
     ("5 mg daily", "5 µg daily", False),
     ("5 mg daily", "5 g daily", False),
+    ("They received 50 mg daily", "They received 50 µg daily", False),
     ("5 mg daily", "5 milligrams daily", True),
     ("5mg daily", "5-mg tablets", True),
     ("500 mg daily", "0.5 g daily", True),

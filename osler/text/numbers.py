@@ -129,9 +129,10 @@ def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
     claim_rest, claim_names = without_names(_prepared(claim))
     source_rest, source_names = without_names(_prepared(source))
     stated = {number for mention in _mentions(source_rest) for reading in mention.readings for number in reading}
-    names = {spelling for name in source_names for spelling in name.spellings} | {number.label for number in stated}
+    names = {spelling for name in source_names for spelling in name.spellings}
+    labels = {number.label for number in stated}
+    lacking = [name.written for name in claim_names if not name.spellings & (names | labels)]
     ordinals = any(number.kind == "ordinal" and number.value > 1 for number in stated)
-    lacking = [name.written for name in claim_names if not name.spellings & names]
     for mention in _mentions(claim_rest):
         claimed = mention.claimed and (ordinals or mention.readings[0] != (_FIRST,))
         if claimed and not any(all(_is_in(n, stated, names) for n in reading) for reading in mention.readings):
