@@ -15,11 +15,12 @@ _POLAR = re.compile(
 # Words that carry no claim, those of talk about passages among them.
 _STOP_TEXT = """
 a about above after all also although among an and any are around as at be because been before being between both
-but by called can cannot could did do does due during each either for from further had has have having he her his
-how however i if in including into is it its itself may me might more most must my neither no none nor not of on
-one or other our out over own passage passages per percent cent said same say says she should since so some such than
-that the their them then there therefore these they this those though through thus to toward under until up
-upon us very was we were what when where whether which while who whom whose why will with within without would yes you your
+but by called can cannot cent could did do does due during each either fold for from further had has have having he
+her his how however i if in including into is it its itself may me might minus more most must my neither no none nor
+not of on one or other our out over own passage passages per percent said same say says she should since so some
+such than that the their them then there therefore these they this those though through thus times to toward under
+until up upon us very was we were what when where whether which while who whom whose why will with within without
+would yes you your
 """
 _STOP_WORDS = frozenset(_STOP_TEXT.split()) | NUMBER_WORDS
 
