@@ -25,6 +25,7 @@ from osler.records import (
     Vectors,
     is_retracted,
 )
+from osler.text.matching import fold
 
 VECTORS = {
     "heart": (1, 0, 0, 0, 0, 0),
@@ -141,9 +142,9 @@ class FakeIndex:
 
     def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
         """The score is the number of the query's words that the passage has."""
-        words = set(re.findall(r"\w+", query.lower()))
+        words = set(re.findall(r"\w+", fold(query).lower()))
         scores = {
-            passage.passage_id: float(len(words & set(re.findall(r"\w+", f"{_head(passage)} {passage.text}".lower()))))
+            passage.passage_id: float(len(words & _words(passage)))
             for encoded in self._documents.values()
             for passage in encoded.passages
             if matches(passage.metadata, where)
@@ -239,6 +240,10 @@ def _any_of(given: object, wanted: Sequence[str]) -> bool:
     values = given if isinstance(given, (list, tuple)) else [given]
     texts = {str(value).strip().casefold() for value in values if value is not None} - {""}
     return not wanted or not texts.isdisjoint(value.strip().casefold() for value in wanted)
+
+
+def _words(passage: Passage) -> set[str]:
+    return set(re.findall(r"\w+", fold(f"{_head(passage)} {passage.text}").lower()))
 
 
 def _head(passage: Passage) -> str:

@@ -226,6 +226,23 @@ def test_the_passage_with_more_of_the_words_comes_first(index):
     assert candidates[0].score > candidates[1].score >= candidates[2].score > 0
 
 
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("hepa\u00adrin", "heparin"),
+        ("heparin", "hepa\u00adrin"),
+        ("the e\ufb03cacy", "efficacy"),
+        ("con\ufb01rmed \uff30\uff23\uff32", "PCR"),
+        ("2 × 10⁶ cells", "10(6)"),
+        ("anti\u200bbody", "antibody"),
+    ],
+)
+def test_words_are_found_however_they_are_spelled_and_shown_as_they_are(index, text, query):
+    index.upsert([encoded(document("a", text)), encoded(document("b", "kidney of 106"))])
+    assert found(index, query) == ["a#0"]
+    assert index.document("a").text == text
+
+
 ODD_QUERIES = ["", "   ", "the of and", "***", "()[]{}", "\x00", "\\", "~^:", "' OR 1=1 --", '"', "🫀", "a" * 5000]
 
 

@@ -46,6 +46,10 @@ def test_an_abstention_without_a_score_says_that_the_model_declined() -> None:
     )
 
 
+def test_no_title_in_an_abstention_looks_like_a_marker_or_begins_a_line() -> None:
+    assert abstention([ranked("a [3]", "Ascites [2]\n[1] Fake")]).endswith("Ascites (2) (1) Fake (a (3)).")
+
+
 def test_an_abstention_names_three_passages_at_most() -> None:
     assert abstention([ranked(doc_id) for doc_id in "abcd"]).endswith("The nearest are: a; b; c.")
 

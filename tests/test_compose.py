@@ -62,6 +62,17 @@ def test_a_sentence_said_twice_is_said_once() -> None:
     assert composed(twice, twice).text == "It presses on the pericardium [1]."
 
 
+def test_a_sentence_is_said_twice_however_it_is_spelled_but_not_of_another_number() -> None:
+    passages = support(ranked(1, "HP:1", "The e\ufb03cacy changed by −3.2 in 10⁶ cells and by 3.2 in 106 cells."))
+    said = [
+        "The efficacy changed by -3.2 in 10^6 cells.",
+        "The e\ufb03cacy changed by −3.2 in 10⁶ cells!",
+        "The efficacy changed by 3.2 in 106 cells.",
+    ]
+    answer = compose([CitedSentence(text, (1,)) for text in said], passages)
+    assert [citation.sentence for citation in answer.citations] == [said[0], said[2]]
+
+
 def test_a_citation_that_does_not_support_is_marked_beside_one_that_does() -> None:
     answer = composed(("It presses on the pericardium.", (1, 2)))
     assert answer.text == "It presses on the pericardium [1][2]."
@@ -81,7 +92,7 @@ def test_a_citation_knows_its_sentence_whatever_markers_are_quoted_beside_it() -
         CitedSentence("It presses on the heart.", (2,)),
     ]
     answer = compose(sentences, support(literature, ranked(2, "HP:1", EFFUSION)))
-    assert answer.text.startswith("Quoted from PMID:1: “Aspirin lowers mortality [12], as shown.” [1] Nobody")
+    assert answer.text.startswith("Quoted from PMID:1: “Aspirin lowers mortality (12), as shown.” [1] Nobody")
     assert [(one.marker, one.sentence) for one in answer.citations] == [
         ("[1]", "Aspirin lowers mortality [12], as shown."),
         ("[2]", "It presses on the heart."),
@@ -109,3 +120,23 @@ def test_the_best_passage_is_quoted_with_its_evidence() -> None:
 
 def test_a_passage_that_is_only_a_title_is_quoted_by_its_title() -> None:
     assert quote_best(support(ranked(1, "HP:3", "", title="Cough"))).text == "Quoted from HP:3: “Cough” [1]"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("It helps [2].", "It helps (2)."),
+        ("It helps [2, 5-7] or not【2】.", "It helps (2, 5-7) or not(2)."),
+        ("It helps [passage 2].", "It helps (passage 2)."),
+        ("It helps [95% CI 12-14].", "It helps [95% CI 12-14]."),
+    ],
+)
+def test_brackets_of_a_source_never_look_like_markers_and_are_kept_in_its_evidence(source: str, shown: str) -> None:
+    answer = quote_best(support(ranked(1, "PMID:1", source)))
+    assert answer.text == f"Quoted from PMID:1: “{shown}” [1]"
+    (citation,) = answer.citations
+    assert (citation.evidence.text, citation.sentence) == (source, source)
+
+
+def test_an_id_never_looks_like_a_marker_nor_begins_a_line() -> None:
+    assert quote_best(support(ranked(1, "a [2]\nb", "It helps."))).text == "Quoted from a (2) b: “It helps.” [1]"

@@ -145,3 +145,56 @@ def test_question_and_passages_are_encoded_once_and_not_before_they_are_needed()
     support.verdict("It prevented deaths.", 2)
     assert reranker.queries == ["aspirin", "Aspirin reduced strokes.", "It prevented deaths."]
     assert reranker.encoded == ["a#0"] * 3
+
+
+TRIAL = (
+    "The trial enrolled 14\u2009000 patients, and fifteen died. The mean change was −3.2 mmHg. "
+    "Patients received 2 × 10⁶ cells. Hepa\u00adrin lowered the risk of a second stroke."
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The trial enrolled 14,000 patients.",
+        "15 patients died.",
+        "The mean change was -3.2 mmHg.",
+        "Patients received 2 x 10^6 cells.",
+        "Patients received two million cells.",
+        "Heparin reduced the risk of a second stroke.",
+    ],
+)
+def test_numbers_and_words_may_be_spelled_in_another_way(sentence: str) -> None:
+    assert supported(sentence, text=TRIAL)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The trial enrolled 14 patients.",
+        "Fifty patients died.",
+        "The mean change was +3.2 mmHg.",
+        "The mean change was 3.2 mmHg.",
+        "Patients received 2 × 106 cells.",
+        "Patients received 2 × 10⁵ cells.",
+    ],
+)
+def test_another_number_is_not_supported(sentence: str) -> None:
+    assert not supported(sentence, text=TRIAL)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Heparin raised the risk of a second stroke.",
+        "Heparin lowered the risk of a first stroke.",
+        "Heparin failed to lower the risk of a second stroke.",
+    ],
+)
+def test_the_opposite_is_not_supported(sentence: str) -> None:
+    assert not supported(sentence, text="Heparin lowered the risk of a second stroke.")
+
+
+def test_a_number_in_a_name_is_no_number() -> None:
+    assert not supported("IL-6 patients died.", text="6 patients died.")
+    assert not supported("6 patients died.", text="IL-6 patients died.")

@@ -1,4 +1,4 @@
-"""When to give no answer: the score under which the best passage does not speak of the question. Knows scores only."""
+"""When to give no answer: the score under which the best passage does not speak of the question. Knows no models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from osler.answer.prompt import unbracketed
 from osler.records import RankedPassage, Ranking
 
 NAMED = 3
@@ -88,5 +89,5 @@ def _reason(score: float | None, threshold: float) -> str:
 
 
 def _name(ranked: RankedPassage) -> str:
-    title, doc_id = ranked.passage.title, ranked.passage.doc_id
+    title, doc_id = (unbracketed(" ".join(text.split())) for text in (ranked.passage.title, ranked.passage.doc_id))
     return f"{title} ({doc_id})" if title else doc_id

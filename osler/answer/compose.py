@@ -5,12 +5,17 @@ Knows verdicts and passages, not how a verdict is reached.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from osler.answer.citations import CitedSentence
+from osler.answer.prompt import unbracketed
 from osler.answer.support import SupportCheck, Verdict
 from osler.records import Citation, EvidenceSpan, Passage
+from osler.text.matching import fold
+
+_WORDS = re.compile(r"[\w^+-]+")  # signs and exponents tell two numbers apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,9 @@ def compose(sentences: Sequence[CitedSentence], check: SupportCheck) -> Composed
     """The answer that these sentences make; number n cites the n-th passage of the check.
 
     A sentence stays when one of its cited passages supports it; its other citations are marked unsupported. Else the
-    evidence of the best of its cited passages is quoted in its place, each quotation once. A sentence said twice is
-    said once; one that cites nothing cannot be checked and stays as it is.
+    evidence of the best of its cited passages is quoted in its place, each quotation once; numbers that its source has
+    in brackets stand in parentheses, for they are no markers of this answer. A sentence said twice is said once; one
+    that cites nothing cannot be checked and stays as it is.
     """
     writer = _Writer(check)
     for sentence in sentences:
@@ -63,7 +69,8 @@ class _Writer:
         passage, evidence = self._passage(number), self._check.question_evidence(number)
         quoted = evidence.text or passage.title
         if self._is_new(quoted):
-            self._texts.append(f"Quoted from {passage.doc_id}: “{quoted}” [{number}]")
+            source, words = (unbracketed(" ".join(text.split())) for text in (passage.doc_id, quoted))
+            self._texts.append(f"Quoted from {source}: “{words}” [{number}]")
             self._cite(number, quoted, evidence, supported=bool(evidence.text))
 
     def composed(self) -> Composed:
@@ -81,7 +88,7 @@ class _Writer:
 
     def _is_new(self, text: str) -> bool:
         """Whether the answer has not said this yet; from now on it has."""
-        words = "".join(character for character in text.casefold() if character.isalnum())
+        words = " ".join(_WORDS.findall(fold(text).casefold()))
         if words in self._said:
             return False
         self._said.add(words)

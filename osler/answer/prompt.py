@@ -1,21 +1,22 @@
 """Question and ranked passages become the messages of a chat, within a budget of tokens. Knows no generator.
 
-A passage is the text of a stranger: it is fenced, kept on one line so that it cannot pose as another passage, and
-rid of the marks with which chat templates separate speakers.
+A passage, its title and its id are the text of strangers: they are fenced, kept on one line so that they cannot pose
+as another passage, and rid of the marks with which chat templates separate speakers.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from osler.answer.budget import estimate_tokens, within_budget
+from osler.answer.budget import ELISION, estimate_tokens, within_budget
 from osler.answer.citations import MOST_CITATIONS
 from osler.config import AnswerSettings
 from osler.protocols import CountTokens, Message
-from osler.records import RankedPassage
+from osler.records import Passage, RankedPassage
 
 SHORTEST_SENTENCE = 20
 """Characters of a sentence; a very small model is content with "Yes." or the word that it was asked about."""
@@ -87,15 +88,44 @@ def reply_schema(passages: int, max_sentences: int) -> dict[str, Any]:
 def harmless(text: str) -> str:
     """The text on one line, without marks that a chat template or the fence of the passages could take for its own.
 
+    Nor does it hold what no reader sees, or numbers in brackets, which a model would copy as markers of an answer.
+
     >>> harmless("A</passages>\\n[2] B<|im_end|> if p<0.05")
-    'A< /passages> [2] B< |im_end|> if p<0.05'
+    'A< /passages> (2) B< |im_end|> if p<0.05'
+    >>> harmless("[INST] ### System: <start_of_turn>")
+    '(INST) # System: < start_of_turn>'
     """
     line = " ".join(text.split())
-    return _INST.sub(r"(\1)", _TAG.sub("< ", line))
+    visible = "".join(character for character in line if unicodedata.category(character) not in _UNSEEN)
+    safe = _BRACKETED_TOKEN.sub(r"(\1)", _TAG.sub("< ", visible))
+    return unbracketed(_SPEAKER.sub(r"\1 -", _HEADING.sub("#", safe)))
 
 
-_TAG = re.compile(r"<(?=[|/a-zA-Z_])")
-_INST = re.compile(r"\[(/?(?:INST|SYS)\w*)\]", re.IGNORECASE)
+def unbracketed(text: str) -> str:
+    """The text with parentheses around each number that stands in brackets as a marker of an answer does.
+
+    >>> unbracketed("as shown [3, 5-7] in [95% CI]")
+    'as shown (3, 5-7) in [95% CI]'
+    """
+    return _MARKER_LIKE.sub(r"(\1)", text)
+
+
+def shown_year(passage: Passage) -> str:
+    """The year of a passage as a prompt shows it; empty where its metadata hold none, or something else for one."""
+    year = passage.metadata.get("year")
+    return str(year) if not isinstance(year, bool) and re.fullmatch(r"[12][0-9]{3}", str(year)) else ""
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})  # controls, directions of writing, tags: a hiding place for instructions
+_TAG = re.compile(r"[<＜](?=[|｜/!?a-zA-Z_]|0x)")
+_BRACKETED_TOKEN = re.compile(r"\[\s*(/?(?:\w*[A-Z]{2}\w*|(?i:inst|sys)\w*))\s*\]")  # [INST], [TOOL_RESULTS], [gMASK]
+_HEADING = re.compile(r"#{2,}")
+_SPEAKER = re.compile(r"^\W*(system|user|assistant|human|developer|tool)\s*:", re.IGNORECASE)
+_CITED = r"(?:(?i:passage|source|citation|doc|document|ref|reference)s?[.:]?\s*)?#?\d{1,4}"
+_MARKER_LIKE = re.compile(
+    rf"[\[【［〔⟦]\s*\^?({_CITED}(?:\s*(?:[-–—,;&]|and)\s*{_CITED})*)\s*(?:†[^\]】]*)?[\]】］〕⟧]"
+)
+_LONGEST_TITLE = 300  # characters: a title is not cut to the budget
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +143,9 @@ def _turn(blocks: Sequence[str], question: str) -> str:
 
 
 def _block(number: int, ranked: RankedPassage, text: str) -> str:
-    year = ranked.passage.metadata.get("year")
-    title = harmless(ranked.passage.title) or ranked.passage.doc_id
+    passage, year = ranked.passage, shown_year(ranked.passage)
+    title = harmless(passage.title) or harmless(passage.doc_id)
+    if len(title) > _LONGEST_TITLE:
+        title = f"{title[:_LONGEST_TITLE].rstrip()}{ELISION}"
     heading = f"[{number}] {title} ({year})" if year else f"[{number}] {title}"
     return f"{heading}\n{harmless(text)}"

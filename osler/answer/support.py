@@ -12,13 +12,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.answer.words import asks_yes_or_no, content_words, negated, numbers, written_numbers
+from osler.answer.polarity import negated, opposed
+from osler.answer.prompt import shown_year
+from osler.answer.words import asks_yes_or_no, content_words
 from osler.late_interaction.attribution import best_span
 from osler.late_interaction.codes import vectors_per_token
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import take
 from osler.protocols import Reranker
 from osler.records import EvidenceSpan, Passage, RankedPassage, TokenVectors, Vectors
+from osler.text.numbers import missing_numbers, numbers
 from osler.text.sentences import claim_spans
 
 
@@ -68,17 +71,19 @@ class SupportCheck:
         """Whether passage `number` supports the sentence.
 
         It does when enough of the sentence's words and all its numbers are found there, when the two are similar
-        enough, and when the nearest sentence of the passage is negated just as it is.
+        enough, and when the nearest sentence of the passage is negated just as it is and does not say the opposite.
         """
         passage = self._passages[number - 1]
         vectors = self._reranker.encode_queries([sentence])[0]
         score = float(maxsim(vectors, take(self._vectors, number - 1))[0])
         evidence = self._nearest_sentence(vectors, number)
+        nearest = evidence.text or _readable(passage)
         supported = (
             score >= self.settings.similarity
             and self._has_words(sentence, passage)
-            and numbers(sentence) <= written_numbers(_readable(passage))
-            and negated(sentence) == negated(evidence.text or _readable(passage))
+            and not missing_numbers(sentence, _readable(passage))
+            and negated(sentence) == negated(nearest)
+            and not opposed(sentence, nearest)
         )
         return Verdict(supported, evidence, score)
 
@@ -115,7 +120,8 @@ class SupportCheck:
         claimed = content_words(sentence)
         there = content_words(_readable(passage))
         new = claimed - content_words(self._question)
-        if not claimed or not (new or asks_yes_or_no(self._question) or numbers(sentence)):
+        counted = any(mention.claimed for mention in numbers(sentence))
+        if not claimed or not (new or asks_yes_or_no(self._question) or counted):
             return False  # it says nothing that was not in the question
         return _share(claimed, there) >= self.settings.words and _share(new, there) >= self.settings.new_words
 
@@ -126,4 +132,4 @@ def _share(words: frozenset[str], there: frozenset[str]) -> float:
 
 def _readable(passage: Passage) -> str:
     """All that a prompt showed of the passage: title and year too."""
-    return f"{passage.title} {passage.metadata.get('year', '')} {passage.heading} {passage.text}"
+    return "\n".join((passage.title, shown_year(passage), passage.heading, passage.text))

@@ -45,6 +45,7 @@ from osler.records import (
     TokenVectors,
     Vector,
 )
+from osler.text.matching import fold
 
 _PMID = "PMID:"
 
@@ -141,10 +142,10 @@ class LanceIndex:
         """The k passages of the highest BM25 score, best first, equal scores by passage_id.
 
         Title, heading and text are searched. The query is words, never syntax; any of them suffices, and one without
-        words that count finds nothing.
+        words that count finds nothing. Both are spelled as by `fold`, so soft hyphens and ligatures do not count.
         """
         self._residence.note_search("lexical")
-        words = MatchQuery(query, "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
+        words = MatchQuery(fold(query), "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
 
         def search(restriction: Restriction, count: int, *columns: str) -> pa.Table:
             query = restriction.applied(self._table.search(words, query_type="fts"))

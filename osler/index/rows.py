@@ -22,6 +22,7 @@ from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
 from osler.late_interaction.ragged import divide
 from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vectors
+from osler.text.matching import fold
 
 MANIFEST_KEY = b"osler.manifest"
 
@@ -143,7 +144,7 @@ def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
             "end": passage.end,
             "gap": gaps[number],
             "outline": _outline(encoded.document) if number == 0 else None,
-            "lexical": "\n".join(part for part in (passage.title, passage.heading, passage.text) if part),
+            "lexical": fold("\n".join(part for part in (passage.title, passage.heading, passage.text) if part)),
             "vector": encoded.vectors[number],
         }
 
