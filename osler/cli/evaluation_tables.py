@@ -8,7 +8,7 @@ from typing import Final
 from rich.filesize import decimal
 from rich.table import Table
 
-from osler.cli.printing import OUT
+from osler.cli.terminal import OUT
 from osler.evaluate.answers import AnswerReport
 from osler.evaluate.full_text import FullTextReport, IndexCost
 from osler.evaluate.markdown import p_text, p_value

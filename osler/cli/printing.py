@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
+from osler.cli.terminal import ERR, OUT, Text, json_line
 from osler.records import Answer, Citation, Document, EvidenceSpan, RankedPassage, Ranking, is_retracted
-
-# Names and texts are shown as they are: square brackets in them are no markup.
-OUT: Final = Console(highlight=False, soft_wrap=False, markup=False)
-ERR: Final = Console(stderr=True, highlight=False, markup=False)
 
 _EVIDENCE: Final = "bold yellow"
 _STRONGEST_WORDS: Final = "bold black on yellow"
@@ -28,12 +23,12 @@ _CONTEXT_CHARACTERS: Final = 240
 
 def print_json(values: Mapping[str, Any]) -> None:
     """One JSON object on a line of standard output."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json_line(values, encoding=sys.stdout.encoding or "utf-8"))
 
 
 def print_notice(text: str) -> None:
     """A line for the person at the terminal, on standard error."""
-    ERR.print(text, soft_wrap=True)
+    ERR.print(text.replace("\n", " "), soft_wrap=True)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from osler.cli.printing import ERR, print_notice
+from osler.cli.printing import print_notice
+from osler.cli.terminal import ERR
 
 if TYPE_CHECKING:
     from osler.indexing import IndexingReport

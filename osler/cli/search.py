@@ -45,7 +45,7 @@ def search(
 
     asked = _asked(query, queries)
     import_lancedb()
-    from osler.cli.printing import OUT
+    from osler.cli.terminal import OUT
     from osler.load import load_searcher
     from osler.search.where import parse_where
 

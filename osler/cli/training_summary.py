@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from osler.cli.printing import OUT
+from osler.cli.terminal import OUT
 from osler.evaluate.markdown import p_text
 from osler.train.mining.audit import report_text
 
