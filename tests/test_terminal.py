@@ -127,6 +127,29 @@ def test_the_highlighted_words_are_those_of_the_evidence_after_a_control_charact
     assert [text.plain[span.start : span.end] for span in text.spans] == ["heart"]
 
 
+def test_an_id_and_a_title_are_shown_whole_at_any_width():
+    for text in ("https://doi.org/10.1016/" + "a" * 90, "阿司匹林治疗脑卒中的疗效与安全性" * 5, "long title " * 30):
+        with consoles(terminal=False) as written:
+            printing.print_ranking(Ranking("q", (ranked(text),)))
+            printing.print_answer(answer(text))
+        shown = re.sub(r"\s", "", written.getvalue())
+        assert shown.count(re.sub(r"\s", "", text)) >= 4
+        assert "…" not in written.getvalue()
+
+
+def test_metadata_is_shown_in_words():
+    metadata = {
+        "authors": ["Osler, William", "Smith, J"],
+        "mesh": ["Humans", "Stroke"],
+        "notices": {"retraction": ["PMID:7"]},
+    }
+    with consoles(terminal=False) as written:
+        printing.print_document(Document("1", "", (Section("", "Text."),), {}, metadata))
+    assert (
+        "authors: Osler, William; Smith, J\nmesh: Humans, Stroke\nnotices: retraction: PMID:7\n" in written.getvalue()
+    )
+
+
 def test_a_name_cannot_forge_a_second_line(capsys):
     printing.print_notice("skipped a\nosler: done")
     assert capsys.readouterr().err == "skipped a osler: done\n"

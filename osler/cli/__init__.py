@@ -50,6 +50,7 @@ def flags(
     """The flags of the command line as a whole; its help text is the app's."""
 
 
+app.command("demo")(demo.demo)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("answer")(answer.answer)
@@ -58,7 +59,6 @@ app.command("info")(info.info)
 app.add_typer(train.app, name="train")
 app.command("mine")(train.mine)
 app.add_typer(evaluate.app, name="evaluate")
-app.command("demo")(demo.demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
