@@ -286,3 +286,40 @@ def test_what_nobody_expected_is_one_sentence_and_the_traceback_is_there_for_who
     with pytest.raises(SystemExit):
         main(["search", "heart"])
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_file_may_have_any_name_and_an_index_one_in_utf_8(tmp_path, capsys):
+    file = tmp_path / "corpus\udcff.jsonl"
+    file.write_text('{"_id": "1", "text": "Four mice."}\n')
+    (tmp_path / "index\udcff").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        main(["index", str(file), "--index", str(tmp_path / "index\udcff")])
+    assert stop.value.code == 1
+    assert "is not UTF-8: take a name in UTF-8." in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["index", str(file), "--index", str(tmp_path / "index")])
+    assert stop.value.code == 0
+
+
+def test_a_name_that_the_file_system_refuses_is_one_sentence(capsys):
+    with pytest.raises(SystemExit):
+        main(["show", "x", "--index", "a" * 300])
+    assert capsys.readouterr().err == f"osler: {'a' * 300}: File name too long.\n"
+
+
+def test_wrong_usage_is_one_line_that_names_the_help(capsys):
+    for arguments in (
+        ["serach"],
+        ["search", "--what"],
+        ["search", "a", "-k", "\x1b[2J"],
+        ["show"],
+        ["show", "a", "\x9b"],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        error = capsys.readouterr().err
+        assert stop.value.code == 2
+        assert error.startswith("osler: ")
+        assert error.count("\n") == 1
+        assert "--help`." in error
+        assert not OBEYED.search(error)

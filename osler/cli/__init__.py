@@ -114,6 +114,10 @@ def _explain(error: Exception) -> int:
         message = f"{message}{stop} See `{error.ctx.command_path if error.ctx else 'osler'} --help`."
     elif isinstance(error, OslerError):
         message = str(error)
+    elif isinstance(error, UnicodeEncodeError) and "surrogate" in error.reason:  # a folder, or a variable
+        message = f"{error.object[:200]!r} is not UTF-8: take a name in UTF-8."
+    elif isinstance(error, OSError) and error.filename:
+        message = f"{os.fsdecode(error.filename)}: {error.strerror}."
     else:
         cause = error.__cause__ or error if isinstance(error, typer.Abort) else error
         message = f"unexpected {type(cause).__name__}: {cause} (set OSLER_DEBUG=1 to see where it comes from)"
