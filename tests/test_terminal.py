@@ -205,14 +205,18 @@ def test_the_command_line_obeys_no_document(strange_index):
 )
 def test_a_narrow_encoding_is_written_legibly(tmp_path, environment):
     file = tmp_path / "corpus.jsonl"
-    file.write_text(json.dumps({"_id": "1", "title": "Ménière – “naïve”", "text": "10⁶ cells … ≥ 5 μM 发烧."}))
+    file.write_text(
+        json.dumps({"_id": "1", "title": "Ménière – “naïve”", "text": "10⁶ cells … ≥ 5 μM of H₂O, 10⁻² 发烧."})
+    )
     assert osler("index", str(file), "--index", str(tmp_path / "index"), environment=environment).returncode == 0
     found = osler("search", "cells", "--index", str(tmp_path / "index"), environment=environment)
     as_json = osler("search", "cells", "--index", str(tmp_path / "index"), "--json", environment=environment)
     shown = found.stdout.decode("latin-1")
     assert found.returncode == 0
     assert '- "na' in shown
+    assert "Meniere" in shown or "Ménière" in shown
     assert "10^6 cells ... >= 5" in shown
+    assert "of H2O, 10^-2 ??" in shown
     assert as_json.stdout.isascii()
     assert json.loads(as_json.stdout)["title"] == "Ménière – “naïve”"
 

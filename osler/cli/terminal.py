@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self, cast
 
@@ -43,10 +44,12 @@ _LEGIBLE: Final = {
     **dict.fromkeys("‘’‚′", "'"),
     **dict.fromkeys("“”„″«»", '"'),
     **{"—": "--", "…": "...", "·": "-", "•": "*", "≤": "<=", "≥": ">=", "→": "->", "×": "x"},
+    **dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)),
     **dict.fromkeys("\u00a0\u2002\u2003\u2009\u202f", " "),
     **dict.fromkeys("\u00ad\u200b\u2060\ufeff", ""),
 }
-_SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ", "0123456789+-()n")
+_SUPERSCRIPTS: Final = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ]+")
+_RAISED: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ", "0123456789+-()n")
 _NARROW: Final = "osler-legible"
 """The name of the error handler of streams that cannot show every character."""
 
@@ -73,8 +76,7 @@ def json_line(values: Mapping[str, Any], *, encoding: str = "utf-8") -> str:
     >>> json_line({"title": "Ménière"}, encoding="latin-1")
     '{"title": "M\\\\u00e9ni\\\\u00e8re"}\\n'
     """
-    as_ascii = not codecs.lookup(encoding).name.startswith("utf")
-    line = json.dumps(values, ensure_ascii=as_ascii, allow_nan=False)
+    line = json.dumps(values, ensure_ascii=not _is_utf(encoding), allow_nan=False)
     return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], line) + "\n"
 
 
@@ -138,10 +140,12 @@ class _Output(io.TextIOWrapper):
     def __init__(self, descriptor: int, encoding: str) -> None:
         raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
         super().__init__(raw, encoding=encoding, errors=_NARROW, line_buffering=descriptor == 2 or raw.isatty())
-        self._descriptor = descriptor
+        self._descriptor, self._narrow = descriptor, not _is_utf(encoding)
 
     def write(self, text: str, /) -> int:
-        """Write the text as any stream does."""
+        """Write the text as any stream does; where not every exponent can be shown, each is written as in 10^6."""
+        if self._narrow:
+            text = _SUPERSCRIPTS.sub(lambda match: "^" + match[0].translate(_RAISED), text)
         try:
             return super().write(text)
         except OSError as error:
@@ -168,12 +172,16 @@ class _Output(io.TextIOWrapper):
 
 
 def _legible(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that the encoding lacks; an exponent stays one (10⁶ is 10^6, never 106)."""
+    """What stands for characters that the encoding lacks: a letter without accents, ASCII of the same look, or ?."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    run = error.object[error.start : error.end]
-    raised = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ]+", lambda match: "^" + match[0].translate(_SUPERSCRIPTS), run)
-    return "".join(_LEGIBLE.get(one, one if one.isascii() else "?") for one in raised), error.end
+    lacking = unicodedata.normalize("NFD", error.object[error.start : error.end])
+    bases = (character for character in lacking if not unicodedata.combining(character))
+    return "".join(_LEGIBLE.get(base, base if base.isascii() else "?") for base in bases), error.end
+
+
+def _is_utf(encoding: str) -> bool:
+    return codecs.lookup(encoding).name.startswith("utf")
 
 
 OUT: Final = SafeConsole()
