@@ -19,7 +19,10 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from osler.cli import main, printing
+from osler.cli.evaluation_tables import print_negation
+from osler.cli.progress import counting
 from osler.cli.terminal import SafeConsole, Text, json_line, printable
+from osler.evaluate.negation import ClusterShares, ProbeResult
 from osler.records import Answer, Citation, Document, EvidenceSpan, Passage, RankedPassage, Ranking, Section
 
 SEQUENCES = (
@@ -99,7 +102,8 @@ def test_json_gives_back_the_text_and_holds_no_control_character(text):
     line = json_line({text: text})
     assert line.endswith("}\n")
     assert not OBEYED.search(line[:-1])
-    assert json.loads(line) == {text: text}
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # halves side by side are a pair
+    assert json.loads(line) == {joined: joined}
     assert json_line({text: text}, encoding="ascii").isascii()
 
 
@@ -150,6 +154,22 @@ def test_metadata_is_shown_in_words():
     )
 
 
+def test_a_stage_of_training_is_shown_as_it_is_named(capsys):
+    console = SafeConsole(stderr=True, force_terminal=True, width=80)
+    with mock.patch("osler.cli.progress.ERR", console), counting("mining [/red] of \x1b[2J") as shown:
+        shown(1, 2)
+    assert "mining [/red] of \ufffd[2J · 1 of 2" in capsys.readouterr().err
+
+
+def test_a_long_name_in_a_table_is_shown_whole():
+    name, half = "runs/" + "a" * 90, (0.5, 0.5)
+    result = ProbeResult(2, 4, 0.5, half, 0.5, half, 1.0, {name: ClusterShares(2, 0.5, 0.5)})
+    with consoles(terminal=False) as written, mock.patch("osler.cli.evaluation_tables.OUT", printing.OUT):
+        print_negation({"templates": result})
+    first_column = [line[1:].partition("│")[0].strip() for line in written.getvalue().splitlines()]
+    assert name in "".join(first_column)
+
+
 def test_a_name_cannot_forge_a_second_line(capsys):
     printing.print_notice("skipped a\nosler: done")
     assert capsys.readouterr().err == "skipped a osler: done\n"
@@ -195,6 +215,7 @@ def test_the_command_line_obeys_no_document(strange_index):
     assert json.loads(as_json.stdout)["doc_id"] == "id\x1b[2J\u202e"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

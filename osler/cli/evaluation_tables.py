@@ -159,7 +159,7 @@ def _table(names: Sequence[str], figures: Sequence[str], *, title: str | None = 
     """An empty table whose columns hold names first, then figures."""
     table = Table(title=title, title_justify="left")
     for column in names:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in figures:
         table.add_column(column, justify="right", no_wrap=True)
     return table

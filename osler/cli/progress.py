@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from osler.cli.printing import print_notice
-from osler.cli.terminal import ERR
+from osler.cli.terminal import ERR, printable
 
 if TYPE_CHECKING:
     from osler.indexing import IndexingReport
@@ -80,7 +80,7 @@ class _Bar(IndexingProgress):
 
     def __init__(self, total: int | None) -> None:
         super().__init__(total)
-        columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
+        columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}", markup=False))
         self._progress = Progress(*columns, console=ERR, transient=True)
         self._task = self._progress.add_task(self.phrase, total=None)
 
@@ -118,7 +118,7 @@ def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
     if not ERR.is_terminal:
         yield _TrainingLines()
         return
-    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
+    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=ERR, transient=True) as bar:
         task = bar.add_task("preparing", total=None)
 
@@ -149,7 +149,7 @@ def training_phrase(progress: TrainingProgress) -> str:
         parts.append(f"{progress.examples_per_second:,.1f} a second")
     if progress.seconds_left is not None:
         parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")
-    return " · ".join(parts)
+    return printable(" · ".join(parts))
 
 
 class _TrainingLines:

@@ -30,7 +30,7 @@ def print_training(report: Mapping[str, Any]) -> None:
 def _table(dev: Mapping[str, Any]) -> Table:
     table = Table(title="dev", title_justify="left")
     for column in ("data set", "queries", "stage"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for measure in _SHOWN:
         table.add_column(measure, justify="right")
     for name, stages in dev["measures"].items():
