@@ -1,6 +1,7 @@
 # make setup   creates .venv with everything osler needs
-# make demo    setup, then answers questions from the Human Phenotype Ontology
+# make demo    setup, then indexes a sample of the Human Phenotype Ontology and answers questions from it
 # make test    setup, then the tests
+# make check   setup, then format, lint, types and tests, as before a commit
 #
 # PYTHON       the interpreter that .venv is made from (3.11 or newer)
 # PIP_INDEX    another index for pip, such as https://download.pytorch.org/whl/cpu for a torch without CUDA

@@ -16,6 +16,7 @@ from osler.cli.index import report_sentence
 from osler.cli.progress import IndexingProgress
 from osler.index import index_exists, open_index
 from osler.indexing import IndexingReport
+from osler.records import Document, Section
 
 LINES = [
     {"_id": "PMID:1", "title": "Aspirin after stroke", "text": "Patients took aspirin. Aspirin lowered the risk.",
@@ -235,10 +236,36 @@ def test_the_demo_answers_with_citations_and_abstains_where_nothing_fits(tmp_pat
     monkeypatch.setattr("osler.corpus.hpo.ontology_files", lambda: files)
     main_exits(["demo", "--index", str(tmp_path / "index")])
     printed = capsys.readouterr()
-    assert "2 documents" in printed.err
+    assert "Indexing 2 of the 2 documents" in printed.err
     assert "[1] HP:0001698" in printed.out
     assert "No passage is near enough" in printed.out
     assert "Go on with" in printed.out
+
+
+@pytest.mark.slow
+def test_the_full_demo_says_how_long_the_rest_takes_and_indexes_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("osler.cli.demo._SAMPLE", 1)
+    monkeypatch.setattr("osler.cli.demo._QUESTIONS", ("What is fluid around the heart called?",))
+    (tmp_path / "hp.obo").write_text(OBO + "\n[Term]\nid: HP:2\nname: Fever\n\n[Term]\nid: HP:3\nname: Cough\n")
+    (tmp_path / "phenotype.hpoa").write_text(HPOA)
+    monkeypatch.setattr("osler.corpus.hpo.ontology_files", lambda: (tmp_path / "hp.obo", tmp_path / "phenotype.hpoa"))
+    main_exits(["demo", "--index", str(tmp_path / "index")])
+    printed = capsys.readouterr()
+    assert "Indexing 1 of the 4 documents" in printed.err
+    assert f"demo --full --index {tmp_path / 'index'}" in printed.out
+    main_exits(["demo", "--full", "--index", str(tmp_path / "index")])
+    printed = capsys.readouterr()
+    assert "3 documents are left: about 1 minute on this machine" in printed.err
+    assert "demo --full" not in printed.out
+    assert open_index(tmp_path / "index").statistics().documents == 4
+
+
+def test_the_sample_of_the_demo_is_even_and_has_what_the_questions_ask_for():
+    documents = [Document(str(number), f"Term {number % 9}", ()) for number in range(3300)]
+    documents[7] = Document("7", "Pericardial effusion", (Section("", "Fluid around the heart."),))
+    documents[9] = Document("9", "Lymphedema", (Section("", "Fluid in a limb."),))
+    sampled = [document.doc_id for document in demo.sample(documents, ["What is fluid around the heart called?"])]
+    assert sampled == sorted([*(str(number) for number in range(0, 3300, 2)), "7"], key=int)
 
 
 @pytest.mark.data

@@ -30,7 +30,7 @@ def ablation(
 ) -> None:
     """Train and measure the cells of the paper's ablation under three seeds, and say which of its claims hold.
 
-    The same command again goes on where it was stopped.
+    Run the same command again to go on where it stopped.
 
         osler evaluate ablation --recipe recipes/mini.toml --out ablation
 
@@ -59,7 +59,7 @@ def ablation(
 def _print(report: AblationReport) -> None:
     from rich.table import Table
 
-    from osler.cli.printing import OUT
+    from osler.cli.terminal import OUT
     from osler.evaluate.ablation.ranking import MEASURES
 
     table = Table()

@@ -14,7 +14,7 @@ def answers(
     data: Annotated[str, typer.Option(metavar="DIR", help="A BEIR-style folder whose queries are questions.")],
     split: Annotated[str, typer.Option(metavar="NAME", help="The split whose queries are asked.")] = "test",
     index: options.Index = options.DEFAULT_INDEX,
-    queries: Annotated[int, typer.Option(metavar="N", min=1, help="So many queries of the split, sampled.")] = 100,
+    queries: Annotated[int, typer.Option(metavar="N", min=1, help="Number of queries to sample from the split.")] = 100,
     k: options.K = None,
     generator: options.Generator = None,
     judge: Annotated[

@@ -42,7 +42,8 @@ def contamination(
 
     osler evaluate contamination --train medquad --test medquad:dev --clean medquad/qrels_clean.tsv
     """
-    from osler.cli.printing import OUT, print_json, print_notice
+    from osler.cli.printing import print_json, print_notice
+    from osler.cli.terminal import OUT
     from osler.datasets import load_dataset, parse_name
     from osler.evaluate.contamination import clean_qrels, find_overlaps, write_qrels
 

@@ -8,7 +8,7 @@ from typing import Final
 from rich.filesize import decimal
 from rich.table import Table
 
-from osler.cli.printing import OUT
+from osler.cli.terminal import OUT
 from osler.evaluate.answers import AnswerReport
 from osler.evaluate.full_text import FullTextReport, IndexCost
 from osler.evaluate.markdown import p_text, p_value
@@ -159,7 +159,7 @@ def _table(names: Sequence[str], figures: Sequence[str], *, title: str | None = 
     """An empty table whose columns hold names first, then figures."""
     table = Table(title=title, title_justify="left")
     for column in names:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in figures:
         table.add_column(column, justify="right", no_wrap=True)
     return table

@@ -41,7 +41,7 @@ def full_text(
     device: options.Device = None,
     json: options.AsJson = False,
 ) -> None:
-    """Index full texts whole and by their abstracts, and ask sentences of both parts of both indexes.
+    """Compare an index of full texts with one of their abstracts, by sentences of either part as queries.
 
     osler evaluate full-text pmc/ --among scifact --out full-text
     """

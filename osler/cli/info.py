@@ -22,7 +22,8 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     from osler.cli.imports import import_lancedb
 
     import_lancedb()
-    from osler.cli.printing import OUT, print_json
+    from osler.cli.printing import print_json
+    from osler.cli.terminal import OUT
     from osler.index import open_index
 
     opened = open_index(index)

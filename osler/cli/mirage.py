@@ -31,7 +31,7 @@ def mirage(
         bool, typer.Option("--without-gold", help="Leave out passages of the records that a question rests on.")
     ] = False,
     compare: Annotated[Path | None, typer.Option(metavar="DIR", help="The --out of a run to compare with.")] = None,
-    at_once: Annotated[int, typer.Option(metavar="N", min=1, help="Questions that are asked at the same time.")] = 2,
+    at_once: Annotated[int, typer.Option(metavar="N", min=1, help="Number of questions asked at the same time.")] = 2,
     generator: options.Generator = None,
     settings: options.SettingsFile = None,
     device: options.Device = None,

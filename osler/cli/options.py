@@ -13,29 +13,29 @@ if TYPE_CHECKING:
 Index = Annotated[
     str, typer.Option("--index", metavar="DIR", envvar="OSLER_INDEX", help="The index: a folder or object-store URL.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, an object per line, for programs.")]
 SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings, a table a stage.")
+    Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings, with one table per stage.")
 ]
 DEFAULT_MODEL = "osler-mini"
 """As in osler.load, which reads more than a help text needs."""
 
-ENCODER = "Bi-encoder: short name, hub name or folder."
+ENCODER = "Bi-encoder: a short name, hub name or folder."
 Encoder = Annotated[
     str | None, typer.Option(metavar="NAME", help=ENCODER, show_default=f"the index's, or {DEFAULT_MODEL}")
 ]
-RERANKER = "ColBERT: short name, hub name or folder."
+RERANKER = "ColBERT re-ranker: a short name, hub name or folder."
 Reranker = Annotated[
     str | None, typer.Option(metavar="NAME", help=RERANKER, show_default=f"the index's, or {DEFAULT_MODEL}")
 ]
 Device = Annotated[Literal["cpu", "cuda"] | None, typer.Option(help="Where the models run.", show_default="cpu")]
-K = Annotated[int | None, typer.Option("-k", metavar="N", help="Passages that come back.", show_default="5")]
+K = Annotated[int | None, typer.Option("-k", metavar="N", help="Number of passages to return.", show_default="5")]
 NumCandidates = Annotated[
-    int | None, typer.Option(metavar="N", help="Passages that stage 1 hands to the re-ranker.", show_default="100")
+    int | None, typer.Option(metavar="N", help="Number of candidates for the re-ranker.", show_default="100")
 ]
 Candidates = Annotated[
     Literal["hybrid", "dense", "lexical"] | None,
-    typer.Option(help="Where candidates come from.", show_default="hybrid"),
+    typer.Option(help="Find candidates by vectors (dense), by words (lexical), or by both.", show_default="hybrid"),
 ]
 Rerank = Annotated[
     bool | None,
@@ -44,7 +44,9 @@ Rerank = Annotated[
 Generator = Annotated[
     str | None,
     typer.Option(
-        metavar="local|URL", help="The embedded model, or an OpenAI-compatible endpoint.", show_default="local"
+        metavar="local|URL",
+        help="Language model: the embedded one, or the URL of an OpenAI-compatible endpoint.",
+        show_default="local",
     ),
 ]
 Where = Annotated[

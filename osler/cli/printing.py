@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
+from osler.cli.terminal import ERR, OUT, Text, json_line
 from osler.records import Answer, Citation, Document, EvidenceSpan, RankedPassage, Ranking, is_retracted
-
-# Names and texts are shown as they are: square brackets in them are no markup.
-OUT: Final = Console(highlight=False, soft_wrap=False, markup=False)
-ERR: Final = Console(stderr=True, highlight=False, markup=False)
 
 _EVIDENCE: Final = "bold yellow"
 _STRONGEST_WORDS: Final = "bold black on yellow"
 _CONTEXT_CHARACTERS: Final = 240
+_TITLE_CHARACTERS: Final = 80
 
 
 def print_json(values: Mapping[str, Any]) -> None:
     """One JSON object on a line of standard output."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json_line(values, encoding=sys.stdout.encoding or "utf-8"))
 
 
 def print_notice(text: str) -> None:
-    """A line for the person at the terminal, on standard error."""
-    ERR.print(text, soft_wrap=True)
+    """A sentence for the person at the terminal, on standard error; elsewhere, as in a log, it is one line."""
+    ERR.print(text.replace("\n", " "), soft_wrap=not ERR.is_terminal)
 
 
 @contextmanager
@@ -101,15 +97,16 @@ def print_ranking(ranking: Ranking) -> None:
         OUT.print()
     stages = "  ".join(f"{stage} {seconds * 1000:.0f} ms" for stage, seconds in ranking.seconds.items())
     count = len(ranking.ranked)
-    ERR.print(f"{count} {'passage' if count == 1 else 'passages'}  ·  {stages}", style="dim", soft_wrap=True)
+    ERR.print(
+        f"{count} {'passage' if count == 1 else 'passages'}  ·  {stages}", style="dim", soft_wrap=not ERR.is_terminal
+    )
 
 
 def print_answer(answer: Answer) -> None:
-    """The answer, then what stands behind each marker."""
+    """The question, the answer, then what stands behind each marker."""
     style = "yellow" if answer.abstained else "green"
-    OUT.print(
-        Panel(Text(answer.text), title=Text(answer.question, style="bold"), title_align="left", border_style=style)
-    )
+    OUT.print(Text(answer.question, style="bold"))
+    OUT.print(Panel(Text(answer.text), border_style=style))
     titles = {ranked.passage.passage_id: ranked.passage.title for ranked in answer.ranking.ranked}
     for citation in _first_of_each_marker(answer):
         OUT.print(_citation(citation, titles.get(citation.passage_id, "")))
@@ -134,6 +131,8 @@ def print_document(document: Document) -> None:
 def _entry(ranked: RankedPassage) -> Table:
     """The rank, and beside it what was found."""
     entry = Table.grid(padding=(0, 1))
+    entry.add_column()
+    entry.add_column(overflow="fold")  # an id or a title without spaces is never cut
     entry.add_row(Text(f"{ranked.rank}.", style="bold"), Group(_heading(ranked), _excerpt(ranked)))
     return entry
 
@@ -143,8 +142,8 @@ def _heading(ranked: RankedPassage) -> Text:
     facts = [passage.metadata.get("journal"), passage.metadata.get("year")]
     about = " · ".join(str(fact) for fact in facts if fact)
     scores = f"score {ranked.score:.3f}, candidate {ranked.candidate_rank}"
-    title = passage.title or passage.text[:80]
-    line = Text.assemble((title, "bold"), "  ", (passage.passage_id, "cyan"))
+    title = passage.title or _cut(passage.text, _TITLE_CHARACTERS)
+    line = Text.assemble((title, "bold"), "\n", (passage.passage_id, "cyan"))
     if about:
         line.append(f"  {about}", style="dim")
     if is_retracted(passage.metadata):
@@ -203,7 +202,13 @@ def _citation_json(citation: Citation) -> dict[str, Any]:
 
 
 def _value(value: Any) -> str:
-    return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else str(value)
+    """The value of metadata in words: names that hold a comma, as authors do, are set apart by semicolons."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_value(part)}" for name, part in value.items())
+    if not isinstance(value, list | tuple):
+        return str(value)
+    parts = [_value(part) for part in value]
+    return ("; " if any("," in part for part in parts) else ", ").join(parts)
 
 
 def _cut(text: str, size: int) -> str:

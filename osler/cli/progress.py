@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from osler.cli.printing import ERR, print_notice
+from osler.cli.printing import print_notice
+from osler.cli.terminal import ERR, printable
 
 if TYPE_CHECKING:
     from osler.indexing import IndexingReport
@@ -21,21 +22,22 @@ _SECONDS_BEFORE_AN_ESTIMATE: Final = 20.0  # the longest passages of a commit co
 
 
 class IndexingProgress:
-    """Turns bytes read and reports into a phrase: passages so far, their speed, the time left.
+    """Turns reports, and how much of the input is read, into a phrase: passages so far, their speed, the time left.
 
-    The time left goes by the share of the bytes; `total_bytes` is None where nobody knows it (standard input).
+    The time left goes by the share of the input (bytes of files, or documents) that is read and encoded; `total` is
+    None where nobody knows it, as with standard input.
     """
 
-    def __init__(self, total_bytes: int | None) -> None:
-        self.total_bytes = total_bytes
-        self.bytes_read = 0
+    def __init__(self, total: int | None) -> None:
+        self.total = total
+        self.amount_read = 0
         self.share = 0.0
         self.phrase = "preparing the models (longer the first time)"
         self._begun: tuple[float, int] | None = None
 
     def read(self, size: int) -> None:
-        """Count bytes that were read from the sources."""
-        self.bytes_read += size
+        """Count what was read of the input."""
+        self.amount_read += size
 
     def report(self, report: IndexingReport) -> None:
         """Take up what the run has done so far."""
@@ -43,18 +45,19 @@ class IndexingProgress:
         self._begun = self._begun or (now, report.passages)
         self.share = self._share(report)
         if report.passages == 0:
-            self.phrase = f"reading · {report.unchanged:,} documents unchanged"
+            unchanged = f" · {report.unchanged:,} documents unchanged" if report.unchanged else ""
+            self.phrase = f"reading{unchanged}"
             return
         seconds, passages = now - self._begun[0], report.passages - self._begun[1]
         speed = f" · {passages / seconds:,.0f} a second" if seconds > 1 else ""
         self.phrase = f"{report.passages:,} passages{speed}{self._left(seconds)}"
 
     def _share(self, report: IndexingReport) -> float:
-        """The share of the sources' bytes whose passages are encoded."""
-        if not self.total_bytes:
+        """The share of the input whose passages are encoded."""
+        if not self.total:
             return 0.0
         encoded = report.passages / max(1, report.passages + report.waiting)
-        return min(1.0, self.bytes_read / self.total_bytes) * encoded
+        return min(1.0, self.amount_read / self.total) * encoded
 
     def _left(self, seconds: float) -> str:
         if self.share >= 1:
@@ -65,9 +68,9 @@ class IndexingProgress:
 
 
 @contextmanager
-def indexing_progress(total_bytes: int | None) -> Iterator[IndexingProgress]:
+def indexing_progress(total: int | None) -> Iterator[IndexingProgress]:
     """Progress that is shown on standard error as long as the block runs."""
-    shown = _Bar(total_bytes) if ERR.is_terminal else _Lines(total_bytes)
+    shown = _Bar(total) if ERR.is_terminal else _Lines(total)
     with shown.visible():
         yield shown
 
@@ -75,9 +78,9 @@ def indexing_progress(total_bytes: int | None) -> Iterator[IndexingProgress]:
 class _Bar(IndexingProgress):
     """A bar that is drawn over itself."""
 
-    def __init__(self, total_bytes: int | None) -> None:
-        super().__init__(total_bytes)
-        columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
+    def __init__(self, total: int | None) -> None:
+        super().__init__(total)
+        columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}", markup=False))
         self._progress = Progress(*columns, console=ERR, transient=True)
         self._task = self._progress.add_task(self.phrase, total=None)
 
@@ -89,7 +92,7 @@ class _Bar(IndexingProgress):
     def report(self, report: IndexingReport) -> None:
         super().report(report)
         self._progress.update(
-            self._task, description=self.phrase, completed=self.share, total=1 if self.total_bytes else None
+            self._task, description=self.phrase, completed=self.share, total=1 if self.total else None
         )
 
 
@@ -115,7 +118,7 @@ def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
     if not ERR.is_terminal:
         yield _TrainingLines()
         return
-    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
+    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=ERR, transient=True) as bar:
         task = bar.add_task("preparing", total=None)
 
@@ -146,7 +149,7 @@ def training_phrase(progress: TrainingProgress) -> str:
         parts.append(f"{progress.examples_per_second:,.1f} a second")
     if progress.seconds_left is not None:
         parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")
-    return " · ".join(parts)
+    return printable(" · ".join(parts))
 
 
 class _TrainingLines:

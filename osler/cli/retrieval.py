@@ -23,9 +23,7 @@ def retrieval(
     data: Annotated[str, typer.Option(metavar="DIR", help="A BEIR-style folder or builtin:hpo-lay.")],
     split: Annotated[str, typer.Option(metavar="NAME", help="The split whose queries are asked.")] = "test",
     index: options.Index = options.DEFAULT_INDEX,
-    run: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Measure this TREC run in place of an index.")
-    ] = None,
+    run: Annotated[Path | None, typer.Option(metavar="FILE", help="Measure this TREC run instead of an index.")] = None,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,7 +34,7 @@ def retrieval(
     compare: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A TREC run to compare with; repeatable.")
     ] = None,
-    run_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the final run as TREC's.")] = None,
+    run_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the final ranking as a TREC run.")] = None,
     num_candidates: options.NumCandidates = None,
     candidates: options.Candidates = None,
     settings: options.SettingsFile = None,

@@ -21,7 +21,7 @@ def search(
     query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to search for.")] = None,
     queries: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Search for each query of a file: a query a line, or JSON lines as in BEIR."),
+        typer.Option(metavar="FILE", help="Search for each query of a file: one per line, or JSON lines as in BEIR."),
     ] = None,
     index: options.Index = options.DEFAULT_INDEX,
     k: options.K = None,
@@ -45,7 +45,7 @@ def search(
 
     asked = _asked(query, queries)
     import_lancedb()
-    from osler.cli.printing import OUT
+    from osler.cli.terminal import OUT
     from osler.load import load_searcher
     from osler.search.where import parse_where
 

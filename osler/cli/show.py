@@ -14,7 +14,7 @@ def show(
     index: options.Index = options.DEFAULT_INDEX,
     json: options.AsJson = False,
 ) -> None:
-    """Show a document whole; every offset that osler reports counts in its text.
+    """Show a whole document; the offsets that osler reports count characters of its text.
 
     osler show HP:0001698 --index ontology
     """

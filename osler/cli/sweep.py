@@ -31,13 +31,13 @@ def sweep(
         ),
     ] = None,
     num_candidates: Annotated[
-        str, typer.Option(metavar="N,N,…", help="Passages that stage 1 hands to the re-ranker.")
+        str, typer.Option(metavar="N,N,…", help="Number of candidates for the re-ranker.")
     ] = "10,50,100,200",
     k: Annotated[str, typer.Option("-k", metavar="N,N,…", help="Passages that come back.")] = "10",
     candidates: Annotated[str, typer.Option(metavar="NAME,…", help="Where candidates come from.")] = (
         "dense,lexical,hybrid"
     ),
-    queries: Annotated[int, typer.Option(metavar="N", min=1, help="So many queries of the split, sampled.")] = 200,
+    queries: Annotated[int, typer.Option(metavar="N", min=1, help="Number of queries to sample from the split.")] = 200,
     questions: Annotated[
         int, typer.Option(metavar="N", min=0, help="Questions that the language model answers from each k, timed.")
     ] = 0,

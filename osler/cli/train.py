@@ -54,7 +54,7 @@ def train(
 ) -> None:
     """Train a retriever, mine hard negatives from its own index, train a re-ranker on them, report dev figures.
 
-    The same command again goes on where it was interrupted. Without a step, all of them are run.
+    Run the same command again to go on where it stopped. Without a step, all steps are run.
 
         osler train --recipe recipes/mini.toml --out models
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from osler.cli.printing import OUT
+from osler.cli.terminal import OUT
 from osler.evaluate.markdown import p_text
 from osler.train.mining.audit import report_text
 
@@ -30,7 +30,7 @@ def print_training(report: Mapping[str, Any]) -> None:
 def _table(dev: Mapping[str, Any]) -> Table:
     table = Table(title="dev", title_justify="left")
     for column in ("data set", "queries", "stage"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for measure in _SHOWN:
         table.add_column(measure, justify="right")
     for name, stages in dev["measures"].items():

@@ -9,12 +9,13 @@ _LEAST_P: Final = 0.0001
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table.
+    """The lines of a table; what is in a cell, such as the name of a file, cannot end it.
 
-    >>> table(("system", "nDCG@10"), [("BM25", "0.606")])
-    ['| system | nDCG@10 |', '|---|---|', '| BM25 | 0.606 |']
+    >>> table(("system", "nDCG@10"), [("BM25", "0.606"), ("a|b", "0.5")])
+    ['| system | nDCG@10 |', '|---|---|', '| BM25 | 0.606 |', '| a\\\\|b | 0.5 |']
     """
-    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+    lines = [" | ".join(cell.replace("\n", " ").replace("|", "\\|") for cell in row) for row in (columns, *rows)]
+    return [f"| {lines[0]} |", "|---" * len(columns) + "|", *(f"| {line} |" for line in lines[1:])]
 
 
 def p_value(p: float) -> str:
