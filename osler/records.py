@@ -18,20 +18,21 @@ if TYPE_CHECKING:  # arrays pass through here, none is made: the records load wi
 
 Vector: TypeAlias = "NDArray[np.float32]"
 """[d], of unit length: one text."""
-
 Vectors: TypeAlias = "NDArray[np.float32]"
 """Rows of unit length: one a text [P, d], or one a token [q, d]."""
-
 TokenSpans: TypeAlias = "NDArray[np.int64]"
 """[p, 2], start and end in `Passage.text` of each scored token of a passage, in order; (-1, -1) outside it."""
-
 Metadata = Mapping[str, Any]
-"""JSON values by name. The names that a `Filter` reads: year, language, publication_types, mesh, journal, retracted."""
+"""JSON values by name. A `Filter` reads: year, language, publication_types, mesh, journal, authors, retracted."""
 
 _SECTION_SEPARATOR = "\n\n"
-_VERSION_DIGITS = 10  # longer numbers are no versions, and fit no integer column
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0", "retracted"})
 _RETRACTED_TYPE = re.compile(r"(?:retracted|withdrawn|removed)(?:[\s_-]+(?:publication|article|paper|preprint))?")
+
+
+def is_true(value: Any) -> bool:
+    """Whether a mark in metadata says yes, however it is written."""
+    return str(value).strip().casefold() in _TRUE
 
 
 def is_retracted(metadata: Metadata) -> bool:
@@ -40,10 +41,11 @@ def is_retracted(metadata: Metadata) -> bool:
     >>> is_retracted({"retracted": "no"}), is_retracted({"publication_types": ["Retracted Publication"]})
     (False, True)
     """
-    types = metadata.get("publication_types")
-    named = types if isinstance(types, list | tuple) else [types]
-    said = str(metadata.get("retracted", "")).strip().casefold() in _TRUE
-    return said or any(_RETRACTED_TYPE.fullmatch(str(kind).strip().casefold()) for kind in named)
+    types, notices = metadata.get("publication_types"), metadata.get("notices")
+    names = [str(name).strip().casefold() for name in (types if isinstance(types, list | tuple) else [types])]
+    if any(map(_RETRACTED_TYPE.fullmatch, names)) or is_true(metadata.get("retracted")):
+        return True
+    return isinstance(notices, Mapping) and bool(notices.get("retraction"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,14 @@ class Document:
     def version(self) -> int:
         """The publisher's version of this document, 1 where none is told; of two with one id, the higher wins."""
         version = str(self.metadata.get("version", 1))
-        return int(version) if version.isdecimal() and len(version) < _VERSION_DIGITS else 1
+        return int(version) if version.isdecimal() and len(version) < 10 else 1  # longer ones fit no integer column
 
     @property
     def fingerprint(self) -> str:
         """Equal for equal content (title, sections, identifiers, metadata), different otherwise."""
         sections = [(section.heading, section.text) for section in self.sections]
         content = [self.title, sections, dict(self.identifiers), dict(self.metadata)]
-        encoded = json.dumps(content, sort_keys=True, ensure_ascii=False).encode()
-        return hashlib.sha256(encoded).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,7 @@ class Damage:
         return f"{self.source}, {self.position}: {self.reason}"
 
 
-Entry = Document | Deletion | Damage
-"""What a corpus reader yields, in the order of the file."""
+Entry = Document | Deletion | Damage  # what a corpus reader yields, in the order of the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +223,7 @@ class Filter:
     languages: tuple[str, ...] = ()
     mesh: tuple[str, ...] = ()
     journals: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
     include_retracted: bool = False
 
 
@@ -268,11 +269,12 @@ class RankedPassage:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What a search returns: the ranked passages, best first, and the seconds that each stage took."""
+    """What a search returns: the ranked passages, best first, the seconds of each stage, and what to warn of."""
 
     query: str
     ranked: tuple[RankedPassage, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
 
+from osler.index.filter_columns import filter_columns
+from osler.index.names import author_query, journal_query
+from osler.index.states import Described, effective_metadata
 from osler.late_interaction.codes import quantise
 from osler.late_interaction.ragged import divide
 from osler.protocols import Encoder, Reranker
@@ -17,6 +21,7 @@ from osler.records import (
     DocumentVersion,
     EncodedDocument,
     Filter,
+    Metadata,
     Passage,
     Section,
     TokenSpans,
@@ -25,6 +30,7 @@ from osler.records import (
     Vectors,
     is_retracted,
 )
+from osler.text.identifiers import identifiers_of
 from osler.text.matching import fold
 
 VECTORS = {
@@ -105,10 +111,11 @@ class FakeIndex:
         self.reads: list[int] = []
         self.token_reads: list[int] = []
         self.joint_reads: list[int] = []
-        self._documents: dict[str, EncodedDocument] = {}
+        self._given: dict[str, EncodedDocument] = {}
+        self._documents: dict[str, EncodedDocument] = {}  # with what they state of each other
 
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
-        known = {doc_id: self._documents[doc_id].document for doc_id in doc_ids if doc_id in self._documents}
+        known = {doc_id: self._given[doc_id].document for doc_id in doc_ids if doc_id in self._given}
         return {doc_id: DocumentVersion(document.fingerprint, document.version) for doc_id, document in known.items()}
 
     def upsert(self, documents: Sequence[EncodedDocument]) -> None:
@@ -118,17 +125,18 @@ class FakeIndex:
                 raise ValueError(f"Two documents of one call have the same id, {doc_id}: give one of them.")
         if not all(map(_is_whole, documents)):
             raise ValueError("The passages of a document do not make up its text.")
-        self._documents |= given
+        self._hold(self._given | given)
 
     def delete(self, doc_ids: Sequence[str]) -> int:
-        gone = [
-            doc_id
-            for doc_id, encoded in self._documents.items()
-            if {doc_id, f"PMID:{encoded.document.identifiers.get('pmid')}"} & set(doc_ids)
-        ]
-        for doc_id in gone:
-            del self._documents[doc_id]
+        ids = {doc_id: identifiers_of(doc_id, one.document.identifiers) for doc_id, one in self._given.items()}
+        gone = {doc_id for doc_id in ids if {doc_id, f"PMID:{ids[doc_id].get('pmid')}"} & set(doc_ids)}
+        self._hold({doc_id: encoded for doc_id, encoded in self._given.items() if doc_id not in gone})
         return len(gone)
+
+    def _hold(self, given: dict[str, EncodedDocument]) -> None:
+        self._given = given
+        holds = effective_metadata([Described.of(encoded.document) for encoded in given.values()])
+        self._documents = {doc_id: _with_metadata(encoded, holds[doc_id]) for doc_id, encoded in given.items()}
 
     def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
         """Rough scores are a tenth off."""
@@ -231,7 +239,8 @@ def matches(metadata: Mapping[str, object], where: Filter) -> bool:
         and _any_of(metadata.get("publication_types"), where.publication_types)
         and _any_of(metadata.get("language"), where.languages)
         and _any_of(metadata.get("mesh"), where.mesh)
-        and _any_of(metadata.get("journal"), where.journals)
+        and _is_journal(metadata, where.journals)
+        and _has_author(metadata, where.authors)
     )
 
 
@@ -246,8 +255,25 @@ def _words(passage: Passage) -> set[str]:
     return set(re.findall(r"\w+", fold(f"{_head(passage)} {passage.text}").lower()))
 
 
+def _is_journal(metadata: Mapping[str, object], wanted: Sequence[str]) -> bool:
+    names = filter_columns(metadata)["journal"]
+    return not wanted or any(key in names for name in wanted for key in journal_query(name))
+
+
+def _has_author(metadata: Mapping[str, object], wanted: Sequence[str]) -> bool:
+    names = filter_columns(metadata)["authors"] or ""
+    return not wanted or any(part in names for name in wanted for part in author_query(name))
+
+
 def _head(passage: Passage) -> str:
     return f"{passage.title} {passage.heading}".strip()
+
+
+def _with_metadata(encoded: EncodedDocument, metadata: Metadata) -> EncodedDocument:
+    if metadata == encoded.document.metadata:
+        return encoded
+    passages = tuple(replace(passage, metadata=metadata) for passage in encoded.passages)
+    return replace(encoded, document=replace(encoded.document, metadata=metadata), passages=passages)
 
 
 def _is_whole(encoded: EncodedDocument) -> bool:

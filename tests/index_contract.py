@@ -5,12 +5,15 @@ The index it makes is empty and has the dimensions `DIM` and `TOKEN_DIM` of the 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
+from osler.index.states import Described, effective_metadata
 from osler.late_interaction.codes import dequantise
 from osler.protocols import PassageIndex
 from osler.records import NOT_RETRACTED, Document, DocumentVersion, EncodedDocument, Filter, Section
@@ -82,6 +85,183 @@ def test_fingerprint_and_version_are_those_of_the_document(index):
     second = document("a", "one two three four", version=2)
     index.upsert([encoded(second)])
     assert index.fingerprints(["a", "b"]) == {"a": DocumentVersion(second.fingerprint, 2)}
+
+
+# States of publications
+
+
+def paper(doc_id: str, text: str = "a heart", *, metadata: dict | None = None, **identifiers: str) -> EncodedDocument:
+    return encoded(Document(doc_id, "", (Section("", text),), identifiers, metadata or {}))
+
+
+def notice(doc_id: str, kind: str, *about: str) -> EncodedDocument:
+    return paper(doc_id, "a notice", metadata={"notice_of": {kind: list(about)}})
+
+
+def states(index: PassageIndex, doc_id: str) -> dict[str, object]:
+    """What the metadata say of states; those of its passages are the same."""
+    metadata = index.document(doc_id).metadata
+    assert index.read([f"{doc_id}#0"])[0].metadata == metadata
+    return {name: metadata[name] for name in ("retracted", "concern", "corrected", "notices") if metadata.get(name)}
+
+
+RETRACTED = {"retracted": True}
+
+SHARED = [
+    ({"pmid": "7"}, "PMID:7", {}),
+    ({"pmid": "7"}, "b", {"pmid": "7"}),
+    ({"pmid": "PMID: 007"}, "b", {"pmid": 7}),
+    ({"doi": "10.1/X"}, "b", {"doi": "https://doi.org/10.1/x"}),
+    ({"doi": "10.1/x"}, "doi:10.1/X", {}),
+    ({"pmcid": "PMC9"}, "PMC:PMC9", {}),
+    ({"pmcid": "9"}, "b", {"pmcid": "pmc9"}),
+]
+
+
+@pytest.mark.parametrize("retracted_first", [True, False])
+@pytest.mark.parametrize(("ids", "doc_id", "other_ids"), SHARED)
+def test_a_retraction_holds_for_every_document_of_a_publication_in_either_order(
+    index, ids, doc_id, other_ids, retracted_first
+):
+    documents = [paper("a", metadata=RETRACTED, **ids), paper(doc_id, **other_ids), paper("other", pmid="70")]
+    for one in documents if retracted_first else reversed(documents):
+        index.upsert([one])
+    assert states(index, doc_id) == RETRACTED
+    assert stored_ids(index, Filter()) == found(index, "heart", Filter()) == ["other#0"]
+    assert len(stored_ids(index)) == 3
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_retraction_goes_along_a_chain_of_shared_ids(index, together):
+    chain = [paper("c", pmcid="PMC9"), paper("b", doi="10.1/x", pmcid="PMC9"), paper("a", pmid="7", doi="10.1/x")]
+    chain.append(paper("d", pmcid="PMC9", metadata=RETRACTED))
+    for documents in [chain] if together else [[one] for one in chain]:
+        index.upsert(documents)
+    assert stored_ids(index, Filter()) == []
+    index.delete(["b"])
+    assert stored_ids(index, Filter()) == ["a#0"]
+
+
+def test_what_is_stated_of_one_pmid_never_holds_for_another_one(index):
+    index.upsert([paper("PMID:1", doi="10.1/meeting", metadata=RETRACTED), paper("PMID:2", doi="10.1/meeting")])
+    index.upsert([paper("text", doi="10.1/meeting")])
+    assert stored_ids(index, Filter()) == ["PMID:2#0"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "mark"), [("retraction", "retracted"), ("concern", "concern"), ("correction", "corrected")]
+)
+@pytest.mark.parametrize("about", ["PMID:7", "doi:10.1/X", "PMC:PMC9", "10.1/x", "7"])
+def test_a_notice_alone_puts_the_publication_in_its_state(index, kind, mark, about, first):
+    documents = [notice("PMID:8", kind, about), paper("PMC:PMC9", pmid="7", doi="10.1/x")]
+    for one in documents if first else reversed(documents):
+        index.upsert([one])
+    assert states(index, "PMC:PMC9") == {mark: True, "notices": {kind: ["PMID:8"]}}
+    assert states(index, "PMID:8") == {}
+    assert stored_ids(index, Filter()) == ["PMID:8#0"] if kind == "retraction" else ["PMC:PMC9#0", "PMID:8#0"]
+
+
+def test_a_notice_is_listed_once_whatever_names_it_has(index):
+    listed = {"retracted": True, "notices": {"retraction": ["PMID:8"]}}
+    text = paper("PMC:PMC8", pmid="8", metadata={"notice_of": {"retraction": ["PMID:7"]}})
+    index.upsert(
+        [paper("PMID:7", metadata=listed), text, notice("PMID:8", "retraction", "PMID:7"), paper("x", pmid="7")]
+    )
+    assert states(index, "PMID:7") == states(index, "x") == listed
+
+
+def test_states_of_several_documents_add_up(index):
+    index.upsert([paper("PMID:7"), notice("n1", "correction", "PMID:7"), notice("n2", "correction", "PMID:7")])
+    index.upsert([paper("PMC:PMC9", pmid="7", metadata={"concern": True, "notices": {"concern": ["PMID:3"]}})])
+    expected = {"concern": True, "corrected": True, "notices": {"correction": ["n1", "n2"], "concern": ["PMID:3"]}}
+    assert states(index, "PMID:7") == states(index, "PMC:PMC9") == expected
+
+
+def test_a_state_goes_away_with_what_stated_it(index):
+    index.upsert([paper("PMID:7", metadata=RETRACTED), paper("PMC:PMC9", pmid="7"), notice("n", "concern", "PMID:7")])
+    index.upsert([paper("PMID:7")])
+    assert states(index, "PMC:PMC9") == states(index, "PMID:7") == {"concern": True, "notices": {"concern": ["n"]}}
+    assert index.delete(["n"]) == 1
+    assert states(index, "PMC:PMC9") == states(index, "PMID:7") == {}
+    assert len(stored_ids(index, Filter())) == 2
+
+
+def test_a_document_that_is_retracted_by_itself_and_by_a_notice_stays_so_without_the_notice(index):
+    index.upsert([paper("PMID:7", metadata=RETRACTED), notice("n", "retraction", "PMID:7")])
+    index.delete(["n"])
+    assert states(index, "PMID:7") == RETRACTED
+
+
+def test_a_document_that_changes_its_ids_takes_its_states_along(index):
+    index.upsert([paper("a", pmid="7", metadata=RETRACTED), paper("b", pmid="7"), paper("c", pmid="8")])
+    assert stored_ids(index, Filter()) == ["c#0"]
+    index.upsert([paper("a", pmid="8", metadata=RETRACTED)])
+    assert stored_ids(index, Filter()) == ["b#0"]
+
+
+def test_what_others_state_of_a_document_leaves_its_fingerprint(index):
+    whole = paper("PMC:PMC9", pmid="7")
+    index.upsert([whole, notice("n", "retraction", "PMID:7")])
+    assert index.fingerprints(["PMC:PMC9"]) == {"PMC:PMC9": DocumentVersion(whole.document.fingerprint, 1)}
+
+
+def test_a_document_whose_state_changes_keeps_all_else(index):
+    whole = encoded(Document("a", "Title", (Section("AIM", "one two three four"),), {"pmid": "7"}, {"year": 2001}))
+    index.upsert([whole])
+    index.upsert([notice("n", "correction", "PMID:7")])
+    metadata = {"year": 2001, "corrected": True, "notices": {"correction": ["n"]}}
+    assert index.document("a") == replace(whole.document, metadata=metadata)
+    assert index.read(["a#0", "a#1"]) == [replace(one, metadata=metadata) for one in whole.passages]
+    assert np.array_equal(index.vectors(["a#1"])["a#1"], whole.vectors[1].astype(np.float32))
+    assert index.token_vectors(["a#1"])["a#1"].lengths.tolist() == [1]
+    assert found(index, "four", Filter(year_to=2001)) == ["a#1"]
+
+
+ODD = [
+    {"notice_of": odd} for odd in (None, "PMID:7", ["PMID:7"], {"retraction": None}, {"retraction": ["", "n/a", {}]})
+]
+
+
+@pytest.mark.parametrize(
+    "metadata", [*ODD, {"notices": 5, "publication_types": 3}, {"notice_of": {"praise": "PMID:7"}}]
+)
+def test_metadata_that_make_no_sense_state_nothing(index, metadata):
+    index.upsert([paper("a", metadata=metadata), paper("PMID:7"), paper("b", pmid="n/a", doi="none")])
+    assert len(stored_ids(index, Filter())) == 3
+    assert states(index, "PMID:7") == {}
+
+
+NAMES = ("PMID:1", "PMID:2", "doi:10.1/a", "PMC:PMC1")
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from("abcd"), st.just(None), st.booleans(), st.just(())),
+        st.tuples(
+            st.sampled_from("abcd"),
+            st.fixed_dictionaries({}, optional={"pmid": st.sampled_from("12"), "doi": st.just("10.1/a")}),
+            st.booleans(),
+            st.lists(st.sampled_from(NAMES), max_size=1),
+        ),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES)
+def test_states_are_those_of_what_is_stored_whatever_came_before(index, changes):
+    index.delete(list("abcd"))
+    stored = {}
+    for doc_id, identifiers, retracted, about in changes:
+        stored.pop(doc_id, None)
+        if identifiers is None:
+            index.delete([doc_id])
+        else:
+            metadata = {"retracted": retracted, "notice_of": {"concern": about}}
+            stored[doc_id] = paper(doc_id, metadata=metadata, **identifiers)
+            index.upsert([stored[doc_id]])
+    expected = effective_metadata([Described.of(one.document) for one in stored.values()])
+    assert {doc_id: index.document(doc_id).metadata for doc_id in stored} == expected
 
 
 # Reading
@@ -271,12 +451,14 @@ LIBRARY = (
         language="eng",
         publication_types=["Review"],
         mesh=["Humans", "Heart"],
-        journal="Lancet",
+        journal="Lancet (London, England)",
+        journal_abbreviations=["Lancet"],
+        authors=["Osler, William", "van der Berg, J"],
     ),
     document(
         "b", "heart", year="2010 Jan", language=["fre", "eng"], publication_types=["Journal Article"], mesh=["Mice"]
     ),
-    document("c", "heart", year=2020, mesh=["Crohn's Disease", "A\\B"], journal="J. O'Neill"),
+    document("c", "heart", year=2020, mesh=["Crohn's Disease", "A\\B"], journal="J. O'Neill", authors="Müller J"),
     document("d", "heart", retracted=True, year=2020, mesh=["Humans"]),
 )
 
@@ -297,7 +479,15 @@ CASES = [
     (Filter(mesh=("a\\b",)), "c"),
     (Filter(mesh=("Humans", "Mice"), year_from=2005), "b"),
     (Filter(journals=("lancet", "J. O'Neill")), "ac"),
+    (Filter(journals=("The Lancet",)), "a"),
+    (Filter(journals=("Lancet (London, England)", "J ONeill")), "ac"),
     (Filter(journals=("nowhere",)), ""),
+    (Filter(authors=("osler",)), "a"),
+    (Filter(authors=("William Osler", "Muller")), "ac"),
+    (Filter(authors=("Van Der Berg, Jan",), year_to=2005), "a"),
+    (Filter(authors=("Osler, Walter",)), ""),
+    (Filter(authors=("%",)), ""),
+    (Filter(authors=("x') OR ('1' = '1",)), ""),
     (Filter(mesh=("x']) OR true --",)), ""),
     (Filter(journals=("x') OR ('1' = '1",)), ""),
     (Filter(journals=("'; DROP TABLE passages; --",)), ""),

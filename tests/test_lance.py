@@ -8,7 +8,7 @@ import lancedb
 import numpy as np
 import pytest
 from index_contract import *  # noqa: F403
-from index_contract import found, stored_ids
+from index_contract import found, notice, paper, stored_ids
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.errors import StoreError
@@ -39,6 +39,37 @@ def test_an_upsert_is_one_commit_whether_documents_are_new_changed_or_shrunk(ind
     index.upsert([encoded(document("a", "one two changed")), encoded(document("c", "new"))])
     assert version(index) == before + 2
     assert stored_ids(index) == ["a#0", "b#0", "c#0"]
+
+
+def test_a_state_that_changes_is_in_the_commit_that_changes_it(index):
+    index.upsert([paper("PMC:PMC9", pmid="7")])
+    before = version(index)
+    index.upsert([notice("PMID:8", "retraction", "PMID:7")])
+    assert version(index) == before + 1
+    assert stored_ids(index, NOT_RETRACTED) == ["PMID:8#0"]
+    index.delete(["PMID:8"])
+    assert version(index) == before + 2
+    assert stored_ids(index, NOT_RETRACTED) == ["PMC:PMC9#0"]
+
+
+def test_an_open_reader_sees_a_state_that_a_commit_changes(index, tmp_path, monkeypatch):
+    monkeypatch.setattr("osler.index.store._SEE_COMMITS_WITHIN", timedelta(0))
+    monkeypatch.setattr(residence, "CHECK_EVERY", 0.0)
+    index.upsert([paper("PMC:PMC9", pmid="7"), paper("other")])
+    reader = open_index(tmp_path / "index")
+    assert stored_ids(reader, NOT_RETRACTED) == ["PMC:PMC9#0", "other#0"]
+    index.upsert([notice("PMID:8", "retraction", "PMID:7")])
+    assert stored_ids(reader, NOT_RETRACTED) == ["PMID:8#0", "other#0"]
+    assert reader.read(["PMC:PMC9#0"])[0].metadata["notices"] == {"retraction": ["PMID:8"]}
+
+
+def test_states_are_found_by_indexes_that_were_built_anew(index, monkeypatch):
+    monkeypatch.setattr(upkeep, "_LOOKUP_ROWS", 1)
+    index.upsert([paper("PMID:7", doi="10.1/x"), notice("n", "concern", "PMC:PMC9")])
+    index.optimise()
+    index.upsert([paper("a", doi="10.1/X", metadata={"retracted": True}), paper("b", pmcid="PMC9")])
+    assert index.document("PMID:7").metadata == {"retracted": True}
+    assert index.document("b").metadata == {"concern": True, "notices": {"concern": ["n"]}}
 
 
 def test_no_version_ever_shows_a_document_half_replaced(index, tmp_path):

@@ -17,6 +17,7 @@ from osler.search.where import KNOWN, parse_where
         ("mesh=Humans", Filter(mesh=("Humans",))),
         ("language=eng", Filter(languages=("eng",))),
         ("journal=The Lancet", Filter(journals=("The Lancet",))),
+        ("author=Osler, William", Filter(authors=("Osler, William",))),
         ("retracted=any", Filter(include_retracted=True)),
         ("  Year  >=  2010 ", Filter(year_from=2010)),
         ("journal = Acta (Oslo) = Old", Filter(journals=("Acta (Oslo) = Old",))),
@@ -48,7 +49,7 @@ def test_the_same_condition_repeated_widens():
     assert parse_where(["year>=2015", "year>=2010", "year<=2018", "year<=2020"]) == Filter(2010, 2020)
 
 
-@pytest.mark.parametrize("condition", ["author=Osler", "recent", "", "year", "year>=", "=2010", "mesh Humans"])
+@pytest.mark.parametrize("condition", ["writer=Osler", "recent", "", "year", "year>=", "=2010", "mesh Humans"])
 def test_an_unknown_condition_names_those_that_are_known(condition):
     with pytest.raises(UsageError, match="retracted=any") as raised:
         parse_where([condition])

@@ -53,8 +53,8 @@ Where = Annotated[
     list[str] | None,
     typer.Option(
         metavar="CONDITION",
-        help="year>=2010, year<=2020, type=Review, mesh=Humans, language=eng, journal=Lancet, retracted=any; "
-        "repeatable.",
+        help="year>=2010, year<=2020, type=Review, mesh=Humans, language=eng, journal=Lancet, author='Osler W', "
+        "retracted=any; repeatable.",
     ),
 ]
 

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from osler.index.filters import normalised
+from osler.index.names import author_keys, author_names, journal_keys
 from osler.records import Metadata, is_retracted
 
 _YEAR = re.compile(r"\d{4}")
@@ -21,13 +22,14 @@ def filter_columns(metadata: Metadata) -> dict[str, Any]:
     >>> columns["year"], columns["language"], columns["mesh"], columns["retracted"]
     (2001, ['eng'], ['humans'], False)
     """
-    journal = _texts(metadata.get("journal"))
+    journals = [name for key in ("journal", "journal_abbreviations") for name in _values(metadata.get(key))]
     return {
         "year": _year(metadata.get("year")),
         "language": _texts(metadata.get("language")),
         "publication_types": _texts(metadata.get("publication_types")),
         "mesh": _texts(metadata.get("mesh")),
-        "journal": journal[0] if journal else None,
+        "journal": journal_keys(*journals),
+        "authors": author_keys(author_names(metadata.get("authors"))) or None,
         "retracted": is_retracted(metadata),
     }
 
@@ -38,6 +40,9 @@ def _year(value: Any) -> int | None:
 
 
 def _texts(value: Any) -> list[str]:
+    return [text for item in _values(value) if (text := normalised(item))]
+
+
+def _values(value: Any) -> list[str]:
     values = value if isinstance(value, list | tuple) else [value]
-    texts = (normalised(str(item)) for item in values if item is not None)
-    return [text for text in texts if text]
+    return [str(item) for item in values if item is not None]

@@ -1,13 +1,15 @@
 """A `Filter` becomes the SQL condition of a query. Knows the filter columns, no table and no database.
 
 No SQL text ever comes from outside: a value appears only inside a quoted literal. Values match whole and whatever
-their case (`humans` finds `Humans`), since the filter columns are written by `normalised` too.
+their case (`humans` finds `Humans`), since the filter columns are written by `normalised` too; journals and authors
+match in any of their usual spellings, by `names`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from osler.index.names import author_query, journal_query
 from osler.records import Filter
 
 
@@ -56,5 +58,10 @@ def to_sql(where: Filter) -> str:
         if values:
             conditions.append(f"array_has_any({column}, [{quoted(map(normalised, values))}])")
     if where.journals:
-        conditions.append(one_of("journal", map(normalised, where.journals)))
+        keys = [key for name in where.journals for key in journal_query(name)]
+        conditions.append(f"array_has_any(journal, [{quoted(keys)}])")
+    if where.authors:
+        # These parts of keys are letters, digits and a few marks, none of which LIKE takes for a pattern.
+        parts = [quoted([f"%{part}%"]) for name in where.authors for part in author_query(name)]
+        conditions.append("(" + " OR ".join(f"authors LIKE {part}" for part in parts) + ")")
     return " AND ".join(conditions)

@@ -16,6 +16,7 @@ from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
+from osler.index.publications import documents_with, rows_told, state_change
 from osler.index.residence import MEMORY, Residence
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction
@@ -40,11 +41,13 @@ from osler.records import (
     DocumentVersion,
     EncodedDocument,
     Filter,
+    Metadata,
     Passage,
     TokenSpans,
     TokenVectors,
     Vector,
 )
+from osler.text.identifiers import parse_identifier
 from osler.text.matching import fold
 
 _PMID = "PMID:"
@@ -92,9 +95,10 @@ class LanceIndex:
             raise ValueError(f"Two documents of one call have the same id, {repeated[0]}: give one of them.")
         if not documents:
             return
-        rows = to_table(documents, self._table.schema)
-        if self.fingerprints(doc_ids):
-            self._replace(rows, doc_ids)
+        change = state_change(self._table, [encoded.document for encoded in documents])
+        rows = to_table(documents, self._table.schema, change.metadata)
+        if change.replaces or change.told:
+            self._replace(rows, doc_ids, change.told)
         else:  # appending takes the same time whatever the size of the table; a merge reads all of its ids
             self._table.add(rows)
         self._residence.note_commit()
@@ -103,17 +107,16 @@ class LanceIndex:
     @writing()
     def delete(self, doc_ids: Sequence[str]) -> int:
         """How many documents went, in one commit: those of these ids, for `PMID:1` also those whose pmid is 1."""
-        if not doc_ids:
+        pmids = [doc_id for doc_id in doc_ids if doc_id.startswith(_PMID)]
+        gone = {*self.fingerprints(doc_ids), *documents_with(self._table, filter(None, map(parse_identifier, pmids)))}
+        if not gone:
             return 0
-        condition = one_of("doc_id", doc_ids)
-        pmids = [doc_id.removeprefix(_PMID) for doc_id in doc_ids if doc_id.startswith(_PMID)]
-        if pmids:
-            condition += " OR " + one_of("pmid", pmids)
-        there = self._table.count_rows(f"({condition}) AND position = 0")
-        if there:
-            self._table.delete(condition)
-            self._residence.note_commit()
-        return there
+        if told := state_change(self._table, [], removed=gone).told:
+            self._replace(self._table.schema.empty_table(), sorted(gone), told)
+        else:
+            self._table.delete(one_of("doc_id", sorted(gone)))
+        self._residence.note_commit()
+        return len(gone)
 
     @reading()
     def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
@@ -261,7 +264,10 @@ class LanceIndex:
 
         return best
 
-    def _replace(self, rows: pa.Table, doc_ids: Sequence[str]) -> None:
+    def _replace(self, rows: pa.Table, doc_ids: Sequence[str], told: Mapping[str, Metadata]) -> None:
+        """These rows in place of those of these documents; told: the metadata that now hold of others."""
+        if told:
+            rows = pa.concat_tables([rows, rows_told(self._table, told)])
         merge = self._table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
         merge.when_not_matched_by_source_delete(one_of("doc_id", doc_ids)).execute(rows)
 

@@ -16,7 +16,7 @@ from osler.errors import StoreError
 from osler.late_interaction.codes import Bits
 from osler.late_interaction.compression import Compression
 
-FORMAT = 4
+FORMAT = 5
 """The layout of the table. Raised when an older osler could not read what this one writes."""
 
 

@@ -1,8 +1,10 @@
 """Documents become rows of the table, and rows become records again. Knows Arrow and the columns, no database.
 
-One row a passage. What belongs to the document is repeated on each of its rows, so that a search needs no join; its
-outline alone stands only on the row of position 0. `gap` is the text between this passage and the next (for the last
-one: up to the end), so that passages and gaps in order are the document's text, to the character.
+One row a passage. What a search reads of the document is repeated on each of its rows, so that it needs no join. The
+rest stands only on the row of position 0: its outline, the ids of its publication, those that it is a notice about, and
+the metadata as they came where `metadata` hold more, by what other documents state. `gap` is the text between this
+passage and the next (for the last one: up to the end), so that passages and gaps in order are the document's text, to
+the character.
 
 A title or heading without characters is null: where all values of a column are one text, Lance finds a row slowly.
 """
@@ -20,8 +22,10 @@ import pyarrow as pa
 from osler.index import token_spans, token_values
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
+from osler.index.states import Described
 from osler.late_interaction.ragged import divide
-from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vectors
+from osler.records import Document, EncodedDocument, Metadata, Passage, Section, TokenSpans, Vectors
+from osler.text.identifiers import identifiers_of
 from osler.text.matching import fold
 
 MANIFEST_KEY = b"osler.manifest"
@@ -53,12 +57,17 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         "outline": text,
         "identifiers": text,
         "pmid": text,
+        "doi": text,
+        "pmcid": text,
+        "notice_of": texts,
         "metadata": text,
+        "own_metadata": text,
         "year": pa.int32(),
         "language": texts,
         "publication_types": texts,
         "mesh": texts,
-        "journal": text,
+        "journal": texts,
+        "authors": text,
         "retracted": pa.bool_(),
         "version": pa.int64(),
         "fingerprint": text,
@@ -72,14 +81,18 @@ def table_schema(manifest: Manifest) -> pa.Schema:
     return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
 
 
-def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Table:
-    """The rows of these documents.
+def to_table(
+    documents: Sequence[EncodedDocument], schema: pa.Schema, metadata: Mapping[str, Metadata] | None = None
+) -> pa.Table:
+    """The rows of these documents; metadata: those that hold of a document, by doc_id, in place of its own.
 
     ValueError where the passages of one do not make up its text, or where a vector is not of unit length.
     """
     for document in documents:
         _check_vectors(document)
-    return pa.Table.from_pylist([row for document in documents for row in _document_rows(document)], schema=schema)
+    holds = metadata or {}
+    rows = (row for encoded in documents for row in _document_rows(encoded, holds.get(encoded.document.doc_id)))
+    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def to_document(rows: Sequence[Row]) -> Document:
@@ -95,6 +108,11 @@ def to_document(rows: Sequence[Row]) -> Document:
         json.loads(first["identifiers"]),
         json.loads(first["metadata"]),
     )
+
+
+def dumped(values: Mapping[str, Any]) -> str:
+    """The values as JSON, as the columns hold them."""
+    return json.dumps(dict(values), ensure_ascii=False)
 
 
 def passage_columns(schema: pa.Schema) -> tuple[str, ...]:
@@ -128,14 +146,16 @@ def _check_vectors(encoded: EncodedDocument) -> None:
             raise ValueError(f"{doc_id}: a vector has length {length:.4g}, not 1: normalise it, or mend its model.")
 
 
-def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
-    shared = _shared_columns(encoded.document)
+def _document_rows(encoded: EncodedDocument, metadata: Metadata | None) -> Iterator[dict[str, Any]]:
+    shared = _shared_columns(encoded.document, encoded.document.metadata if metadata is None else metadata)
+    first = _columns_of_the_first(encoded.document, shared["metadata"])
     gaps = _gaps(encoded)
     tokens = _token_columns(encoded)
     for number, passage in enumerate(encoded.passages):
         yield {
             **shared,
             **tokens[number],
+            **(first if number == 0 else {}),
             "passage_id": passage.passage_id,
             "position": passage.position,
             "heading": passage.heading or None,
@@ -143,22 +163,30 @@ def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
             "start": passage.start,
             "end": passage.end,
             "gap": gaps[number],
-            "outline": _outline(encoded.document) if number == 0 else None,
             "lexical": fold("\n".join(part for part in (passage.title, passage.heading, passage.text) if part)),
             "vector": encoded.vectors[number],
         }
 
 
-def _shared_columns(document: Document) -> dict[str, Any]:
+def _shared_columns(document: Document, metadata: Metadata) -> dict[str, Any]:
     return {
         "doc_id": document.doc_id,
         "title": document.title or None,
-        "identifiers": json.dumps(dict(document.identifiers), ensure_ascii=False),
-        "pmid": document.identifiers.get("pmid"),
-        "metadata": json.dumps(dict(document.metadata), ensure_ascii=False),
+        "identifiers": dumped(document.identifiers),
+        "metadata": dumped(metadata),
         "version": document.version,
         "fingerprint": document.fingerprint,
-        **filter_columns(document.metadata),
+        **filter_columns(metadata),
+    }
+
+
+def _columns_of_the_first(document: Document, metadata: str) -> dict[str, Any]:
+    own = dumped(document.metadata)
+    return {
+        "outline": _outline(document),
+        **identifiers_of(document.doc_id, document.identifiers),
+        "notice_of": sorted(map(str, Described.of(document).notice_of)) or None,
+        "own_metadata": None if own == metadata else own,
     }
 
 

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lancedb.index import FTS, BTree, IndexConfig
+from lancedb.index import FTS, BTree, IndexConfig, LabelList
 from lancedb.table import LanceTable
 
 from osler.index.approximate import keep_approximate, lags
 
 LEXICAL = FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
 
-_INDEXES: dict[str, FTS | BTree] = {"lexical": LEXICAL, "doc_id": BTree()}
+_LOOKUPS: dict[str, BTree | LabelList] = {
+    **{column: BTree() for column in ("doc_id", "pmid", "doi", "pmcid")},
+    "notice_of": LabelList(),
+}
+"""The columns by which documents are looked up."""
+
+_INDEXES: dict[str, FTS | BTree | LabelList] = {"lexical": LEXICAL, **_LOOKUPS}
 
 _MOST_FILES = 64
 """Above this many data files, or versions out of use, the table is tidied. A commit makes one of each."""
@@ -56,13 +62,14 @@ def optimise(table: LanceTable) -> None:
 
 
 def keep_lookups_fast(table: LanceTable, *, written: int) -> None:
-    """Build the index of document ids anew whenever the rows it does not cover have doubled the table.
+    """Build the indexes of ids anew whenever the rows that they do not cover have doubled the table.
 
     So a first build of any size looks its documents up in constant time, for a cost that stays proportional to it.
     """
     rows = table.count_rows()
     if written and _doubled(rows - written, rows):
-        table.create_index("doc_id", config=_INDEXES["doc_id"], replace=True)
+        for column, config in _LOOKUPS.items():
+            table.create_index(column, config=config, replace=True)
 
 
 def unindexed_rows(table: LanceTable) -> int:

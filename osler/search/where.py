@@ -8,10 +8,16 @@ from collections.abc import Sequence
 from osler.errors import UsageError
 from osler.records import Filter
 
-KNOWN = "year>=2010, year<=2020, year=2015, type=Review, mesh=Humans, language=eng, journal=Lancet, retracted=any"
+KNOWN = (
+    "year>=2010, year<=2020, year=2015, type=Review, mesh=Humans, language=eng, journal=Lancet, author=Osler W, "
+    "retracted=any"
+)
 """Every condition there is, by example."""
 
-_OPERATORS = {"year": (">=", "<=", "="), **dict.fromkeys(("type", "mesh", "language", "journal", "retracted"), ("=",))}
+_OPERATORS = {
+    "year": (">=", "<=", "="),
+    **dict.fromkeys(("type", "mesh", "language", "journal", "author", "retracted"), ("=",)),
+}
 
 _CONDITION = re.compile(r"\s*(\w+)\s*([<>=!]+)\s*(.*\S)\s*", re.DOTALL)
 
@@ -36,6 +42,7 @@ def parse_where(conditions: Sequence[str]) -> Filter:
         languages=_texts(values, "language"),
         mesh=_texts(values, "mesh"),
         journals=_texts(values, "journal"),
+        authors=_texts(values, "author"),
         include_retracted=_retracted(values),
     )
 

@@ -1,0 +1,116 @@
+"""Documents of one publication within the table, and what a write changes for them. Knows columns of ids, no vectors.
+
+The ids of a publication, and those that a notice is about, stand on the row of position 0 alone. Scalar indexes cover
+them, so a commit looks up all of its documents at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from lancedb.table import LanceTable
+
+from osler.index.filter_columns import filter_columns
+from osler.index.filters import one_of, quoted
+from osler.index.rows import dumped
+from osler.index.states import Described, Ids, effective_metadata
+from osler.records import Document, Metadata
+from osler.text.identifiers import KINDS, Identifier
+
+_COLUMNS = ["doc_id", *KINDS, "metadata", "own_metadata"]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """What a write means for states.
+
+    metadata: of each document written, with what stored ones state of it; told: of stored documents for which the
+    write changes them; replaces: whether it takes the place of stored documents. All by doc_id.
+    """
+
+    metadata: Mapping[str, Metadata]
+    told: Mapping[str, Metadata]
+    replaces: bool
+
+
+def state_change(table: LanceTable, written: Sequence[Document], *, removed: Collection[str] = ()) -> StateChange:
+    """What it changes to write these documents and to remove those of these ids, in one commit."""
+    new = {document.doc_id: Described.of(document) for document in written}
+    old = _stored(table, f"{one_of('doc_id', [*new, *removed])} AND position = 0")
+    linked, ids = _linked(table, [*new.values(), *(described for described, _ in old.values())])
+    others = {doc_id: stored for doc_id, stored in linked.items() if doc_id not in new and doc_id not in removed}
+    holds = effective_metadata([*new.values(), *(described for described, _ in others.values())])
+    # Of a notice that is here only for what it is about, not all that others state of it is known.
+    whole = {doc_id: metadata for doc_id, (described, metadata) in others.items() if described.ids & ids}
+    told = {doc_id: holds[doc_id] for doc_id, metadata in whole.items() if holds[doc_id] != metadata}
+    return StateChange({doc_id: holds[doc_id] for doc_id in new}, told, replaces=bool(old))
+
+
+def rows_told(table: LanceTable, told: Mapping[str, Metadata]) -> pa.Table:
+    """The rows of these stored documents, whole, with these metadata in place of those that they have."""
+    rows = table.search().where(one_of("doc_id", told)).select(table.schema.names).to_arrow().cast(table.schema)
+    doc_ids = rows["doc_id"].to_pylist()
+    came = [own or old for own, old in zip(rows["own_metadata"].to_pylist(), rows["metadata"].to_pylist(), strict=True)]
+    now = [dumped(told[doc_id]) for doc_id in doc_ids]
+    columns = {
+        "metadata": now,
+        "own_metadata": [
+            own if position == 0 and own != new else None
+            for position, own, new in zip(rows["position"].to_pylist(), came, now, strict=True)
+        ],
+        "retracted": [filter_columns(told[doc_id])["retracted"] for doc_id in doc_ids],
+    }
+    for name, values in columns.items():
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, rows.schema.field(place), pa.array(values, rows.schema.field(place).type))
+    return rows
+
+
+def documents_with(table: LanceTable, ids: Iterable[Identifier]) -> dict[str, Ids]:
+    """The documents that carry one of these ids, with all of their own, by doc_id in its order."""
+    condition = _carrying(ids)
+    if not condition:
+        return {}
+    rows = table.search().where(condition).select(["doc_id", *KINDS]).to_list()
+    return {row["doc_id"]: _ids(row) for row in sorted(rows, key=lambda row: str(row["doc_id"]))}
+
+
+def _linked(table: LanceTable, documents: Iterable[Described]) -> tuple[dict[str, tuple[Described, Metadata]], Ids]:
+    """The stored documents of the publications that these belong to or are about, with all notices about them.
+
+    Also the ids of these publications. A further look-up is made only where a document brings ids that are new.
+    """
+    linked: dict[str, tuple[Described, Metadata]] = {}
+    ids: Ids = frozenset()
+    new = frozenset().union(*(described.ids | described.notice_of for described in documents))
+    while new:
+        about = f"array_has_any(notice_of, [{quoted(map(str, new))}])"
+        linked |= _stored(table, f"{_carrying(new)} OR {about}")
+        ids |= new
+        # The ids of a notice are of another publication: it is not followed.
+        carriers = (described.ids for described, _ in linked.values() if described.ids & ids)
+        new = frozenset().union(*carriers) - ids
+    return linked, ids
+
+
+def _stored(table: LanceTable, condition: str) -> dict[str, tuple[Described, Metadata]]:
+    """The documents that meet the condition, as they came, with the metadata that hold, by doc_id."""
+    stored = {}
+    for row in table.search().where(condition).select(_COLUMNS).to_list():
+        holds = json.loads(row["metadata"])
+        came = json.loads(row["own_metadata"]) if row["own_metadata"] else holds
+        stored[row["doc_id"]] = Described(row["doc_id"], _ids(row), came), holds
+    return stored
+
+
+def _ids(row: Mapping[str, str]) -> Ids:
+    return frozenset(Identifier(kind, row[kind]) for kind in KINDS if row[kind])
+
+
+def _carrying(ids: Iterable[Identifier]) -> str:
+    """The condition for the documents that carry one of these ids, "" where there are none."""
+    by_kind = {kind: sorted(one.value for one in ids if one.kind == kind) for kind in KINDS}
+    return " OR ".join(one_of(kind, values) for kind, values in by_kind.items() if values)
