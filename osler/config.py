@@ -15,15 +15,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from osler.errors import UsageError
 
+MOST_PASSAGES = 1_000_000
+"""Passages that a search may be asked for, or that a commit may hold."""
+
+_MOST_TOKENS = 1_000_000
+
 
 class _Stage(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SplitSettings(_Stage):
     """How documents become passages."""
 
-    max_tokens: int = Field(default=384, ge=32, description="Tokens of a passage, title and heading included.")
+    max_tokens: int = Field(
+        default=384, ge=32, le=_MOST_TOKENS, description="Tokens of a passage, title and heading included."
+    )
 
 
 class ModelSettings(_Stage):
@@ -35,7 +42,9 @@ class ModelSettings(_Stage):
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         default="auto", description="auto: bf16 where the device has it; int8: of passages on a CPU, extra int8."
     )
-    batch_tokens: int | None = Field(default=None, ge=64, description="About the tokens a batch; empty: by the device.")
+    batch_tokens: int | None = Field(
+        default=None, ge=64, le=_MOST_TOKENS, description="About the tokens a batch; empty: by the device."
+    )
 
 
 class IndexSettings(_Stage):
@@ -44,23 +53,30 @@ class IndexSettings(_Stage):
     token_vectors: bool = Field(default=True, description="Keep token vectors, so that re-ranking need not encode.")
     token_bits: Literal[32, 8, 4, 2, 1] = Field(default=2, description="Bits of a component of a token vector.")
     token_pooling: int = Field(default=2, ge=1, le=4, description="Tokens of a long passage that share a vector.")
-    commit_passages: int = Field(default=2048, ge=1, description="Passages written in one commit.")
+    commit_passages: int = Field(default=2048, ge=1, le=MOST_PASSAGES, description="Passages written in one commit.")
     row_copy: bool = Field(default=True, description="Copy what a search reads, where it exceeds `search.memory`.")
 
 
 class SearchSettings(_Stage):
     """How candidates are found and ranked."""
 
-    k: int = Field(default=5, ge=1, description="Passages that come back.")
-    num_candidates: int = Field(default=100, ge=1, description="Passages that stage 1 hands to stage 2.")
+    k: int = Field(default=5, ge=1, le=MOST_PASSAGES, description="Passages that come back.")
+    num_candidates: int = Field(
+        default=100, ge=1, le=MOST_PASSAGES, description="Passages that stage 1 hands to stage 2."
+    )
     candidates: Literal["hybrid", "dense", "lexical"] = Field(default="hybrid", description="Source of candidates.")
     rerank: bool = Field(default=True, description="Re-order the candidates by MaxSim.")
     stored: bool = Field(default=True, description="Score stored token vectors; off: encode candidates when asked.")
     fusion: Literal["linear", "rank"] = Field(default="linear", description="How hybrid joins its two lists.")
-    lexical_weight: float = Field(default=0.2, ge=0, description="Weight of BM25 beside the cosine in linear fusion.")
-    fusion_constant: int = Field(default=60, ge=1, description="Constant of reciprocal rank fusion.")
+    lexical_weight: float = Field(
+        default=0.2, ge=0, le=1000, description="Weight of BM25 beside the cosine in linear fusion."
+    )
+    fusion_constant: int = Field(default=60, ge=1, le=1_000_000, description="Constant of reciprocal rank fusion.")
     memory: int = Field(
-        default=512, ge=0, description="MB of vectors, token vectors and passages held between searches."
+        default=512,
+        ge=0,
+        le=1_000_000_000,
+        description="MB of vectors, token vectors and passages held between searches.",
     )
     exact: bool = Field(default=False, description="Compare with every vector, however large the index is.")
     stage1_weight: float | None = Field(
@@ -71,8 +87,8 @@ class SearchSettings(_Stage):
 class AnswerSettings(_Stage):
     """How an answer is written."""
 
-    passage_tokens: int = Field(default=1200, ge=100, description="Tokens of passages in the prompt.")
-    max_sentences: int = Field(default=3, ge=1, description="Sentences asked for.")
+    passage_tokens: int = Field(default=1200, ge=100, le=_MOST_TOKENS, description="Tokens of passages in the prompt.")
+    max_sentences: int = Field(default=3, ge=1, le=1000, description="Sentences asked for.")
     abstain_below: float | None = Field(default=None, description="MaxSim under which it abstains; empty: the model's.")
 
 

@@ -1,9 +1,12 @@
-"""The four seams of osler, each a Protocol: what a stage needs of a part that can be exchanged. Knows only records."""
+"""The four seams of osler, each a Protocol: what a stage needs of a part that can be exchanged. Knows only records.
+
+Encoder, re-ranker, index and language model. A model may also tell where it stops reading a query (`CutsQueries`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from osler.records import (
     Candidate,
@@ -63,6 +66,15 @@ class Reranker(Protocol):
         ...
 
 
+@runtime_checkable
+class CutsQueries(Protocol):
+    """An encoder or re-ranker that reads no more than the beginning of a long query."""
+
+    def query_end(self, query: str) -> int | None:
+        """How many characters of the query it reads, None where it reads them all."""
+        ...
+
+
 class PassageIndex(Protocol):
     """Passages with their vectors, on disk: what is written in one call is there whole or not at all.
 
@@ -118,6 +130,18 @@ class PassageIndex(Protocol):
 
     def document(self, doc_id: str) -> Document | None:
         """The whole document, its text to the character as it was indexed, or None."""
+        ...
+
+    def find_documents(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The documents that each of these names means, by name; none of those that mean none.
+
+        A name is a doc_id, the id of a passage, or a PMID, DOI or PMCID in any spelling. The document of that very id
+        comes first, whatever its case where no other has it, then those of this publication by doc_id.
+        """
+        ...
+
+    def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
+        """The passages of these documents that the filter lets through, in their order."""
         ...
 
 

@@ -30,7 +30,13 @@ from osler.records import (
     Vectors,
     is_retracted,
 )
-from osler.text.identifiers import identifiers_of
+from osler.text.identifiers import (
+    Identifier,
+    doc_id_spellings,
+    identifiers_of,
+    parse_identifier,
+    without_position,
+)
 from osler.text.matching import fold
 
 VECTORS = {
@@ -192,6 +198,23 @@ class FakeIndex:
     def document(self, doc_id: str) -> Document | None:
         encoded = self._documents.get(doc_id)
         return encoded.document if encoded else None
+
+    def find_documents(self, names: Sequence[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in names:
+            exact = [one for one in doc_id_spellings(name) if one in self._documents][:1]
+            wanted = parse_identifier(without_position(name))
+            others = [doc_id for doc_id in sorted(self._documents) if wanted in self._ids(doc_id)]
+            if exact or others:
+                found[name] = list(dict.fromkeys(exact + others))
+        return found
+
+    def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
+        passages = [one for doc_id in doc_ids if doc_id in self._documents for one in self._documents[doc_id].passages]
+        return [passage.passage_id for passage in passages if matches(passage.metadata, where)]
+
+    def _ids(self, doc_id: str) -> set[Identifier]:
+        return set(Described.of(self._documents[doc_id].document).ids)
 
     def _best(self, scores: Mapping[str, float], k: int) -> list[Candidate]:
         self.asked.append(k)

@@ -356,6 +356,44 @@ def test_any_text_under_any_id_is_rebuilt_to_the_character(index, ids, texts):
     assert index.delete(ids) == len(ids)
 
 
+# Documents by their names
+
+
+@pytest.mark.parametrize(
+    ("name", "doc_ids"),
+    [
+        ("PMID:7", ["PMID:7", "PMC:PMC9"]),
+        ("pmid: 7", ["PMID:7", "PMC:PMC9"]),
+        ("https://pubmed.ncbi.nlm.nih.gov/7/", ["PMID:7", "PMC:PMC9"]),
+        ("PMID:7#0", ["PMID:7", "PMC:PMC9"]),
+        ("PMC9", ["PMC:PMC9", "x#1"]),
+        ("x#1", ["x#1"]),
+        ("x#1#0", ["x#1"]),
+        ("https://doi.org/10.1/A", ["PMC:PMC9"]),
+        ("7", ["7", "PMC:PMC9", "PMID:7"]),
+        ("hp:0001698", ["HP:0001698"]),
+        ("HP:0001698#12", ["HP:0001698"]),
+        ("A", ["A"]),
+        ("a", ["a"]),
+        ("'; DROP TABLE passages; --", []),
+        ("PMID:70", []),
+        ("", []),
+    ],
+)
+def test_a_name_means_the_document_of_that_id_then_those_of_its_publication(index, name, doc_ids):
+    index.upsert([paper("PMID:7"), paper("PMC:PMC9", pmid="7", doi="10.1/a"), paper("7"), paper("x#1", pmcid="PMC9")])
+    index.upsert([paper("HP:0001698"), paper("a"), paper("A")])
+    assert index.find_documents([name, "nothing"]) == ({name: doc_ids} if doc_ids else {})
+
+
+def test_the_passages_of_documents_come_in_their_order_as_far_as_the_filter_lets_them_through(index):
+    index.upsert([paper("a", "one two three four"), paper("b"), paper("c", metadata={"retracted": True})])
+    assert index.passage_ids(["c", "b", "missing", "a"], where=NOT_RETRACTED) == ["b#0", "a#0", "a#1"]
+    assert index.passage_ids(["c"], where=EVERYTHING) == ["c#0"]
+    assert index.passage_ids([], where=EVERYTHING) == []
+    assert index.find_documents([]) == {}
+
+
 # Dense search
 
 

@@ -157,6 +157,17 @@ def test_a_retracted_passage_produces_a_warning() -> None:
     assert answer.warnings[0] == "PMID:1 is retracted: do not rest a claim on it."
 
 
+def test_a_passage_of_concern_produces_a_warning() -> None:
+    answer = answer_to(sentences(("Effusion presses on the heart.", [1])), ranked(1, "PMID:1", EFFUSION, concern=True))
+    assert answer.warnings[0] == "An expression of concern was published about PMID:1: read it first."
+
+
+def test_what_the_search_warned_of_is_among_the_warnings_of_the_answer() -> None:
+    answerer = Answerer(_no_search, Says("{}"), FakeReranker())
+    assert answerer.answer_from(Ranking(QUESTION, PASSAGES, warnings=("It was cut.",))).warnings[0] == "It was cut."
+    assert answerer.answer_from(Ranking(QUESTION, (), warnings=("It was cut.",))).warnings == ("It was cut.",)
+
+
 def test_passages_without_room_in_the_prompt_are_reported() -> None:
     long = tuple(ranked(number, f"PMID:{number}", "Fluid in the heart " * 20 + ".") for number in (1, 2))
     answerer = Answerer(_no_search, Says(""), FakeReranker(), AnswerSettings(passage_tokens=120))

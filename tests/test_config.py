@@ -50,3 +50,25 @@ def test_a_judge_has_neither_the_key_nor_the_model_of_the_one_that_answers():
 
 def test_the_key_of_an_endpoint_is_not_shown():
     assert "secret" not in repr(load_settings(environment={"OSLER_LLM_KEY": "secret"}))
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "value"),
+    [
+        ("search", "k", 2**32),
+        ("search", "k", -1),
+        ("search", "num_candidates", 2**64),
+        ("search", "num_candidates", 0),
+        ("search", "lexical_weight", "inf"),
+        ("search", "lexical_weight", "nan"),
+        ("search", "stage1_weight", "nan"),
+        ("search", "fusion_constant", 10**30),
+        ("search", "memory", 2**63),
+        ("answer", "abstain_below", "nan"),
+        ("index", "commit_passages", 2**40),
+        ("split", "max_tokens", 2**32),
+    ],
+)
+def test_a_number_out_of_range_is_refused_with_the_limit(stage, name, value):
+    with pytest.raises(UsageError, match=rf"{stage}.{name} = .* is not possible \(input should be "):
+        load_settings(environment={f"OSLER_{stage}_{name}".upper(): str(value)})

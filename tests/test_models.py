@@ -73,6 +73,19 @@ def test_a_long_query_is_not_cut_at_the_length_of_the_expansion(colberts, backbo
     assert len(long) > 100
 
 
+@pytest.mark.parametrize("name", ["sentence-transformers", "pylate", "stanford"])
+def test_a_query_that_is_cut_is_read_to_the_end_that_is_told(name, colberts, backbones):
+    pair = load_models(str(backbones["bert"]), str(colberts[name]))
+    query = "Is there 🫀 fluid, or none, around the heart? " * 100
+    for model in (pair.encoder, pair.reranker):
+        end = model.query_end(query)
+        whole, read = model.encode_queries([query]), model.encode_queries([query[:end]])
+        assert 100 < end < len(query)
+        assert np.allclose(whole[0], read[0], atol=1e-4)
+        assert model.query_end(query[:end]) is None
+        assert model.query_end("fluid") is None
+
+
 def test_a_long_query_changes_no_other_of_its_batch(backbones, tmp_path):
     folder = tiny_models.pylate(backbones["modernbert"], tmp_path / "attending", attend=True)
     reranker = load_models(str(backbones["bert"]), str(folder)).reranker

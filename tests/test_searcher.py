@@ -357,3 +357,120 @@ def test_a_blank_query_among_many_is_refused_and_none_is_none():
     with pytest.raises(UsageError, match="is empty"):
         searcher().search_many(["heart", ""])
     assert searcher().search_many([]) == []
+
+
+# Queries of nothing but ids
+
+
+def library() -> FakeIndex:
+    index = FakeIndex()
+    two = (Section("", "The heart."), Section("", "The lung."))
+    for document in (
+        Document("PMID:31588070", "", two, {"doi": "10.1017/S09"}),
+        Document("PMC:PMC7653990", "", two, {"pmid": "31588070"}),
+        Document("PMID:1234567", "", two, metadata={"retracted": True}),
+        Document("heart", "", two),
+    ):
+        index.upsert([encoded_document(document, FakeEncoder(), FakeReranker())])
+    return index
+
+
+BOTH = ["PMC:PMC7653990#0", "PMC:PMC7653990#1", "PMID:31588070#0", "PMID:31588070#1"]
+
+
+@pytest.mark.parametrize("query", ["31588070", " pmid: 31588070 ", "https://pubmed.ncbi.nlm.nih.gov/31588070/"])
+def test_an_id_finds_the_passages_of_its_documents_first_passages_first(query):
+    ranking = searcher(library()).search(query)
+    assert sorted(ids(ranking)) == BOTH
+    assert [one.passage.position for one in ranking.ranked] == [0, 0, 1, 1]
+    assert [(one.rank, one.score, one.evidence) for one in ranking.ranked][:2] == [(1, 1.0, None), (2, 1.0, None)]
+    assert ranking.warnings == ()
+
+
+def test_a_passage_that_is_named_comes_first_and_k_holds():
+    assert ids(searcher(library()).search("PMC:PMC7653990#1", k=1)) == ["PMC:PMC7653990#1"]
+
+
+def test_several_ids_find_their_documents_and_name_those_that_are_missing():
+    ranking = searcher(library()).search("doi:10.1017/s09, PMC7653990; PMID: 5")
+    assert sorted(ids(ranking)) == BOTH
+    assert ranking.warnings == ("No document has the id PMID: 5.",)
+
+
+def test_an_id_of_no_document_is_told_and_searched_for_as_words():
+    ranking = searcher(library()).search("PMID: 555555")
+    assert ranking.warnings == ("No document has the id PMID: 555555. Its characters were searched for as words.",)
+    assert ranking.ranked
+
+
+@pytest.mark.parametrize("query", ["2019", "17", "heart", "heart 31588070", "covid-19"])
+def test_words_are_words_and_short_numbers_too_unless_they_name_something(query):
+    ranking = searcher(library()).search(query, evidence=False)
+    assert ranking.warnings == ()
+    assert ranking.seconds["encode"] > 0
+
+
+def test_a_retracted_document_is_left_out_by_its_id_too_and_that_is_told():
+    one = searcher(library())
+    ranking = one.search("1234567")
+    assert ranking.ranked == ()
+    assert ranking.warnings == ("PMID:1234567 is retracted and therefore left out: retracted=any lets it in.",)
+    assert len(one.search("1234567", where=Filter(include_retracted=True)).ranked) == 2
+
+
+def test_conditions_that_leave_a_named_document_out_are_told():
+    ranking = searcher(library()).search("PMC7653990", where=Filter(year_from=2000))
+    assert ranking.warnings == ("PMC:PMC7653990 does not meet the conditions: leave them out to see it.",)
+
+
+def test_ids_among_many_queries_are_found_in_their_places():
+    one = searcher(library())
+    queries = ["heart", "PMC7653990", "lung"]
+    assert [ids(ranking) for ranking in one.search_many(queries, k=2)] == [ids(one.search(q, k=2)) for q in queries]
+
+
+# Queries that are cut
+
+
+class ShortEncoder(FakeEncoder):
+    """Reads ten characters of a query."""
+
+    def query_end(self, query: str) -> int | None:
+        return 10 if len(query) > 10 else None
+
+
+class ShortReranker(FakeReranker):
+    query_end = ShortEncoder.query_end
+
+
+@pytest.mark.parametrize(
+    ("encoder", "reranker", "settings", "readers"),
+    [
+        (ShortEncoder, FakeReranker, {}, "the encoder"),
+        (ShortEncoder, ShortReranker, {}, "the encoder and the re-ranker"),
+        (ShortEncoder, ShortReranker, {"candidates": "lexical"}, "the re-ranker"),
+        (FakeEncoder, FakeReranker, {}, None),
+        (ShortEncoder, FakeReranker, {"candidates": "lexical"}, None),
+    ],
+)
+def test_a_query_that_a_model_does_not_read_to_its_end_is_told(encoder, reranker, settings, readers):
+    one = Searcher(fake_index(TEXTS), encoder(), reranker(), SearchSettings(**settings))
+    told = f"The query is too long: {readers} read it up to “…heart flui” and no further."
+    assert [warning.partition(" Shorten")[0] for warning in one.search("heart fluid").warnings] == [told] * bool(
+        readers
+    )
+    assert one.search("heart").warnings == ()
+
+
+def test_models_that_read_differently_far_are_told_apart():
+    long_reader = ShortReranker()
+    long_reader.query_end = lambda query: 5
+    ranking = Searcher(fake_index(TEXTS), ShortEncoder(), long_reader).search("heart fluid")
+    assert ["encoder read it up to “…heart flui”" in one for one in ranking.warnings] == [True, False]
+    assert "re-ranker read it up to “…heart”" in ranking.warnings[1]
+
+
+@pytest.mark.parametrize("k", [-1, 2**32, 1_000_001])
+def test_a_k_that_no_index_can_give_is_refused_with_the_range(k):
+    with pytest.raises(UsageError, match=f"k = {k} is not possible: ask for 1 to 1,000,000 passages"):
+        searcher().search("heart", k=k)

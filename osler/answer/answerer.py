@@ -13,7 +13,7 @@ from osler.answer.prompt import build_prompt
 from osler.answer.support import SupportCheck
 from osler.config import AnswerSettings
 from osler.protocols import CountTokens, Generator, Reranker
-from osler.records import NOT_RETRACTED, Answer, Filter, RankedPassage, Ranking, is_retracted
+from osler.records import NOT_RETRACTED, Answer, Filter, RankedPassage, Ranking, is_retracted, is_true
 
 
 class Search(Protocol):
@@ -57,7 +57,7 @@ class Answerer:
 
     def answer_from(self, ranking: Ranking) -> Answer:
         """The answer to the query of this ranking from its passages; errors as in `answer`."""
-        warnings = _retractions(ranking.ranked)
+        warnings = [*ranking.warnings, *_states(ranking.ranked)]
         if not ranking.ranked:
             return _abstained(ranking, abstention([]), warnings)
         check = SupportCheck(ranking.query, ranking.ranked, self.reranker)
@@ -100,10 +100,15 @@ def _abstained(ranking: Ranking, text: str, warnings: Iterable[str], given: tupl
     )
 
 
-def _retractions(ranked: Sequence[RankedPassage]) -> list[str]:
-    """A warning for each retracted document among the passages; they are there because the filter asked for them."""
-    doc_ids = dict.fromkeys(one.passage.doc_id for one in ranked if is_retracted(one.passage.metadata))
-    return [f"{doc_id} is retracted: do not rest a claim on it." for doc_id in doc_ids]
+def _states(ranked: Sequence[RankedPassage]) -> list[str]:
+    """A warning for each document that is retracted, which is there because the filter asked for it, or of concern."""
+    warnings = {}
+    for passage in (one.passage for one in ranked):
+        if is_retracted(passage.metadata):
+            warnings[passage.doc_id] = f"{passage.doc_id} is retracted: do not rest a claim on it."
+        elif is_true(passage.metadata.get("concern")):
+            warnings[passage.doc_id] = f"An expression of concern was published about {passage.doc_id}: read it first."
+    return list(warnings.values())
 
 
 def _left_out(ranked: Sequence[RankedPassage], given: Sequence[RankedPassage]) -> list[str]:

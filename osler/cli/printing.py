@@ -14,12 +14,23 @@ from rich.panel import Panel
 from rich.table import Table
 
 from osler.cli.terminal import ERR, OUT, Text, json_line
-from osler.records import Answer, Citation, Document, EvidenceSpan, RankedPassage, Ranking, is_retracted
+from osler.records import (
+    Answer,
+    Citation,
+    Document,
+    EvidenceSpan,
+    Metadata,
+    RankedPassage,
+    Ranking,
+    is_retracted,
+    is_true,
+)
 
 _EVIDENCE: Final = "bold yellow"
 _STRONGEST_WORDS: Final = "bold black on yellow"
 _CONTEXT_CHARACTERS: Final = 240
 _TITLE_CHARACTERS: Final = 80
+_AUTHORS_SHOWN: Final = 3
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -123,6 +134,8 @@ def print_document(document: Document) -> None:
             OUT.print(Text(section.heading, style="dim"))
         OUT.print(Text(section.text))
     rows = {**document.identifiers, **document.metadata}
+    if authors := _authors(document.metadata):
+        rows["authors"] = authors
     OUT.print("")
     for name, value in rows.items():
         OUT.print(Text.assemble((f"{name}: ", "dim"), _value(value)))
@@ -139,7 +152,7 @@ def _entry(ranked: RankedPassage) -> Table:
 
 def _heading(ranked: RankedPassage) -> Text:
     passage = ranked.passage
-    facts = [passage.metadata.get("journal"), passage.metadata.get("year")]
+    facts = [_authors(passage.metadata), passage.metadata.get("journal"), passage.metadata.get("year")]
     about = " · ".join(str(fact) for fact in facts if fact)
     scores = f"score {ranked.score:.3f}, candidate {ranked.candidate_rank}"
     title = passage.title or _cut(passage.text, _TITLE_CHARACTERS)
@@ -148,7 +161,17 @@ def _heading(ranked: RankedPassage) -> Text:
         line.append(f"  {about}", style="dim")
     if is_retracted(passage.metadata):
         line.append("  RETRACTED", style="bold red")
+    if is_true(passage.metadata.get("concern")):
+        line.append("  EXPRESSION OF CONCERN", style="bold yellow")
     return line.append(f"  ({scores})", style="dim")
+
+
+def _authors(metadata: Metadata) -> str:
+    """The first three authors, "et al." for the rest."""
+    value = metadata.get("authors")
+    names = [name for name in (value if isinstance(value, list | tuple) else [value]) if name and isinstance(name, str)]
+    shown = "; ".join(names[:_AUTHORS_SHOWN])
+    return f"{shown} et al." if len(names) > _AUTHORS_SHOWN else shown
 
 
 def _excerpt(ranked: RankedPassage) -> Text:

@@ -18,7 +18,7 @@ _TOGETHER: Final = 256
 
 
 def search(
-    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to search for.")] = None,
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="Words, or ids of documents.")] = None,
     queries: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Search for each query of a file: one per line, or JSON lines as in BEIR."),
@@ -38,6 +38,8 @@ def search(
     """Search an index: candidates first, then re-ranked, each with the sentence that supports it.
 
     osler search "aspirin after stroke" --index pubmed --where "year>=2015" --where type=Review
+
+    osler search "PMID: 31588070, 10.1017/S0954422419000301" --index pubmed
 
     osler search --queries questions.txt --index pubmed -k 10 --json
     """
@@ -89,5 +91,7 @@ def _show(ranking: Ranking, *, json: bool, query_id: str | None = None) -> None:
             print_json(of_query | ranked_json(ranked))
     else:
         print_ranking(ranking)
-    if not ranking.ranked:
+    for warning in ranking.warnings:
+        print_notice(f"note: {warning}")
+    if not (ranking.ranked or ranking.warnings):
         print_notice("No passage matches; loosen the conditions or use other words.")

@@ -10,13 +10,13 @@ import pyarrow as pa
 from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
+from osler.index import publications
 from osler.index.approximate import approximate_index, nearest_query, recall
 from osler.index.copying import keep_copy, remove_copy
 from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
-from osler.index.publications import documents_with, rows_told, state_change
 from osler.index.residence import MEMORY, Residence
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction
@@ -29,7 +29,7 @@ from osler.index.rows import (
     to_passage,
     to_spans,
     to_table,
-    to_vectors,
+    vectors_by_id,
 )
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.token_values import to_token_vectors
@@ -41,16 +41,12 @@ from osler.records import (
     DocumentVersion,
     EncodedDocument,
     Filter,
-    Metadata,
     Passage,
     TokenSpans,
     TokenVectors,
     Vector,
 )
-from osler.text.identifiers import parse_identifier
 from osler.text.matching import fold
-
-_PMID = "PMID:"
 
 _TIES = 8
 """Rows that are asked for beyond the best, so that a short tie at the edge needs no second search."""
@@ -95,10 +91,10 @@ class LanceIndex:
             raise ValueError(f"Two documents of one call have the same id, {repeated[0]}: give one of them.")
         if not documents:
             return
-        change = state_change(self._table, [encoded.document for encoded in documents])
+        change = publications.state_change(self._table, [encoded.document for encoded in documents])
         rows = to_table(documents, self._table.schema, change.metadata)
         if change.replaces or change.told:
-            self._replace(rows, doc_ids, change.told)
+            publications.replace_documents(self._table, rows, doc_ids, change.told)
         else:  # appending takes the same time whatever the size of the table; a merge reads all of its ids
             self._table.add(rows)
         self._residence.note_commit()
@@ -107,14 +103,13 @@ class LanceIndex:
     @writing()
     def delete(self, doc_ids: Sequence[str]) -> int:
         """How many documents went, in one commit: those of these ids, for `PMID:1` also those whose pmid is 1."""
-        pmids = [doc_id for doc_id in doc_ids if doc_id.startswith(_PMID)]
-        gone = {*self.fingerprints(doc_ids), *documents_with(self._table, filter(None, map(parse_identifier, pmids)))}
+        gone = publications.documents_taken_back(self._table, doc_ids)
         if not gone:
             return 0
-        if told := state_change(self._table, [], removed=gone).told:
-            self._replace(self._table.schema.empty_table(), sorted(gone), told)
+        if told := publications.state_change(self._table, [], removed=gone).told:
+            publications.replace_documents(self._table, self._table.schema.empty_table(), gone, told)
         else:
-            self._table.delete(one_of("doc_id", sorted(gone)))
+            self._table.delete(one_of("doc_id", gone))
         self._residence.note_commit()
         return len(gone)
 
@@ -184,7 +179,7 @@ class LanceIndex:
             return {}
         if held := _with_vectors(self._residence.rows()):
             return held.vectors_of(passage_ids)
-        return _vectors_in(self._rows(passage_ids, ("passage_id", "vector")))
+        return vectors_by_id(self._rows(passage_ids, ("passage_id", "vector")))
 
     @reading()
     def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], Mapping[str, TokenVectors]]:
@@ -195,13 +190,23 @@ class LanceIndex:
         if not (passage_ids and self.manifest.token_vectors) or _with_vectors(self._residence.rows()):
             return self.vectors(passage_ids), {}
         found = self._rows(passage_ids, ("passage_id", "vector", "token_vectors"))
-        return _vectors_in(found), self._token_vectors_in(found)
+        return vectors_by_id(found), self._token_vectors_in(found)
 
     @reading()
     def document(self, doc_id: str) -> Document | None:
         """The whole document, its text to the character as it was indexed, or None."""
         rows = self._table.search().where(one_of("doc_id", [doc_id])).select(list(DOCUMENT_COLUMNS)).to_list()
         return to_document(rows) if rows else None
+
+    @reading()
+    def find_documents(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The documents that each of these names means, by name: a doc_id, a passage_id, or a PMID, DOI or PMCID."""
+        return publications.documents_named(self._table, names)
+
+    @reading()
+    def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
+        """The passages of these documents that the filter lets through, in their order."""
+        return publications.passages_of(self._table, doc_ids, to_sql(where))
 
     @writing()
     def optimise(self, *, row_copy: bool = True) -> None:
@@ -264,13 +269,6 @@ class LanceIndex:
 
         return best
 
-    def _replace(self, rows: pa.Table, doc_ids: Sequence[str], told: Mapping[str, Metadata]) -> None:
-        """These rows in place of those of these documents; told: the metadata that now hold of others."""
-        if told:
-            rows = pa.concat_tables([rows, rows_told(self._table, told)])
-        merge = self._table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
-        merge.when_not_matched_by_source_delete(one_of("doc_id", doc_ids)).execute(rows)
-
     def _best(
         self, search: Callable[[int], pa.Table], k: int, scores_of: Callable[[pa.Table], Sequence[float]]
     ) -> list[Candidate]:
@@ -287,10 +285,6 @@ class LanceIndex:
         self._lookup.remember(found)
         ordered = sorted(zip(passage_ids, scores, strict=True), key=lambda one: (-one[1], one[0]))[:k]
         return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
-
-
-def _vectors_in(found: pa.Table) -> dict[str, Vector]:
-    return dict(zip(found["passage_id"].to_pylist(), to_vectors(found["vector"]), strict=True))
 
 
 def _with_vectors(rows: ResidentRows | None) -> ResidentRows | None:

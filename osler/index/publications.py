@@ -18,7 +18,7 @@ from osler.index.filters import one_of, quoted
 from osler.index.rows import dumped
 from osler.index.states import Described, Ids, effective_metadata
 from osler.records import Document, Metadata
-from osler.text.identifiers import KINDS, Identifier
+from osler.text.identifiers import KINDS, Identifier, doc_id_spellings, parse_identifier, without_position
 
 _COLUMNS = ["doc_id", *KINDS, "metadata", "own_metadata"]
 
@@ -49,7 +49,53 @@ def state_change(table: LanceTable, written: Sequence[Document], *, removed: Col
     return StateChange({doc_id: holds[doc_id] for doc_id in new}, told, replaces=bool(old))
 
 
-def rows_told(table: LanceTable, told: Mapping[str, Metadata]) -> pa.Table:
+def replace_documents(
+    table: LanceTable, rows: pa.Table, doc_ids: Collection[str], told: Mapping[str, Metadata]
+) -> None:
+    """Put these rows in place of all those of these documents, in one commit; told: metadata that hold of others."""
+    if told:
+        rows = pa.concat_tables([rows, _rows_told(table, told)])
+    merge = table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
+    merge.when_not_matched_by_source_delete(one_of("doc_id", doc_ids)).execute(rows)
+
+
+def documents_named(table: LanceTable, names: Sequence[str]) -> dict[str, list[str]]:
+    """The documents that each name means, as `PassageIndex.find_documents` gives them."""
+    spellings = {name: doc_id_spellings(name) for name in names}
+    if not spellings:
+        return {}
+    asked = sorted({spelling for spelled in spellings.values() for spelling in spelled})
+    rows = table.search().where(f"{one_of('doc_id', asked)} AND position = 0").select(["doc_id"]).to_list()
+    stored = {row["doc_id"] for row in rows}
+    ids = {name: parse_identifier(without_position(name)) for name in names}
+    carriers = _documents_with(table, filter(None, ids.values()))
+    found = {
+        name: [*[one for one in spelled if one in stored][:1], *(one for one in carriers if ids[name] in carriers[one])]
+        for name, spelled in spellings.items()
+    }
+    return {name: list(dict.fromkeys(doc_ids)) for name, doc_ids in found.items() if doc_ids}
+
+
+def documents_taken_back(table: LanceTable, doc_ids: Sequence[str]) -> list[str]:
+    """The stored documents of these ids, and of `PMID:1` all documents whose pmid is 1."""
+    if not doc_ids:
+        return []
+    rows = table.search().where(f"{one_of('doc_id', doc_ids)} AND position = 0").select(["doc_id"]).to_list()
+    pmids = [parse_identifier(doc_id) for doc_id in doc_ids if doc_id.startswith("PMID:")]
+    return sorted({*(row["doc_id"] for row in rows), *_documents_with(table, filter(None, pmids))})
+
+
+def passages_of(table: LanceTable, doc_ids: Sequence[str], condition: str) -> list[str]:
+    """The passages of these documents that meet the condition, none being "", in their order."""
+    if not doc_ids:
+        return []
+    of_documents = " AND ".join(filter(None, [one_of("doc_id", doc_ids), condition]))
+    rows = table.search().where(of_documents).select(["passage_id", "doc_id", "position"]).to_list()
+    order = {doc_id: place for place, doc_id in enumerate(doc_ids)}
+    return [row["passage_id"] for row in sorted(rows, key=lambda row: (order[row["doc_id"]], row["position"]))]
+
+
+def _rows_told(table: LanceTable, told: Mapping[str, Metadata]) -> pa.Table:
     """The rows of these stored documents, whole, with these metadata in place of those that they have."""
     rows = table.search().where(one_of("doc_id", told)).select(table.schema.names).to_arrow().cast(table.schema)
     doc_ids = rows["doc_id"].to_pylist()
@@ -69,9 +115,9 @@ def rows_told(table: LanceTable, told: Mapping[str, Metadata]) -> pa.Table:
     return rows
 
 
-def documents_with(table: LanceTable, ids: Iterable[Identifier]) -> dict[str, Ids]:
+def _documents_with(table: LanceTable, ids: Iterable[Identifier]) -> dict[str, Ids]:
     """The documents that carry one of these ids, with all of their own, by doc_id in its order."""
-    condition = _carrying(ids)
+    condition = _carrying(list(ids))
     if not condition:
         return {}
     rows = table.search().where(condition).select(["doc_id", *KINDS]).to_list()
@@ -110,7 +156,7 @@ def _ids(row: Mapping[str, str]) -> Ids:
     return frozenset(Identifier(kind, row[kind]) for kind in KINDS if row[kind])
 
 
-def _carrying(ids: Iterable[Identifier]) -> str:
+def _carrying(ids: Collection[Identifier]) -> str:
     """The condition for the documents that carry one of these ids, "" where there are none."""
     by_kind = {kind: sorted(one.value for one in ids if one.kind == kind) for kind in KINDS}
     return " OR ".join(one_of(kind, values) for kind, values in by_kind.items() if values)

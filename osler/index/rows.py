@@ -24,7 +24,7 @@ from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
 from osler.index.states import Described
 from osler.late_interaction.ragged import divide
-from osler.records import Document, EncodedDocument, Metadata, Passage, Section, TokenSpans, Vectors
+from osler.records import Document, EncodedDocument, Metadata, Passage, Section, TokenSpans, Vector, Vectors
 from osler.text.identifiers import identifiers_of
 from osler.text.matching import fold
 
@@ -137,6 +137,11 @@ def to_vectors(column: pa.ChunkedArray) -> Vectors:
     """[rows, d], the values of the column `vector`."""
     values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), column.type.list_size)
+
+
+def vectors_by_id(rows: pa.Table) -> dict[str, Vector]:
+    """The vector [d] of each of these rows by passage_id."""
+    return dict(zip(rows["passage_id"].to_pylist(), to_vectors(rows["vector"]), strict=True))
 
 
 def _check_vectors(encoded: EncodedDocument) -> None:

@@ -58,6 +58,10 @@ class BiEncoder:
         """[P, d], one row a passage."""
         return self._encode([passage_input(passage) for passage in passages], "passage")
 
+    def query_end(self, query: str) -> int | None:
+        """How many characters of the query it reads, None where it reads them all."""
+        return self.query_model.end_of_reading(query, "query")
+
     def _with(self, model: TextModel, query_model: TextModel) -> BiEncoder:
         return BiEncoder(model, query_model=query_model, name=self.name, fingerprint=self.fingerprint)
 

@@ -69,6 +69,10 @@ class ColBERT:
                 vectors[place] = rows
         return vectors
 
+    def query_end(self, query: str) -> int | None:
+        """How many characters of the query it reads, None where it reads them all."""
+        return self.model.end_of_reading(query, "query")
+
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
         """The compressed vectors of the scored tokens of each passage."""
         gathered = GatheredTokens(len(passages), self.dim, self.compression)

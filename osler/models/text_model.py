@@ -27,6 +27,9 @@ Calibrate = Callable[[Sequence["TokenBatch"], str], Run]
 
 INT8_ELSEWHERE: Final = "models.precision = 'int8' is for the CPU: use --device cpu, or leave it out."
 
+_MOST_SPECIAL: Final = 8
+"""More special tokens than a tokenizer adds to a text."""
+
 _STEP: Final = 8
 """Batches are as wide as a multiple of this: a network prepares itself for every width that it has not just seen, which
 takes a quarter of the time of a query."""
@@ -147,6 +150,19 @@ class TextModel:
         prompt = self.spec.prompt(role)
         encodings: list[Encoding] = self._cutting.encode_batch([prompt + text for text in texts])
         return encodings
+
+    def end_of_reading(self, text: str, role: Role) -> int | None:
+        """How many characters of the text fit within `max_tokens`, None where all of them do."""
+        prompt = self.spec.prompt(role)
+        if len((prompt + text).encode()) <= self.spec.max_tokens - _MOST_SPECIAL:  # a token has a byte at least
+            return None
+        [encoding] = self.tokenize([text], role)
+        if not encoding.overflowing:
+            return None
+        ends = [
+            end for (_, end), special in zip(encoding.offsets, encoding.special_tokens_mask, strict=True) if not special
+        ]
+        return max(max(ends, default=0) - len(prompt), 0)
 
     def outputs(self, texts: Sequence[str], role: Role) -> Iterator[tuple[TokenBatch, Outputs]]:
         """The batches of these texts, longest first, with what the network returns for each."""

@@ -27,9 +27,10 @@ from osler.records import (
     Vector,
     Vectors,
 )
+from osler.search.by_id import named_passages
 from osler.search.candidates import fuse_ranks, fuse_scores, stage1_scores
 from osler.search.evidence import best_evidence
-from osler.search.request import Request, request_of
+from osler.search.request import Request, cut_warnings, request_of
 from osler.search.rerank import best_first, encode_by_id, interpolated, maxsim_scores
 
 DEFAULTS = SearchSettings()
@@ -78,9 +79,12 @@ class Searcher:
 
         Stage 1 hands on `num_candidates` passages (k, where that is more), however few come back in the end. With
         re-ranking off, its order and its scores are final. Each passage carries its evidence either way, unless told
-        not to. UsageError for a blank query and for a k below 1.
+        not to. A query of nothing but ids (doc_id, passage_id, PMID, DOI, PMCID) gives the passages of these documents,
+        without evidence. UsageError for a blank query and for a k that is not possible.
         """
         request = self._request(query, k, where, evidence=evidence)
+        if request.named is not None:
+            return request.ranking(request.named)
         with one_blas_thread():
             if self.settings.candidates == "dense":
                 return self._ranking_of(self._encoded([request])[0])
@@ -95,12 +99,26 @@ class Searcher:
     ) -> list[Ranking]:
         """What `search` gives for each of these queries, in their order: encoded together, then one query a core."""
         requests = [self._request(query, k, where, evidence=evidence) for query in queries]
+        asked = [request for request in requests if request.named is None]
         with one_blas_thread(), a_thread_a_core() as cores:
-            return list(cores.map(self._ranking_of, self._encoded(requests)))
+            rankings = cores.map(self._ranking_of, self._encoded(asked))
+            return [next(rankings) if one.named is None else one.ranking(one.named) for one in requests]
 
     def _request(self, query: str, k: int | None, where: Filter, *, evidence: bool) -> Request:
         settings = self.settings
-        return request_of(query, settings.k if k is None else k, settings.num_candidates, where, evidence=evidence)
+        request = request_of(query, settings.k if k is None else k, settings.num_candidates, where, evidence=evidence)
+        named = named_passages(request.query, self.index, k=request.k, where=where)
+        cut = self._cut(request) if named.ranked is None else ()
+        return replace(request, named=named.ranked, warnings=(*named.warnings, *cut))
+
+    def _cut(self, request: Request) -> Sequence[str]:
+        """A warning where a model that is asked does not read the query to its end."""
+        models: dict[str, object] = {}
+        if self.settings.candidates != "lexical":
+            models["encoder"] = self.encoder
+        if self.settings.rerank or request.evidence:
+            models["re-ranker"] = self.reranker
+        return cut_warnings(request.query, models)
 
     def _encoded(self, requests: Sequence[Request]) -> list[Request]:
         """The requests with what the stages need of their vectors."""
@@ -145,7 +163,7 @@ class Searcher:
         if request.evidence and request.token_vectors is not None:
             with request.timed("evidence"):
                 ranked = _with_evidence(request.token_vectors, ranked, token_vectors, spans, self.reranker)
-        return Ranking(request.query, tuple(ranked), request.seconds)
+        return request.ranking(ranked)
 
     def _candidates(self, request: Request, lexical: Lexical) -> list[Candidate]:
         with request.timed("candidates"):

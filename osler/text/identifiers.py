@@ -91,6 +91,28 @@ def identifiers_of(doc_id: str, identifiers: Mapping[str, object]) -> dict[str, 
     return {kind: values[kind] for kind in KINDS if kind in values}
 
 
+def without_position(name: str) -> str:
+    """The name of the document, where it is that of a passage.
+
+    >>> without_position("PMID:7#0"), without_position("PMID:7")
+    ('PMID:7', 'PMID:7')
+    """
+    document, mark, position = name.strip().rpartition("#")
+    return document if mark and position.isdecimal() else name.strip()
+
+
+def doc_id_spellings(name: str) -> list[str]:
+    """The ids of documents that a name may stand for, the most literal first.
+
+    >>> doc_id_spellings("pmid: 7"), doc_id_spellings("hp:1#0")
+    (['pmid: 7', 'PMID:7', 'PMID: 7'], ['hp:1#0', 'hp:1', 'HP:1'])
+    """
+    document = without_position(name)
+    identifier = parse_identifier(document)
+    canonical = [str(identifier)] if identifier else []
+    return list(dict.fromkeys([name, document, *canonical, document.upper(), document.lower()]))
+
+
 def names_in(query: str) -> list[str]:
     """The names of documents that a query consists of, as they are written; none where it has words besides.
 
