@@ -162,6 +162,18 @@ def test_a_notice_alone_puts_the_publication_in_its_state(index, kind, mark, abo
     assert stored_ids(index, Filter()) == ["PMID:8#0"] if kind == "retraction" else ["PMC:PMC9#0", "PMID:8#0"]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_notice_under_the_doi_of_what_it_is_about_is_not_in_that_state(index, first):
+    told = encoded(
+        Document("n", "", (Section("", "a notice"),), {"doi": "10.1/x"}, {"notice_of": {"retraction": ["7"]}})
+    )
+    documents = [told, paper("PMID:7", doi="10.1/x", metadata=RETRACTED), paper("PMC:PMC9", doi="10.1/x")]
+    for one in documents if first else reversed(documents):
+        index.upsert([one])
+    assert stored_ids(index, Filter()) == ["n#0"]
+    assert states(index, "n") == {}
+
+
 def test_a_notice_is_listed_once_whatever_names_it_has(index):
     listed = {"retracted": True, "notices": {"retraction": ["PMID:8"]}}
     text = paper("PMC:PMC8", pmid="8", metadata={"notice_of": {"retraction": ["PMID:7"]}})

@@ -84,7 +84,7 @@ def effective_metadata(documents: Collection[Described]) -> dict[str, Metadata]:
 
     Documents are of one publication where they share an id, or are linked by others that do. A PMID decides: what is
     stated of one PMID never holds for a document with another one, whatever DOI they share, as abstracts of a meeting
-    may.
+    may. Nor does it hold for a notice about that publication.
 
     >>> full_text = Described("PMC:PMC1", frozenset({Identifier("pmid", "7")}), {})
     >>> notice = Described("PMID:8", frozenset({Identifier("pmid", "8")}), {"notice_of": {"retraction": ["PMID:7"]}})
@@ -111,7 +111,9 @@ def _reached(statement: _Statement, carriers: Mapping[Identifier, Sequence[Descr
     while waiting:
         for document in carriers.get(waiting.pop(), ()):
             pmids = {one for one in document.ids if one.kind == "pmid"}
-            if document.doc_id not in reached and not (pmid and pmids and pmid != pmids):
+            is_another = bool(pmid and pmids and pmid != pmids)
+            # A notice may be published under the DOI of what it is about, and is not in that state itself.
+            if document.doc_id not in reached and not is_another and not document.notice_of & statement.about:
                 reached.add(document.doc_id)
                 waiting |= document.ids
     return reached - {statement.teller.doc_id}
