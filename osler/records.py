@@ -24,7 +24,6 @@ TokenSpans: TypeAlias = "NDArray[np.int64]"
 """[p, 2], start and end in `Passage.text` of each scored token of a passage, in order; (-1, -1) outside it."""
 Metadata = Mapping[str, Any]
 """JSON values by name. A `Filter` reads: year, language, publication_types, mesh, journal, authors, retracted."""
-
 _SECTION_SEPARATOR = "\n\n"
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0", "retracted"})
 _RETRACTED_TYPE = re.compile(r"(?:retracted|withdrawn|removed)(?:[\s_-]+(?:publication|article|paper|preprint))?")
@@ -43,9 +42,8 @@ def is_retracted(metadata: Metadata) -> bool:
     """
     types, notices = metadata.get("publication_types"), metadata.get("notices")
     names = [str(name).strip().casefold() for name in (types if isinstance(types, list | tuple) else [types])]
-    if any(map(_RETRACTED_TYPE.fullmatch, names)) or is_true(metadata.get("retracted")):
-        return True
-    return isinstance(notices, Mapping) and bool(notices.get("retraction"))
+    noticed = isinstance(notices, Mapping) and bool(notices.get("retraction"))
+    return noticed or is_true(metadata.get("retracted")) or any(map(_RETRACTED_TYPE.fullmatch, names))
 
 
 @dataclass(frozen=True, slots=True)
