@@ -70,6 +70,14 @@ def test_where_several_documents_have_an_id_show_names_the_others(index, capsys)
     assert "note: PMID:96 is shown; this id is also that of PMC:PMC9600001." in " ".join(err.split())
 
 
+def test_show_names_the_notices_of_a_document(index, capsys, tmp_path):
+    line = {"_id": "n", "text": "See the notice.", "metadata": {"notices": {"concern": ["PMID:3", "PMID:4"]}}}
+    (tmp_path / "n.jsonl").write_text(json.dumps(line))
+    main_exits(["index", str(tmp_path / "n.jsonl"), "--index", str(tmp_path / "index")])
+    main_exits(["show", "n", "--index", str(tmp_path / "index")])
+    assert "notices: concern: PMID:3, PMID:4" in capsys.readouterr().out
+
+
 def test_show_of_an_id_that_no_document_has_says_what_to_do(index, capsys):
     main_exits(["show", "PMID: 31588070", "--index", index], code=1)
     assert "'PMID: 31588070' is not in" in (message := capsys.readouterr().err)
