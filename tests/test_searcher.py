@@ -410,6 +410,13 @@ def test_words_are_words_and_short_numbers_too_unless_they_name_something(query)
     assert ranking.seconds["encode"] > 0
 
 
+def test_a_word_with_a_digit_means_the_document_of_that_very_id_alone():
+    index = library()
+    index.upsert([encoded_document(Document("p53", "", (Section("", "A gene."),)), FakeEncoder(), FakeReranker())])
+    assert ids(searcher(index).search("p53")) == ["p53#0"]
+    assert searcher(index).search("P53").seconds["encode"] > 0
+
+
 def test_a_retracted_document_is_left_out_by_its_id_too_and_that_is_told():
     one = searcher(library())
     ranking = one.search("1234567")

@@ -25,7 +25,6 @@ from osler.index.manifest import Manifest
 from osler.index.states import Described
 from osler.late_interaction.ragged import divide
 from osler.records import Document, EncodedDocument, Metadata, Passage, Section, TokenSpans, Vector, Vectors
-from osler.text.identifiers import identifiers_of
 from osler.text.matching import fold
 
 MANIFEST_KEY = b"osler.manifest"
@@ -90,8 +89,8 @@ def to_table(
     """
     for document in documents:
         _check_vectors(document)
-    holds = metadata or {}
-    rows = (row for encoded in documents for row in _document_rows(encoded, holds.get(encoded.document.doc_id)))
+    holds = {encoded.document.doc_id: encoded.document.metadata for encoded in documents} | dict(metadata or {})
+    rows = (row for encoded in documents for row in _document_rows(encoded, holds[encoded.document.doc_id]))
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
@@ -151,9 +150,9 @@ def _check_vectors(encoded: EncodedDocument) -> None:
             raise ValueError(f"{doc_id}: a vector has length {length:.4g}, not 1: normalise it, or mend its model.")
 
 
-def _document_rows(encoded: EncodedDocument, metadata: Metadata | None) -> Iterator[dict[str, Any]]:
-    shared = _shared_columns(encoded.document, encoded.document.metadata if metadata is None else metadata)
-    first = _columns_of_the_first(encoded.document, shared["metadata"])
+def _document_rows(encoded: EncodedDocument, metadata: Metadata) -> Iterator[dict[str, Any]]:
+    shared = _shared_columns(encoded.document, metadata)
+    first = _columns_of_the_first(encoded.document, metadata)
     gaps = _gaps(encoded)
     tokens = _token_columns(encoded)
     for number, passage in enumerate(encoded.passages):
@@ -185,13 +184,13 @@ def _shared_columns(document: Document, metadata: Metadata) -> dict[str, Any]:
     }
 
 
-def _columns_of_the_first(document: Document, metadata: str) -> dict[str, Any]:
-    own = dumped(document.metadata)
+def _columns_of_the_first(document: Document, metadata: Metadata) -> dict[str, Any]:
+    described = Described.of(document)
     return {
         "outline": _outline(document),
-        **identifiers_of(document.doc_id, document.identifiers),
-        "notice_of": sorted(map(str, Described.of(document).notice_of)) or None,
-        "own_metadata": None if own == metadata else own,
+        **{identifier.kind: identifier.value for identifier in described.ids},
+        "notice_of": sorted(map(str, described.notice_of)) or None,
+        "own_metadata": dumped(document.metadata) if metadata != document.metadata else None,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from osler.protocols import PassageIndex
 from osler.records import Filter, RankedPassage, is_retracted
-from osler.text.identifiers import names_in, parse_identifier
+from osler.text.identifiers import names_in, parse_identifier, without_position
 
 _SHORT: Final = 6  # a number of fewer digits is more often a year or a count than a PMID
 _PREFIXED: Final = re.compile(r"[A-Za-z]+:\d+(?:#\d+)?")
@@ -29,7 +29,8 @@ def named_passages(query: str, index: PassageIndex, *, k: int, where: Filter) ->
     A passage that is named itself comes first. Nothing is compared, so each score is 1 and none has evidence.
     """
     names = names_in(query)
-    doc_ids = index.find_documents(names) if names else {}
+    found = index.find_documents(names) if names else {}
+    doc_ids = {name: ids for name, ids in found.items() if _may_be_meant(name, ids)}
     missing = [name for name in names if name not in doc_ids]
     warnings = [f"No document has the id {name}." for name in missing if _is_surely_an_id(name)]
     if not doc_ids or len(warnings) < len(missing):  # a number that names nothing is a word
@@ -50,6 +51,11 @@ def _is_surely_an_id(name: str) -> bool:
     if name.isdigit() and len(name) < _SHORT:
         return False
     return parse_identifier(name) is not None or _PREFIXED.fullmatch(name) is not None
+
+
+def _may_be_meant(name: str, doc_ids: Sequence[str]) -> bool:
+    """Whether the name stands for these documents: what may be a word (`COVID-19`) only for the id that it spells."""
+    return name.isdigit() or _is_surely_an_id(name) or without_position(name) in doc_ids
 
 
 def _in_order(names: Sequence[str], doc_ids: Mapping[str, Sequence[str]]) -> list[str]:
