@@ -196,6 +196,21 @@ def test_a_corrupt_file_of_a_zip_costs_only_itself(read):
     assert found == ["1", "4", "a:b, the end of the file: corrupt zip (its checksum differs)", "3"]
 
 
+def test_a_zip_that_describes_its_files_before_and_behind_them_is_read(read):
+    whole = bytearray(streamed({"a": LINE.format(1), "b": LINE.format(2)}))
+    behind = whole.index(b"PK\7\10")
+    whole[18:26] = whole[behind + 8 : behind + 16]
+    assert read(bytes(whole)) == ["1", "2"]
+
+
+def test_rubbish_between_two_files_of_a_zip_is_told_and_the_next_one_is_read(read):
+    whole = packed({"a": LINE.format(1), "b": LINE.format(2)})
+    second = whole.index(b"PK\3\4", 4)
+    first, damage, last = read(whole[:second] + b"rubbish" + whole[second:])
+    assert (first, last) == ("1", "2")
+    assert damage.endswith("corrupt zip: no header where the next file should begin")
+
+
 def test_an_encrypted_zip_is_one_damage(read):
     whole = bytearray(packed({"a": LINE.format(1), "b": LINE.format(2)}))
     for start in (0, whole.index(b"PK\3\4", 4)):

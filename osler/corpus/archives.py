@@ -25,7 +25,7 @@ _WITHOUT_CONTENT = (
 )  # fmt: skip
 _LOCAL, _CENTRAL, _END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 _STORED, _DEFLATED = 0, 8
-_ENCRYPTED, _SIZES_BEHIND, _UTF8 = 1, 8, 2048  # flags of a zip member
+_ENCRYPTED, _DESCRIBED, _UTF8 = 1, 8, 2048  # flags of a zip member
 _IN_EXTRA = 0xFFFFFFFF  # a size that stands in the extra field
 _ZIP_FIELDS = struct.Struct("<2xHH4xLLLHH")
 
@@ -177,10 +177,15 @@ def _long_name(header: bytes, kind: bytes) -> str:
 
 def _zip_members(archive: _Archive) -> Iterator[Member | Damage]:
     encrypted = False
-    while (signature := archive.take(4)) == _LOCAL:
-        header = _zip_header(archive)
+    while (signature := archive.take(4)) not in (_CENTRAL, _END):
+        header = _zip_header(archive) if signature == _LOCAL else None
+        if header is None and signature not in (_LOCAL, b""):
+            yield archive.damage("", "corrupt zip: no header where the next file should begin")
+            _find_signature(archive)
+            continue
         if header is None:
-            break
+            yield archive.damage("", "the archive ends before its table of contents: it may be cut off")
+            return
         content = archive.content(header.size or 0)
         if reason := header.obstacle():
             if not (encrypted and header.encrypted):  # one damage for an archive, not one a file
@@ -193,21 +198,20 @@ def _zip_members(archive: _Archive) -> Iterator[Member | Damage]:
             yield Member(header.name, ChunkStream(_checked(unpacked, header.checksum)))
         for _ in content:
             pass
-        if header.size is None:
+        if header.is_described:
             _find_signature(archive)
-    if signature not in (_CENTRAL, _END):
-        yield archive.damage("", "the archive ends before its table of contents: it may be cut off")
     while archive.some(CHUNK_BYTES):
         pass
 
 
 @dataclass(frozen=True, slots=True)
 class _ZipHeader:
-    """What stands before a file: `size` as packed; it and `checksum` are None where they stand behind the file."""
+    """What stands before a file: `size` as packed; None, like `checksum`, where only a description behind it tells."""
 
     name: str
     method: int
     encrypted: bool
+    is_described: bool
     size: int | None
     checksum: int | None
 
@@ -231,13 +235,14 @@ def _zip_header(archive: _Archive) -> _ZipHeader | None:
     name, extra = archive.take(name_length), archive.take(extra_length)
     if packed == _IN_EXTRA:
         packed = _long_size(extra, skip=8 if size == _IN_EXTRA else 0)
-    behind = bool(flags & _SIZES_BEHIND) and not packed
+    is_described = bool(flags & _DESCRIBED)
     return _ZipHeader(
         name.decode("utf-8" if flags & _UTF8 else "cp437", errors="replace"),
         method,
         bool(flags & _ENCRYPTED),
-        None if behind else packed,
-        None if flags & _SIZES_BEHIND else checksum,
+        is_described,
+        None if is_described and not packed else packed,
+        None if is_described else checksum,
     )
 
 
@@ -272,11 +277,11 @@ def _inflate(archive: _Archive, content: Iterator[bytes], *, known_size: bool) -
 
 
 def _checked(content: Iterator[bytes], checksum: int | None) -> Iterator[bytes]:
-    found = 0
+    actual = 0
     for chunk in content:
-        found = zlib.crc32(chunk, found)
+        actual = zlib.crc32(chunk, actual)
         yield chunk
-    if checksum is not None and found != checksum:
+    if checksum is not None and actual != checksum:
         raise BrokenStreamError("the end of the file", "corrupt zip (its checksum differs)")
 
 
