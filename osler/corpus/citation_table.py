@@ -22,7 +22,7 @@ from osler.records import Damage, Document, Entry, Section
 # What a column holds -> its names, the best first, in small letters without blanks and punctuation.
 _COLUMNS = {
     "title": "title articletitle documenttitle primarytitle ti",
-    "abstract": "abstract abstractnote abstracttext ab",
+    "abstract": "abstract abstractnote abstracttext ab text",
     "authors": "authors author authornames authorfullnames au",
     "journal": "sourcetitle publicationtitle publicationname journalbook journal journaltitle journalname so source",
     "abbreviation": "abbreviatedsourcetitle journalabbreviation journalisoabbreviation isoabbreviation ji j9",

@@ -23,7 +23,7 @@ _MARKS = {
     "obo-json": re.compile(r"\A\s*\{\s*\"(?:graphs|@context)\"\s*:(?s:.)*?\"(?:nodes|graphs|edges|lbl)\"\s*:"),
     "jsonl": re.compile(r"\A\s*\{[\s\S]*?\"_id\"\s*:"),
     "medline": re.compile(r"^PMID- *\d", re.MULTILINE),
-    "ris": re.compile(r"^TY {0,2}- {0,2}[A-Z]{2,8}\s*$", re.MULTILINE),
+    "ris": re.compile(r"^[ \t]{0,8}TY[ \t]{0,3}-[ \t]{0,4}[A-Z]{2,8}[ \t]*$", re.MULTILINE),
     "hpo": re.compile(
         r"\A#description: \"HPO |^(?:id: HP:\d|ontology: hp\b|database_id\tdisease_name\t)", re.MULTILINE
     ),

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from osler.corpus.lines import Line
 from osler.corpus.publications import Publication
 from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
 from osler.corpus.text_lines import read_text_lines
@@ -24,7 +23,7 @@ _TAGS = re.compile(
     "TY|ER|A[1-4BDNUV]|BT|C[1-8ACNPTY]|D[ABIOPS]|E[DPT]|F[DNUX]|H[12]|I[DPS]|J[129AFIO]|KW|L[1-4ABKL]|M[1-3]|N[12LOV]"
     "|O[LP]|P[ABIMPTUY]|R[INP]|S[ENOPRT]|T[1-3AITY]|U[1-5RT]|V[LO]|W[ETV]|Y[12R]"
 )
-_FIELD = re.compile(r"([A-Z][A-Z0-9])(\s{0,3})-(?:\s+(.*)|$)")
+_FIELD = re.compile(r"([A-Z][A-Z0-9])(\s{0,3})-(\s*)(.*)")
 _TYPES = {"JOUR": "Journal Article", "EJOUR": "Journal Article", "THES": "Thesis", "NEWS": "News", "DATA": "Dataset"}
 
 # A number of digits is a PMID only where the database says so: EndNote numbers the records of its library in ID.
@@ -87,11 +86,14 @@ class _Record:
 def _records(stream: io.BufferedIOBase, source: str) -> Iterator[_Record | Damage]:
     """The records, from a TY to its ER, to the next TY or to the end; what stands between records is passed over."""
     record: _Record | None = None
+    indent = ""
     for line in read_text_lines(stream, source):
         if isinstance(line, Damage):
             yield line
             continue
-        tag, text = _field(line)
+        if (text := line.text.lstrip()).startswith("TY"):
+            indent = line.text[: len(line.text) - len(text)]  # some tools indent whole records
+        tag, text = _field(line.text.removeprefix(indent))
         if record and tag == "TY":
             yield record
             record = None
@@ -107,12 +109,17 @@ def _records(stream: io.BufferedIOBase, source: str) -> Iterator[_Record | Damag
         yield record
 
 
-def _field(line: Line) -> tuple[str, str]:
-    """Tag and value of a line; ("", text) for the continuation of a value."""
-    match = _FIELD.match(line.text)
-    if not match or not (match[2] == "  " or _TAGS.match(match[1])):
-        return "", line.text.strip()
-    return match[1], (match[3] or "").strip()
+def _field(line: str) -> tuple[str, str]:
+    """Tag and value of a line; ("", text) for the continuation of a value.
+
+    >>> _field("TI -Mice"), _field("CT-scans of mice")
+    (('TI', 'Mice'), ('', 'CT-scans of mice'))
+    """
+    match = _FIELD.match(line)
+    is_apart = match and (match[2] or match[3] or not match[4])
+    if not match or not (match[2] == "  " or (is_apart and _TAGS.match(match[1]))):
+        return "", line.strip()
+    return match[1], match[4].strip()
 
 
 def _document(fields: Fields) -> Document:
