@@ -43,7 +43,7 @@ def test_a_folder_is_read_in_the_order_of_its_paths_and_unknown_files_are_damage
     (folder / "x" / "1.jsonl.md5").write_text("MD5(1.jsonl)= 0")
     found = names(read_documents(["x"]))
     assert found[0] == "1"
-    assert found[1].startswith("x/c.png, the whole file: has no known format; force one with --format: pubmed, ")
+    assert found[1].startswith("x/c.png, the whole file: has no known format: it looks like a binary file;")
     assert found[2:] == ["PMID:2"]
 
 
@@ -135,7 +135,8 @@ def test_a_missing_file_is_one_error_before_anything_is_read():
 
 def test_an_unknown_format_is_an_error_that_names_the_known_ones():
     with pytest.raises(
-        UsageError, match="unknown format 'pdf'. Known formats: auto, pubmed, jats, medline, jsonl, hpo"
+        UsageError,
+        match="unknown format 'pdf'. Known formats: auto, pubmed, jats, medline, jsonl, hpo, obo, obo-json, ris, csv",
     ):
         read_documents([], format="pdf")
 

@@ -22,7 +22,9 @@ def index(
         ),
     ],
     index: options.Index = options.DEFAULT_INDEX,
-    format: Annotated[str, typer.Option(metavar="NAME", help="auto, pubmed, jats, medline, jsonl or hpo.")] = "auto",
+    format: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, pubmed, jats, medline, jsonl, hpo, obo, obo-json, ris or csv.")
+    ] = "auto",
     encoder: options.Encoder = None,
     reranker: options.Reranker = None,
     device: options.Device = None,
@@ -55,7 +57,7 @@ def index(
     settings: options.SettingsFile = None,
     json: options.AsJson = False,
 ) -> None:
-    """Index PubMed or PMC XML, MEDLINE text, BEIR-style JSON lines or ontologies.
+    """Index PubMed or PMC XML, MEDLINE text, RIS, CSV, JSON lines or ontologies, from files, archives or folders.
 
     The same command again finishes an interrupted run and adds what is new; unchanged documents are not encoded again.
 

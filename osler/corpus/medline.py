@@ -14,7 +14,7 @@ from itertools import starmap, zip_longest
 from osler.corpus.abstracts import OtherAbstract, choose_sections, labelled_sections
 from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
 from osler.corpus.lines import Line, read_lines
-from osler.corpus.streams import MAX_RECORD_BYTES
+from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
 from osler.records import Damage, Document, Entry
 
 Fields = Mapping[str, Sequence[str]]
@@ -24,7 +24,6 @@ _FIELD = re.compile(r"([A-Z][A-Z0-9]{1,3}) *- ?(.*)")
 # Fields that every record has once: a second one belongs to a record whose own PMID line is lost.
 _ONCE = ("OWN", "STAT", "TI", "DP", "SO", "TA", "JT")
 _WITH_PARAGRAPHS = ("AB", "OAB")
-_LINE_BYTES = 128  # what a line takes in memory besides its characters
 _KINDS = ("pip", "kie", "nasa", "aamc", "aids", "publisher", "plain-language-summary")
 _DOI = re.compile(r"(\S+) \[(?:book)?doi\]", re.IGNORECASE)
 _SHORT_NAME = re.compile(r"(.+?) ([A-Z]{1,4}(?: (?:Jr|Sr|2nd|3rd|4th|II|III))?)")
@@ -71,7 +70,7 @@ def _blocks(stream: io.BufferedIOBase, source: str) -> Iterator[list[Line | Dama
             block, size = [], 0
         if isinstance(line, Line) and not text.strip() and (not block or _is_blank(block[-1])):
             continue
-        size += len(text) + _LINE_BYTES
+        size += len(text) + LINE_BYTES
         if size <= MAX_RECORD_BYTES:
             block.append(line)
         elif not block or isinstance(block[0], Line):

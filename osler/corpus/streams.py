@@ -1,14 +1,19 @@
-"""Bytes as they come from a file or a pipe, plain or gzip alike. Knows nothing of formats or records.
+"""Bytes as they come from a file or a pipe, plain or compressed alike. Knows nothing of formats or records.
 
 A compressed file that breaks off gives every byte that could be read, then raises `BrokenStreamError`.
 """
 
 from __future__ import annotations
 
+import bz2
+import codecs
 import io
+import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -17,11 +22,19 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CHUNK_BYTES = 2**18
-MAX_RECORD_BYTES = 2**26
-"""Longer than any article by an order of magnitude: what bounds the memory when an end is missing."""
+MAX_RECORD_BYTES = 2**25
+"""32 MB, more than any article with all its tables: what bounds the memory when an end is missing."""
 
+LINE_BYTES = 2**7
+"""What a line takes in memory besides its text: a record of very many short lines is bounded too."""
+
+_MAX_ZEROS = 2**20  # so many are no text: a download that was never finished, or /dev/zero
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_HEADER = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip header and its checksum
+_BZIP2_MAGIC = b"BZh"
+_XZ_MAGIC = b"\xfd7zXZ\0"
+_XZ_MEMORY = 2**28  # xz -9 asks for 65 MB; a hostile file may ask for 4 GB
+_PIECE_BYTES = 2**12  # what a corrupt .bz2 or .xz loses with its damage: these cannot be taken up again
 
 
 class BrokenStreamError(Exception):
@@ -33,18 +46,16 @@ class BrokenStreamError(Exception):
         self.reason = reason
 
 
-class SourceStream(io.RawIOBase):
-    """The uncompressed bytes of `file`, whose head can be looked at before they are read.
+class ChunkStream(io.RawIOBase):
+    """A stream of the bytes in `chunks`, whose head can be looked at before they are read.
 
-    `on_read` is told how many bytes of the file, compressed as they may be, were read.
-
-    >>> import gzip, io
-    >>> SourceStream(io.BytesIO(gzip.compress(b"PMID- 1"))).head(4)
-    b'PMID'
+    >>> stream = ChunkStream(iter([b"PM", b"ID- 1"]))
+    >>> stream.head(4), stream.read(20)
+    (b'PMID', b'PMID- 1')
     """
 
-    def __init__(self, file: BinaryIO, on_read: Callable[[int], None] | None = None) -> None:
-        self._chunks = _uncompressed(_plain(file, on_read or _ignore))
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
         self._pending = b""
         self._broken: BrokenStreamError | None = None
 
@@ -72,10 +83,69 @@ class SourceStream(io.RawIOBase):
 
     def _next_chunk(self) -> bytes:
         try:
-            return next(self._chunks, b"")
+            return next((chunk for chunk in self._chunks if chunk), b"")
         except BrokenStreamError as error:
             self._broken = error
             return b""
+
+
+class SourceStream(ChunkStream):
+    """The uncompressed bytes of `file`; `on_read` is told how many of its bytes, compressed as they may be, were read.
+
+    >>> import gzip
+    >>> SourceStream(io.BytesIO(gzip.compress(b"PMID- 1"))).head(4)
+    b'PMID'
+    """
+
+    def __init__(self, file: BinaryIO | io.RawIOBase, on_read: Callable[[int], None] | None = None) -> None:
+        super().__init__(_uncompressed(_plain(file, on_read or _ignore)))
+
+
+def text_stream(stream: ChunkStream) -> io.BufferedReader:
+    """What a reader of text is given: text in UTF-16 or UTF-32 comes as UTF-8, and endless zero bytes end it.
+
+    >>> text_stream(ChunkStream(iter(["PMID- 1".encode("utf-16")]))).read()
+    b'PMID- 1'
+    """
+    encoding = wide_encoding(stream.head(4))
+    chunks = iter(lambda: stream.read(CHUNK_BYTES) or b"", b"")
+    return io.BufferedReader(ChunkStream(_as_utf8(chunks, encoding) if encoding else _not_zeros(chunks)), CHUNK_BYTES)
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, by a byte order mark or by the zeros around the first character; None for any other text.
+
+    >>> wide_encoding(b"{\\0"), wide_encoding(b"{}")
+    ('utf-16-le', None)
+    """
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    shapes = {
+        rb"[\t-~]\0\0\0": "utf-32-le",
+        rb"\0\0\0[\t-~]": "utf-32-be",
+        rb"[\t-~]\0": "utf-16-le",
+        rb"\0[\t-~]": "utf-16-be",
+    }
+    return next((encoding for shape, encoding in shapes.items() if re.match(shape, head)), None)
+
+
+def _as_utf8(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
+def _not_zeros(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    size = zeros = 0
+    for chunk in chunks:
+        zeros = len(chunk) - len(chunk.rstrip(b"\0")) + (zeros if not chunk.strip(b"\0") else 0)
+        size += len(chunk)
+        if zeros >= _MAX_ZEROS:
+            raise BrokenStreamError(f"byte {size - zeros}", "zero bytes from here on, which are no text; get it again")
+        yield chunk
 
 
 def _ignore(size: int) -> None:
@@ -84,16 +154,48 @@ def _ignore(size: int) -> None:
 
 def _uncompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
     first = next(chunks, b"")
-    while len(first) < len(_GZIP_MAGIC) and (more := next(chunks, b"")):
+    magics = (_GZIP_MAGIC, _BZIP2_MAGIC, _XZ_MAGIC)
+    while any(magic.startswith(first) and magic != first for magic in magics) and (more := next(chunks, b"")):
         first += more
     if first.startswith(_GZIP_MAGIC):
         yield from _gunzip(first, chunks)
-        return
-    yield first
-    yield from chunks
+    elif first.startswith(_BZIP2_MAGIC) and first[3:4] in b"123456789":
+        yield from _unpack(first, chunks, "bzip2")
+    elif first.startswith(_XZ_MAGIC):
+        yield from _unpack(first, chunks, "xz")
+    else:
+        yield first
+        yield from chunks
 
 
-def _plain(file: BinaryIO, on_read: Callable[[int], None]) -> Iterator[bytes]:
+def _unpack(first: bytes, chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
+    """The content of all bzip2 or xz streams that `first` and `chunks` hold one after another."""
+
+    def new_stream() -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
+        return bz2.BZ2Decompressor() if kind == "bzip2" else lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+
+    whole = chain((first,), chunks)
+    pieces = (chunk[start : start + _PIECE_BYTES] for chunk in whole for start in range(0, len(chunk), _PIECE_BYTES))
+    stream, size, data = new_stream(), 0, b""
+    while True:
+        data = data or (next(pieces, b"") if stream.needs_input else b"")
+        if not data and stream.needs_input:
+            reason = f"truncated {kind}: the file ends before its compressed data do"
+            raise BrokenStreamError(_content_position(size), reason)
+        try:
+            content = stream.decompress(data, CHUNK_BYTES)
+        except (OSError, lzma.LZMAError) as error:
+            raise BrokenStreamError(_content_position(size), f"corrupt {kind} ({error})") from error
+        size += len(content)
+        yield content
+        data = b""
+        if stream.eof:
+            if not (data := _skip_padding(stream.unused_data or next(pieces, b""), pieces)):
+                return
+            stream = new_stream()
+
+
+def _plain(file: BinaryIO | io.RawIOBase, on_read: Callable[[int], None]) -> Iterator[bytes]:
     read, size = getattr(file, "read1", file.read), 0
     while True:
         try:
@@ -117,7 +219,7 @@ def _gunzip(data: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
         except zlib.error as error:
             content = _before_the_damage(before, data)
             yield content
-            raise BrokenStreamError(_gzip_position(size + len(content)), f"corrupt gzip ({error})") from error
+            raise BrokenStreamError(_content_position(size + len(content)), f"corrupt gzip ({error})") from error
         size += len(content)
         yield content
         data = member.unconsumed_tail or member.unused_data
@@ -127,11 +229,11 @@ def _gunzip(data: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
             data = _skip_padding(data, chunks)
             member = zlib.decompressobj(_GZIP_HEADER) if data else member
     if not member.eof:
-        raise BrokenStreamError(_gzip_position(size), "truncated gzip: the file ends before its compressed data do")
+        raise BrokenStreamError(_content_position(size), "truncated gzip: the file ends before its compressed data do")
 
 
 def _skip_padding(data: bytes, chunks: Iterator[bytes]) -> bytes:
-    """What follows the zeros that some tools pad a gzip file with."""
+    """What follows the zeros that some tools pad a compressed file with."""
     while data and not (data := data.lstrip(b"\0")):
         data = next(chunks, b"")
     return data
@@ -146,5 +248,5 @@ def _before_the_damage(member: Decompressor, data: bytes) -> bytes:
     return bytes(content)
 
 
-def _gzip_position(size: int) -> str:
+def _content_position(size: int) -> str:
     return f"after {size} bytes of uncompressed text"

@@ -28,19 +28,21 @@ _USUAL_NAMESPACES = {
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
 _PROLOG_NOISE = re.compile(rb"<!--.*?-->|<\?.*?\?>|<!DOCTYPE(?:[^\[>]|\[.*?\]\s*(?=>))*>", re.DOTALL)
-_START_TAG = re.compile(rb"<([^\s<>/!?]+)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
+_START_TAG = re.compile(rb"<([^\s<>/!?]+)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
 _NAMESPACE = re.compile(r"xmlns:([\w.-]+)\s*=\s*[\"']([^\"'<&]*)[\"']")
 _NAMESPACED = re.compile(rb"\sxmlns|<[\w.-]+:")
 _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
 _PROLOG_BYTES = 2**14  # looked at for the root and its namespaces: no tool writes more before the first record
 # A root such as <PubmedArticleSet> or <pmc-articleset> without anything in it.
 _EMPTY_SET = re.compile(rb"\s*<([\w.:-]*[Ss]et)(?:\s[^<>]*)?(?:/>|>\s*</\1\s*>)\s*")
+_TAG_BYTES = 2**10  # no start tag of a record is longer; one that is cut at the end of the window is not lost
+_MAX_TAGS = 2**21  # an element takes some 150 bytes of memory, however few its tags take in the file
 _TERMINATORS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A start or end tag of a record, or (name "") the point where a record has grown past all bounds."""
+    """A start or end tag of a record, or (name "") the point where one, or what precedes all, has grown too long."""
 
     name: str
     kind: str
@@ -90,6 +92,7 @@ class _Scanner:
         self._window = Window(stream)
         self._source = source
         self._names = names
+        self._known = f"<{'>, <'.join(names)}>"
         self._root = ""
         self._searched: dict[bytes, int] = {}  # terminator -> the offset before which there is none to come
 
@@ -99,17 +102,25 @@ class _Scanner:
     def pieces(self) -> Iterator[_Record | Damage]:
         """The records whose end was found, and what was lost, in the order of the file."""
         begun: _Mark | None = None
-        found = False
+        found = given_up = False
         for mark in self._marks():
+            if mark.kind == "nothing":
+                yield self.damage(1, 0, f"holds none of the records {self._known} in its first {mark.start:,} bytes")
+                return
             if not found:
                 self._read_prolog(mark.start)
                 found = True
+            if mark.kind in ("start", "empty"):
+                given_up = False
+            elif given_up:  # the rest of a record that was told of already
+                self._window.release(mark.end)
+                continue
             if not (begun and mark.name and mark.name == self._names[begun.name]):
                 yield from self._piece(begun, mark)
+                given_up = mark.kind == "oversize"
                 begun = mark if mark.kind == "start" else None
             self._window.keep = begun.start if begun else None
-            if not begun:
-                self._window.release(mark.end)
+            self._window.release(begun.start if begun else mark.end)
         yield from self._end(begun, found=found)
 
     def _piece(self, begun: _Mark | None, mark: _Mark) -> Iterator[_Record | Damage]:
@@ -135,7 +146,7 @@ class _Scanner:
         elif not found and window.end <= _PROLOG_BYTES and _EMPTY_SET.fullmatch(_PROLOG_NOISE.sub(b"", tail)):
             return
         elif not found:
-            yield self.damage(1, 0, f"holds none of the records <{'>, <'.join(self._names)}>")
+            yield self.damage(1, 0, f"holds none of the records {self._known}")
         elif self._root and f"</{self._root}".encode() not in tail:
             yield self._damage_at(window.end, f"the file ends before </{self._root}>: it may be cut off")
 
@@ -144,7 +155,7 @@ class _Scanner:
 
     def _marks(self) -> Iterator[_Mark]:
         """The tags of records, save those within comments, CDATA and processing instructions."""
-        window, at = self._window, 0
+        window, at, found = self._window, 0, False
         pattern = _mark_pattern(self._names)
         while True:
             limit = window.end if window.ended else window.last_tag_end()
@@ -153,8 +164,10 @@ class _Scanner:
                 at = max(at, limit)
                 if window.ended:
                     return
-                if window.keep is not None and at - window.keep > MAX_RECORD_BYTES:
-                    yield _Mark("", "oversize", at, at)
+                if window.end - (at if window.keep is None else window.keep) > MAX_RECORD_BYTES:
+                    at = max(at, window.end - _TAG_BYTES)
+                    if window.keep is not None:
+                        yield _Mark("", "oversize" if found else "nothing", at, at)
                 window.release(at)
                 window.extend()
                 continue
@@ -162,7 +175,7 @@ class _Scanner:
             if terminator := _TERMINATORS.get(match.group()):
                 at = self._behind(terminator, end)
                 continue
-            at = end
+            at, found = end, True
             name = match["name"].rpartition(b":")[2].decode()
             kind = "end" if match["slash"] else "empty" if match["empty"] else "start"
             yield _Mark(name, kind, start, end)
@@ -172,7 +185,7 @@ class _Scanner:
         searched = max(offset, self._searched.get(terminator, 0))
         while (found := self._window.find(terminator, searched)) < 0:
             if self._window.ended or self._window.end - offset > MAX_RECORD_BYTES:
-                self._searched[terminator] = searched
+                self._searched[terminator] = max(searched, self._window.end - len(terminator))
                 return offset
             searched = max(offset, self._window.end - len(terminator))
             self._window.extend()
@@ -196,6 +209,8 @@ def _mark_pattern(names: Mapping[str, str]) -> re.Pattern[bytes]:
 
 def _parse(record: _Record, namespaces: Mapping[str, str]) -> Element:
     """The record's element, parsed alone, its names without namespaces."""
+    if record.content.count(b"<") > _MAX_TAGS:
+        raise ValueError(f"more than {_MAX_TAGS:,} tags")
     try:
         element = _parse_bytes(record.content, namespaces)
     except etree.XMLSyntaxError:
