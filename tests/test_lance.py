@@ -140,7 +140,7 @@ def test_an_open_reader_keeps_answering_during_writes_and_upkeep_and_sees_them(i
 
 
 def test_a_reader_sees_a_commit_of_another_without_opening_again(index, tmp_path, monkeypatch):
-    monkeypatch.setattr("osler.index.store._SEE_COMMITS_WITHIN", timedelta(0))
+    monkeypatch.setattr("osler.index.watch.CHECK_EVERY", 0.0)
     reader = open_index(tmp_path / "index")
     index.upsert([encoded(document("a", "heart"))])
     assert found(reader, "heart") == ["a#0"]
@@ -273,7 +273,7 @@ def test_a_damaged_table_is_one_sentence_with_the_remedy(index, tmp_path):
 def test_damaged_data_are_one_sentence_with_the_remedy(index, tmp_path):
     index.upsert([encoded(document("a", "heart"))])
     overwrite(tmp_path / "index" / "passages.lance" / "data", b"")
-    with pytest.raises(StoreError, match=r"The index cannot be read \(.*\): check the disk"):
+    with pytest.raises(StoreError, match=r"passages.lance cannot be read \(.*\): see .* `osler check --index .*index`"):
         open_index(tmp_path / "index").document("a")
     with pytest.raises(StoreError, match="cannot be"):
         open_index(tmp_path / "index").upsert([encoded(document("a", "new"))])

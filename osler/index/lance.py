@@ -12,7 +12,6 @@ from lancedb.table import LanceTable
 
 from osler.index.approximate import approximate_index, nearest_query, recall
 from osler.index.copying import keep_copy, remove_copy
-from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
@@ -33,6 +32,7 @@ from osler.index.rows import (
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.token_values import to_token_vectors
 from osler.index.upkeep import keep_lookups_fast, optimise
+from osler.index.watch import TableWatch, reads, writes
 from osler.late_interaction.named import NamedTokenVectors
 from osler.records import (
     Candidate,
@@ -56,7 +56,7 @@ class LanceIndex:
     """Passages with their vectors in a LanceDB table; `create_index` and `open_index` make one.
 
     Every write is one commit: a reader sees all of it or nothing, and a killed writer leaves the last commit.
-    Readers that have the table open see new commits within a second. One process writes at a time.
+    Readers that have the table open see new commits within a second. Writers take turns; a reader waits for none.
     """
 
     def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int = MEMORY, exact: bool = False) -> None:
@@ -68,10 +68,11 @@ class LanceIndex:
         self._exact = exact
         self.manifest = manifest
         self._passage_columns = passage_columns(table.schema)
-        self._lookup = RowLookup(table)
-        self._residence = Residence(table, manifest, memory=memory)
+        self.watch = TableWatch(table, manifest)
+        self._lookup = RowLookup(table, self.watch)
+        self._residence = Residence(table, manifest, self.watch, memory=memory)
 
-    @reading()
+    @reads
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
         """The stored version of each of these documents, by doc_id; none of those that are not there."""
         if not doc_ids:
@@ -80,7 +81,6 @@ class LanceIndex:
         rows = query.select(["doc_id", "fingerprint", "version"]).to_list()
         return {row["doc_id"]: DocumentVersion(row["fingerprint"], row["version"]) for row in rows}
 
-    @writing()
     def upsert(self, documents: Sequence[EncodedDocument]) -> None:
         """Store these documents in place of what was stored under their ids, in one commit.
 
@@ -89,17 +89,10 @@ class LanceIndex:
         doc_ids = [encoded.document.doc_id for encoded in documents]
         if repeated := [doc_id for doc_id, count in Counter(doc_ids).items() if count > 1]:
             raise ValueError(f"Two documents of one call have the same id, {repeated[0]}: give one of them.")
-        if not documents:
-            return
-        rows = to_table(documents, self._table.schema)
-        if self.fingerprints(doc_ids):
-            self._replace(rows, doc_ids)
-        else:  # appending takes the same time whatever the size of the table; a merge reads all of its ids
-            self._table.add(rows)
-        self._residence.note_commit()
-        keep_lookups_fast(self._table, written=len(rows))
+        if documents:
+            self._store(to_table(documents, self._table.schema), doc_ids)
 
-    @writing()
+    @writes
     def delete(self, doc_ids: Sequence[str]) -> int:
         """How many documents went, in one commit: those of these ids, for `PMID:1` also those whose pmid is 1."""
         if not doc_ids:
@@ -111,10 +104,9 @@ class LanceIndex:
         there = self._table.count_rows(f"({condition}) AND position = 0")
         if there:
             self._table.delete(condition)
-            self._residence.note_commit()
         return there
 
-    @reading()
+    @reads
     def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
 
@@ -136,7 +128,7 @@ class LanceIndex:
         found = self._finding(search, condition, rows)
         return self._best(found, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
-    @reading()
+    @reads
     def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest BM25 score, best first, equal scores by passage_id.
 
@@ -153,17 +145,17 @@ class LanceIndex:
         found = self._finding(search, to_sql(where), self._residence.rows())
         return self._best(found, k, lambda found: found["_score"].to_pylist())
 
-    @reading()
+    @reads
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
         """The passages in the order asked for, unknown ids left out."""
         return [to_passage(row) for row in self._passages(passage_ids)]
 
-    @reading()
+    @reads
     def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
         """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
         return [(to_passage(row), to_spans(row)) for row in self._passages(passage_ids)]
 
-    @reading()
+    @reads
     def token_vectors(self, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
         """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
         if not passage_ids:
@@ -173,7 +165,7 @@ class LanceIndex:
             return rows.token_vectors_of(passage_ids)
         return self._token_vectors_in(self._rows(passage_ids, ("passage_id", "token_vectors")))
 
-    @reading()
+    @reads
     def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         if not passage_ids:
@@ -182,7 +174,7 @@ class LanceIndex:
             return held.vectors_of(passage_ids)
         return _vectors_in(self._rows(passage_ids, ("passage_id", "vector")))
 
-    @reading()
+    @reads
     def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], Mapping[str, TokenVectors]]:
         """What `vectors` gives, and the stored token vectors of those passages whose vectors are not in memory.
 
@@ -193,13 +185,13 @@ class LanceIndex:
         found = self._rows(passage_ids, ("passage_id", "vector", "token_vectors"))
         return _vectors_in(found), self._token_vectors_in(found)
 
-    @reading()
+    @reads
     def document(self, doc_id: str) -> Document | None:
         """The whole document, its text to the character as it was indexed, or None."""
         rows = self._table.search().where(one_of("doc_id", [doc_id])).select(list(DOCUMENT_COLUMNS)).to_list()
         return to_document(rows) if rows else None
 
-    @writing()
+    @writes
     def optimise(self, *, row_copy: bool = True) -> None:
         """Bring the search indexes up to date and tidy the files where it pays: the last step of a run.
 
@@ -212,12 +204,12 @@ class LanceIndex:
         else:
             remove_copy(self._table)
 
-    @reading()
+    @reads
     def statistics(self) -> IndexStatistics:
         """Counts and sizes as they are now."""
         return index_statistics(self._table)
 
-    @reading()
+    @reads
     def recall(self) -> float | None:
         """The share of the 100 nearest passages that the approximate index finds; None where there is none."""
         return recall(self._table) if approximate_index(self._table) else None
@@ -259,6 +251,16 @@ class LanceIndex:
             return unknown.best(lambda asked: search(unknown, asked, "passage_id"), count)
 
         return best
+
+    @writes
+    def _store(self, rows: pa.Table, doc_ids: Sequence[str]) -> None:
+        # Appending takes the same time whatever the size of the table; a merge reads all of its ids. But two writers
+        # that append leave duplicates without a lock; of two merges, Lance sees that they write the same keys.
+        if self.watch.locks and not self.fingerprints(doc_ids):
+            self._table.add(rows)
+        else:
+            self._replace(rows, doc_ids)
+        keep_lookups_fast(self._table, written=len(rows))
 
     def _replace(self, rows: pa.Table, doc_ids: Sequence[str]) -> None:
         merge = self._table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()

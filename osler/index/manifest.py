@@ -1,4 +1,4 @@
-"""The manifest: what built an index, so that no other model ever queries it. Knows no table and no database.
+"""The manifest: what built an index, so that no other model ever queries it. Knows columns, no database.
 
 It is kept in the metadata of the table's Arrow schema: it is committed with the table, in one step, and therefore
 works on object storage too, where no second file could be written atomically.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib import metadata
+from uuid import uuid4
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from osler.config import SplitSettings
@@ -16,7 +18,7 @@ from osler.errors import StoreError
 from osler.late_interaction.codes import Bits
 from osler.late_interaction.compression import Compression
 
-FORMAT = 4
+FORMAT = 5
 """The layout of the table. Raised when an older osler could not read what this one writes."""
 
 
@@ -59,6 +61,7 @@ class Manifest(BaseModel):
     token_bits: Bits = 8
     token_pooling: int = 1
     int8: bool = Field(default=False, description="Whether passages are read in 8 bits.")
+    id: str = Field(default_factory=lambda: uuid4().hex, description="What tells this index from any other one.")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -80,6 +83,16 @@ class Manifest(BaseModel):
         if manifest.format != FORMAT:
             raise StoreError(_why_unreadable(text))
         return manifest
+
+    def check_columns(self, schema: pa.Schema) -> None:
+        """Return if vectors in a table of these columns are as long as the encoder's; else StoreError."""
+        kind = schema.field("vector").type if "vector" in schema.names else None
+        length = getattr(kind, "list_size", None)
+        if length != self.encoder.dim:
+            raise StoreError(
+                f"The index has a manifest that is not its own: it names vectors of {self.encoder.dim} dimensions, and "
+                f"those stored have {length}: index the corpus again into a new folder."
+            )
 
     def check(self, *, encoder_fingerprint: str, reranker_fingerprint: str) -> None:
         """Return if these models built the index; else StoreError with both fingerprints and the remedy.

@@ -25,6 +25,9 @@ from osler.records import Document, EncodedDocument, Passage, Section, TokenSpan
 
 MANIFEST_KEY = b"osler.manifest"
 
+_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+"""By which Lance sees that two merges write the same passage; without it, both would add a row of it."""
+
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
 DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
 SPANS_COLUMN = "token_spans"
@@ -68,7 +71,8 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         "token_bytes": pa.int32(),  # how long this value is
         SPANS_COLUMN: pa.binary(),  # as `token_spans` writes them
     }
-    return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
+    schema = pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
+    return schema.set(0, pa.field("passage_id", text, nullable=False, metadata=_KEY))
 
 
 def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Table:
