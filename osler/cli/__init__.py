@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from osler.cli import answer, demo, evaluate, index, info, search, show, train
+from osler.cli import answer, check, demo, evaluate, index, info, search, show, train
 
 app = typer.Typer(
     name="osler",
@@ -48,6 +48,7 @@ app.command("search")(search.search)
 app.command("answer")(answer.answer)
 app.command("show")(show.show)
 app.command("info")(info.info)
+app.command("check")(check.check)
 app.add_typer(train.app, name="train")
 app.command("mine")(train.mine)
 app.add_typer(evaluate.app, name="evaluate")

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from osler.errors import StoreError
 
 _CONFLICT = ("commit conflict", "concurrent", "incompatible transaction", "too many retries")
 """What Lance says where another process committed first."""
+
+_PANICS = {"PanicException", "RustPanic"}
+"""Classes that cannot be imported; the first is not even an Exception."""
+
+T = TypeVar("T")
+
+
+def attempt(read: Callable[[], T]) -> tuple[T | None, str]:
+    """What is read and "", or None and why it cannot be read."""
+    try:
+        return read(), ""
+    except BaseException as error:
+        if not _is_failure(error):
+            raise
+        return None, reason(error)
 
 
 @contextmanager
@@ -63,6 +79,6 @@ def reason(error: BaseException) -> str:
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Whether this is what damaged files make Lance and Arrow raise: a panic in Rust is no Exception in Python."""
-    damage = (OSError, RuntimeError, ValueError, LookupError)
-    return isinstance(error, damage) or type(error).__name__ == "PanicException"
+    """Whether this is what damaged files make Lance and Arrow raise."""
+    damage = (OSError, RuntimeError, ValueError, TypeError, LookupError)
+    return isinstance(error, damage) or type(error).__name__ in _PANICS

@@ -20,6 +20,7 @@ import pyarrow as pa
 from osler.index import token_spans, token_values
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
+from osler.index.sums import SUM_COLUMN, with_sums
 from osler.late_interaction.ragged import divide
 from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vectors
 
@@ -70,6 +71,7 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         "token_vectors": pa.large_binary(),  # as `token_values` writes them
         "token_bytes": pa.int32(),  # how long this value is
         SPANS_COLUMN: pa.binary(),  # as `token_spans` writes them
+        SUM_COLUMN: pa.int64(),  # as `sums` makes them
     }
     schema = pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
     return schema.set(0, pa.field("passage_id", text, nullable=False, metadata=_KEY))
@@ -82,13 +84,16 @@ def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Tabl
     """
     for document in documents:
         _check_vectors(document)
-    return pa.Table.from_pylist([row for document in documents for row in _document_rows(document)], schema=schema)
+    rows = [row for document in documents for row in _document_rows(document)]
+    return with_sums(pa.Table.from_pylist(rows, schema=schema))
 
 
 def to_document(rows: Sequence[Row]) -> Document:
-    """The document whose rows these are, in any order; `DOCUMENT_COLUMNS` suffice."""
+    """The document whose rows these are, in any order; `DOCUMENT_COLUMNS` suffice. ValueError where one is missing."""
     rows = sorted(rows, key=lambda row: int(row["position"]))
     first = rows[0]
+    if [row["position"] for row in rows] != list(range(len(rows))):
+        raise ValueError(f"{first['doc_id']}: passages are missing or there twice")
     text = "".join(row["text"] + row["gap"] for row in rows)
     sections = (Section(heading, text[start:end]) for heading, start, end in json.loads(first["outline"]))
     return Document(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from lancedb.index import FTS, BTree, IndexConfig
 from lancedb.table import LanceTable
 
-from osler.index.approximate import keep_approximate, lags
+from osler.index.approximate import approximate_index, keep_approximate, lags, make_approximate
 
 LEXICAL = FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
 
@@ -53,6 +53,14 @@ def optimise(table: LanceTable) -> None:
     for column in stale:
         table.create_index(column, config=_INDEXES[column], replace=True)
     keep_approximate(table)
+
+
+def rebuild(table: LanceTable) -> None:
+    """Make every search index anew, whatever has become of the files of the one before."""
+    for column, config in _INDEXES.items():
+        table.create_index(column, config=config, replace=True)
+    if approximate_index(table):
+        make_approximate(table)
 
 
 def keep_lookups_fast(table: LanceTable, *, written: int) -> None:

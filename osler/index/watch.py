@@ -57,6 +57,11 @@ class TableWatch:
         self._mark = _mark(self._file)
 
     @property
+    def table(self) -> LanceTable:
+        """The table that is watched."""
+        return self._table
+
+    @property
     def locks(self) -> bool:
         """Whether a write keeps others off: in a folder it does, on object storage it cannot."""
         return lock_path(self._table.uri) is not None
