@@ -6,6 +6,7 @@ Knows nothing of tokens or of the modules in a network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -113,7 +114,8 @@ class _Loader:
         if not (self.device == "cpu" and done.exists()):
             check_scores(reranker, facts)
         if self.device == "cpu":
-            done.touch()
+            with suppress(OSError):  # a cache of another user, or of this process alone
+                done.touch()
         return reranker
 
     def _model(self, kind: str, source: ModelSource, fingerprint: str) -> TextModel:
