@@ -73,7 +73,9 @@ class AnswerSettings(_Stage):
 
     passage_tokens: int = Field(default=1200, ge=100, description="Tokens of passages in the prompt.")
     max_sentences: int = Field(default=3, ge=1, description="Sentences asked for.")
-    abstain_below: float | None = Field(default=None, description="MaxSim under which it abstains; empty: the model's.")
+    abstain_below: float | None = Field(
+        default=None, allow_inf_nan=False, description="MaxSim under which it abstains; empty: the model's."
+    )
 
 
 class LlmSettings(_Stage):

@@ -50,3 +50,9 @@ def test_a_judge_has_neither_the_key_nor_the_model_of_the_one_that_answers():
 
 def test_the_key_of_an_endpoint_is_not_shown():
     assert "secret" not in repr(load_settings(environment={"OSLER_LLM_KEY": "secret"}))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_threshold_that_nothing_is_below_is_refused(value):
+    with pytest.raises(UsageError, match=r"answer.abstain_below = .* is not possible"):
+        load_settings(environment={"OSLER_ANSWER_ABSTAIN_BELOW": value})

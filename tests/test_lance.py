@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -285,3 +287,59 @@ def test_a_vector_that_is_not_of_unit_length_is_refused_and_nothing_is_stored(in
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match="a: a vector has length"):
         index.upsert([encoded(document("b", "three")), replace(one, vectors=one.vectors * np.float32(factor))])
     assert index.statistics().passages == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a" * 300, r"a{40}…a{20} cannot be a folder \(File name too long\): name another one"),
+        ("file/below", "file/below cannot be a folder, since .*file is a file: name another one"),
+        ("zero\0byte", "cannot be a folder .* name another one"),
+        ("", "The name of the index is empty: name a folder"),
+    ],
+)
+def test_a_path_that_cannot_be_a_folder_is_one_sentence(tmp_path, monkeypatch, name, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    for use in (open_index, index_exists, lambda path: create_index(path, MANIFEST)):
+        with pytest.raises(StoreError, match=says):
+            use(name)
+
+
+@pytest.mark.parametrize("lost", ["all", "last"])
+def test_a_table_that_lost_its_versions_is_neither_absent_nor_begun_anew(index, tmp_path, lost):
+    index.upsert([encoded(document("a", "heart"))])
+    versions = sorted((tmp_path / "index" / "passages.lance" / "_versions").iterdir())
+    for path in versions if lost == "all" else []:
+        path.unlink()
+    if lost == "last":
+        versions[0].write_bytes(b"")
+    for use in (open_index, index_exists, lambda path: create_index(path, MANIFEST)):
+        with pytest.raises(StoreError, match=r"lost the list of its versions|cannot be read"):
+            use(tmp_path / "index")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_manifest_with_a_changed_bit_is_one_sentence_or_does_no_harm(index, tmp_path, seed):
+    index.upsert([encoded(document("a", "heart failure"))])
+    chance = random.Random(seed)
+    last = min((tmp_path / "index" / "passages.lance" / "_versions").glob("*.manifest"))
+    content = bytearray(last.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    last.write_bytes(content)
+    with suppress(StoreError):
+        reader = open_index(tmp_path / "index")
+        found(reader, "heart")
+        reader.document("a")
+        reader.statistics()
+
+
+def test_a_commit_conflict_is_told_as_another_writer_and_no_full_disk(index, monkeypatch):
+    def conflict(*_, **__):
+        raise RuntimeError("lance error: Retryable commit conflict for version 4: concurrent transaction, /x/y.rs:1:2")
+
+    monkeypatch.setattr(type(index._table), "add", conflict)
+    with pytest.raises(
+        StoreError, match=r"another process writes this index too \(Retryable commit conflict .* run the"
+    ):
+        index.upsert([encoded(document("a", "heart"))])

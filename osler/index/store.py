@@ -63,6 +63,8 @@ def index_exists(path: str | Path) -> bool:
 
 
 def _table_at(path: str | Path) -> LanceTable | None:
+    if not str(path).strip():
+        raise StoreError("The name of the index is empty: name a folder or an object-store URL.")
     if is_local(path):
         _check_path(Path(path))
         if not _table_folder(path).is_dir():
