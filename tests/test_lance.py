@@ -343,3 +343,33 @@ def test_a_commit_conflict_is_told_as_another_writer_and_no_full_disk(index, mon
         StoreError, match=r"another process writes this index too \(Retryable commit conflict .* run the"
     ):
         index.upsert([encoded(document("a", "heart"))])
+
+
+def test_upkeep_keeps_tagged_versions_and_removes_the_other_old_ones(index, monkeypatch):
+    monkeypatch.setattr(upkeep, "_MOST_FILES", 2)
+    monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
+    for number in range(6):
+        index.upsert([encoded(document(f"d{number}", f"heart number {number}"))])
+        if number in (1, 3):
+            index._table.tags.create(f"as-of-{number}", index._table.version)
+    for _ in range(2):
+        index.optimise()
+        tags = {name: tag["version"] for name, tag in index._table.tags.list().items()}
+        assert set(tags) == {"as-of-1", "as-of-3"}
+        versions = {version["version"] for version in index._table.list_versions()}
+        assert versions > set(tags.values())
+        assert len(versions) <= 6
+        assert index._table.branches.list() == {}
+        index.upsert([encoded(document(f"more{number}", "lung")) for number in range(3)])
+    past = lancedb.connect(index._table.uri.rpartition("/")[0]).open_table("passages")
+    past.checkout("as-of-1")
+    assert sorted(row["doc_id"] for row in past.search().to_list()) == ["d0", "d1"]
+
+
+def test_a_tag_that_a_killed_upkeep_set_aside_is_brought_back(index, monkeypatch):
+    index.upsert([encoded(document("a", "heart"))])
+    tagged = index._table.version
+    index._table.branches.create("osler-in-place-of-first", "main", tagged)
+    index.optimise()
+    assert index._table.tags.list()["first"]["version"] == tagged
+    assert index._table.branches.list() == {}
