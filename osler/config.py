@@ -45,6 +45,7 @@ class IndexSettings(_Stage):
     token_bits: Literal[32, 8, 4, 2, 1] = Field(default=2, description="Bits of a component of a token vector.")
     token_pooling: int = Field(default=2, ge=1, le=4, description="Tokens of a long passage that share a vector.")
     commit_passages: int = Field(default=2048, ge=1, description="Passages written in one commit.")
+    max_characters: int = Field(default=20_000_000, ge=1, description="Of a document; longer ones are damaged.")
     row_copy: bool = Field(default=True, description="Copy what a search reads, where it exceeds `search.memory`.")
 
 

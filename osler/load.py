@@ -27,7 +27,7 @@ from osler.errors import CorpusError, ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import IndexingReport, index_documents, without_giants
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.calibration import import_nncf
@@ -100,7 +100,7 @@ def add_documents(
     """
     index, models = _open_or_create(folder, settings)
     report = index_documents(
-        documents,
+        without_giants(documents, most=settings.index.max_characters),
         index,
         split=_splitter(models, index.manifest.split),
         encode=_passage_encoder(models, index.manifest),
