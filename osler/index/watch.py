@@ -46,14 +46,17 @@ class TableWatch:
     """
 
     def __init__(self, table: LanceTable, manifest: Manifest) -> None:
-        self.seen = (0, table.version)
+        version = table.version
+        self.seen = (0, version)
         self._table = table
         self._id = manifest.id
-        self._versions = _versions_folder(table.uri)
+        self._uri = table.uri  # asked for once, since it takes as long as a small read
+        self._lock_path = lock_path(self._uri)
+        self._versions = _versions_folder(self._uri)
         self._lock = RLock()
         self._known_until = 0.0
         self._replaced = False
-        self._file = self._file_of(table.version)
+        self._file = self._file_of(version)
         self._mark = _mark(self._file)
 
     @property
@@ -64,7 +67,7 @@ class TableWatch:
     @property
     def locks(self) -> bool:
         """Whether a write keeps others off: in a folder it does, on object storage it cannot."""
-        return lock_path(self._table.uri) is not None
+        return self._lock_path is not None
 
     @property
     def epoch(self) -> int:
@@ -103,7 +106,7 @@ class TableWatch:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """What is read meanwhile is of one table, or a StoreError tells that another one took its place."""
-        with reading(self._table.uri):
+        with reading(self._uri):
             self.look()
             try:
                 yield
@@ -114,7 +117,7 @@ class TableWatch:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """What is written meanwhile follows the table's last version, and no other process writes to it in a folder."""
-        with writing(self._table.uri), only_writer(lock_path(self._table.uri)):
+        with writing(self._uri), only_writer(self._lock_path):
             self.refresh()
             try:
                 yield
@@ -139,7 +142,7 @@ class TableWatch:
     def _raise_replaced(self) -> None:
         self._replaced = True
         raise StoreError(
-            f"{self._table.uri}: the index was deleted, replaced or restored since it was opened: open it again."
+            f"{self._uri}: the index was deleted, replaced or restored since it was opened: open it again."
         )
 
 
