@@ -8,7 +8,7 @@ from pathlib import Path
 
 import lancedb
 import pytest
-from index_fakes import DIM, TOKEN_DIM, document, encoded
+from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.errors import StoreError
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
@@ -136,3 +136,28 @@ def test_a_row_copy_that_is_not_as_it_was_written_is_found_and_never_read(index,
 
 def test_an_empty_index_is_whole(tmp_path):
     assert check_index(create_index(tmp_path / "empty", MANIFEST)).whole
+
+
+def test_of_a_data_file_that_was_cut_the_rows_are_counted_and_the_others_are_looked_at(tmp_path):
+    index = create_index(tmp_path / "index", MANIFEST)
+    for part in range(3):
+        index.upsert([encoded(document(f"d{part}-{number}", "heart")) for number in range(5)])
+    cut = files(tmp_path, "data/*")[1]
+    cut.write_bytes(cut.read_bytes()[:300])
+    report = check_index(open_index(tmp_path / "index"))
+    assert report.unreadable == ("5 rows cannot be read, nor the ids of their documents",)
+    assert (report.passages, report.documents) == (10, {})
+
+
+def test_a_column_that_is_zeroed_costs_the_documents_of_its_file_by_name(tmp_path):
+    index = create_index(tmp_path / "index", MANIFEST)
+    for part in range(2):
+        index.upsert([encoded(document(f"d{part}-{number}", "heart attack")) for number in range(3)])
+    (zeroed, *_) = files(tmp_path, "data/*")
+    content = zeroed.read_bytes()
+    vectors = b"".join(hashed("heart attack", DIM).astype("<f4").tobytes() for _ in range(3))
+    assert vectors in content
+    zeroed.write_bytes(content.replace(vectors, bytes(len(vectors))))
+    damaged = check_index(open_index(tmp_path / "index")).documents
+    assert len({name[:2] for name in damaged}) == 1
+    assert len(damaged) == 3

@@ -40,7 +40,8 @@ _WORD: Final = re.compile(r"\b[A-Za-z]{8,20}\b")  # no word that a full-text ind
 class CheckReport:
     """What was read, and what of it is damaged, each in a sentence.
 
-    documents: damaged ones with the reason, by doc_id; the parts of `others` are made anew by `repair`.
+    documents: damaged ones with the reason, by doc_id. `repair` makes search_indexes and row_copy anew. Of
+    unreadable rows not even the documents are known.
     """
 
     passages: int
@@ -98,6 +99,7 @@ class _Checking:
         self.unreadable: list[str] = []
         self.passage_ids: set[str] = set()
         self.uncopied = 0
+        self._nameless = 0
         self._table = table
         self._manifest = index.manifest
         self._waiting: dict[str, list[Row]] = {}
@@ -116,15 +118,17 @@ class _Checking:
             rows = pa.Table.from_batches([batch])
             read.update(rows[ROW_ID].to_pylist())
             yield rows
-        if reason:
-            names, reason = attempt(
-                lambda: self._table.search().select(["doc_id"]).with_row_id(True).to_arrow().to_pylist()
-            )
-            if names is None:
-                self.unreadable.append(f"not even the ids of all rows can be read ({reason})")
-                return
-            rest = {row[ROW_ID]: row["doc_id"] for row in names if row[ROW_ID] not in read}
-            yield from self._one_by_one(rest)
+        if not reason:
+            return
+        found, reason = attempt(lambda: self._table.search().select([ROW_ID]).to_arrow()[ROW_ID].to_pylist())
+        if found is None:
+            self.unreadable.append(f"not even the list of rows can be read ({reason})")
+            return
+        rest = [row_id for row_id in found if row_id not in read]
+        for first in range(0, len(rest), _AT_ONCE):
+            yield from self._halves(rest[first : first + _AT_ONCE])
+        if self._nameless:
+            self.unreadable.append(f"{self._nameless:,} rows cannot be read, nor the ids of their documents")
 
     def take(self, rows: pa.Table) -> None:
         """Look at these rows, and at the documents that they complete."""
@@ -148,22 +152,21 @@ class _Checking:
         for doc_id in self._waiting:
             self.damaged.setdefault(doc_id, "its passages do not make up its text")
 
-    def _one_by_one(self, names: dict[int, str]) -> Iterator[pa.Table]:
-        row_ids = list(names)
-        for first in range(0, len(row_ids), _AT_ONCE):
-            yield from self._halves(row_ids[first : first + _AT_ONCE], names)
-
-    def _halves(self, row_ids: Sequence[int], names: dict[int, str]) -> Iterator[pa.Table]:
+    def _halves(self, row_ids: Sequence[int]) -> Iterator[pa.Table]:
         """These rows, down to the single ones that cannot be read."""
         rows, reason = attempt(lambda: self._table.take_row_ids(list(row_ids)).with_row_id().to_arrow())
         if rows is not None:
             yield rows
-        elif len(row_ids) == 1:
-            self.damaged[names[row_ids[0]]] = f"a row of it cannot be read ({reason})"
-        else:
+        elif len(row_ids) > 1:
             half = len(row_ids) // 2
-            yield from self._halves(row_ids[:half], names)
-            yield from self._halves(row_ids[half:], names)
+            yield from self._halves(row_ids[:half])
+            yield from self._halves(row_ids[half:])
+        else:
+            names, _ = attempt(lambda: self._table.take_row_ids(list(row_ids)).select(["doc_id"]).to_list())
+            if names:
+                self.damaged[names[0]["doc_id"]] = f"a row of it cannot be read ({reason})"
+            else:
+                self._nameless += 1
 
     def _rows_are_well(self, rows: pa.Table, *, tell: bool = False) -> bool:
         _, reason = attempt(lambda: self._check_values(rows))
