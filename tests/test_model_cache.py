@@ -176,3 +176,17 @@ def test_a_configuration_that_is_no_json_is_one_sentence(backbones, tmp_path):
     (tmp_path / "model" / "config.json").write_text("{")
     with pytest.raises(ModelError, match=r"config.json: cannot be read as JSON"):
         load_models(str(tmp_path / "model"), str(tmp_path / "model"))
+
+
+def test_a_network_that_openvino_cannot_prepare_is_one_sentence(backbones, tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
+    source = str(backbones["bert"])
+    models = load_models(source, source)
+
+    class NoMemory:
+        def Core(self):  # OpenVINO's name
+            raise RuntimeError("Exception from core.cpp:1\nCannot allocate memory")
+
+    monkeypatch.setattr("osler.models.openvino._import_openvino", NoMemory)
+    with pytest.raises(ModelError, match=r"cannot prepare the network \(Cannot allocate memory\): free some memory"):
+        models.encoder.encode_queries(["heart"])

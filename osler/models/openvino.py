@@ -11,7 +11,7 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from importlib import import_module
@@ -58,6 +58,17 @@ def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int, precis
     network = Network(folder / _NETWORK, heads, precision)
     spec = TextModelSpec.from_json(values)
     return TextModel(spec, tokenizer, network.run, batch_tokens=batch_tokens, calibrate=network.calibrated)
+
+
+@contextmanager
+def _runnable() -> Iterator[None]:
+    """Turn a failure of OpenVINO into a ModelError with the remedy; use it as a decorator or with `with`."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        reason = str(error).strip().rpartition("\n")[2] or type(error).__name__
+        remedy = "free some memory, or raise the limits of this shell (ulimit -v, ulimit -n)"
+        raise ModelError(f"OpenVINO cannot prepare the network ({reason}): {remedy}.") from error
 
 
 class Network:
@@ -120,6 +131,7 @@ class Network:
     def _outputs(self, results: Any) -> Outputs:
         return {name: results[place] for place, name in enumerate(self.heads)}
 
+    @_runnable()
     def _compile(self, hint: str, **more: int) -> Any:
         core = _import_openvino().Core()
         computed_in = _hint(core, self.precision)
