@@ -54,6 +54,7 @@ class IndexSettings(_Stage):
     token_bits: Literal[32, 8, 4, 2, 1] = Field(default=2, description="Bits of a component of a token vector.")
     token_pooling: int = Field(default=2, ge=1, le=4, description="Tokens of a long passage that share a vector.")
     commit_passages: int = Field(default=2048, ge=1, le=MOST_PASSAGES, description="Passages written in one commit.")
+    max_characters: int = Field(default=20_000_000, ge=1, description="Of a document; longer ones are damaged.")
     row_copy: bool = Field(default=True, description="Copy what a search reads, where it exceeds `search.memory`.")
 
 
@@ -89,7 +90,9 @@ class AnswerSettings(_Stage):
 
     passage_tokens: int = Field(default=1200, ge=100, le=_MOST_TOKENS, description="Tokens of passages in the prompt.")
     max_sentences: int = Field(default=3, ge=1, le=1000, description="Sentences asked for.")
-    abstain_below: float | None = Field(default=None, description="MaxSim under which it abstains; empty: the model's.")
+    abstain_below: float | None = Field(
+        default=None, allow_inf_nan=False, description="MaxSim under which it abstains; empty: the model's."
+    )
 
 
 class LlmSettings(_Stage):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -37,6 +37,9 @@ _LOOK_AHEAD = 512
 
 _DAMAGES_KEPT = 100
 _NESTED_AT_MOST = 100  # Python reads and writes JSON recursively, to a depth that depends on the caller
+
+_LONG = 1_000_000
+"""Characters of a document from which on those before it are committed first: it needs much memory, and may fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,16 @@ def index_documents(
         run.take_in([_checked(entry) for entry in ahead])
     run.commit()
     return run.report()
+
+
+def without_giants(entries: Iterable[Entry], *, most: int) -> Iterator[Entry]:
+    """The entries; in place of a document of more characters than `most` its damage."""
+    for entry in entries:
+        if isinstance(entry, Document) and (length := len(entry.text)) > most:
+            remedy = "divide it, or raise the setting index.max_characters"
+            yield _damage(entry, f"its text has {length:,} characters, and at most {most:,} are taken: {remedy}")
+        else:
+            yield entry
 
 
 def _ignore(report: IndexingReport) -> None:
@@ -170,6 +183,8 @@ class _Run:
         elif self.stored.get(document.doc_id) == new:
             self._withdraw(document.doc_id)
         else:
+            if len(document.text) > _LONG:
+                self.commit()
             self._put_in_line(document, tuple(self.split(document)))
 
     def _withdraw(self, doc_id: str) -> None:

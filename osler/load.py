@@ -27,11 +27,11 @@ from osler.errors import CorpusError, ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import IndexingReport, index_documents, without_giants
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.calibration import import_nncf
-from osler.models.catalog import CATALOG, CatalogRow
+from osler.models.catalog import CATALOG, CatalogRow, ModelSource, resolve
 from osler.models.check import RerankerFacts
 from osler.models.colbert import ColBERT
 from osler.protocols import Generator
@@ -100,7 +100,7 @@ def add_documents(
     """
     index, models = _open_or_create(folder, settings)
     report = index_documents(
-        documents,
+        without_giants(documents, most=settings.index.max_characters),
         index,
         split=_splitter(models, index.manifest.split),
         encode=_passage_encoder(models, index.manifest),
@@ -173,7 +173,7 @@ def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Search
 def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex, ModelPair]:
     if index_exists(folder):
         index = _open(folder, settings)
-        _check_settings(index.manifest, settings)
+        index.manifest.check_settings(settings)
         if index.manifest.int8:
             _check_8_bits(settings.models)
         return index, _models_of(index.manifest, settings.models)
@@ -205,13 +205,39 @@ def _identity(model: BiEncoder | ColBERT) -> ModelIdentity:
 
 
 def _models_of(manifest: Manifest, settings: ModelSettings) -> ModelPair:
-    encoder, reranker = settings.encoder or manifest.encoder.name, settings.reranker or manifest.reranker.name
+    """The models that built the index. Of those that only its manifest names, nothing is fetched or loaded unproved.
+
+    An index may come from a stranger: its fingerprints are compared first, with what is on this machine.
+    """
+    encoder, reranker = (
+        _source(given, built.name)
+        for given, built in ((settings.encoder, manifest.encoder), (settings.reranker, manifest.reranker))
+    )
+    manifest.check(
+        encoder_fingerprint=encoder.fingerprint("encoder"),
+        reranker_fingerprint=reranker.fingerprint("reranker"),
+        names=(encoder.name, reranker.name),
+    )
     models = _load_models(encoder, reranker, settings)
-    manifest.check(encoder_fingerprint=models.encoder.fingerprint, reranker_fingerprint=models.reranker.fingerprint)
+    if (models.encoder.dim, models.reranker.dim) != (manifest.encoder.dim, manifest.reranker.dim):
+        raise StoreError(
+            "The index has a manifest that is not its own: it names other dimensions than its models have; index the "
+            "corpus again into a new folder."
+        )
     return models
 
 
-def _load_models(encoder: str, reranker: str, settings: ModelSettings) -> ModelPair:
+def _source(given: str, built: str) -> ModelSource:
+    """The model that was given, else that of the index, which is not fetched."""
+    if given:
+        return resolve(given)
+    try:
+        return resolve(built, fetch=False)
+    except ModelError as error:
+        raise ModelError(f"The index was built by the model {built!r}. {error}") from error
+
+
+def _load_models(encoder: str | ModelSource, reranker: str | ModelSource, settings: ModelSettings) -> ModelPair:
     return load_models(
         encoder,
         reranker,
@@ -219,30 +245,6 @@ def _load_models(encoder: str, reranker: str, settings: ModelSettings) -> ModelP
         precision=settings.precision,
         batch_tokens=settings.batch_tokens,
     )
-
-
-def _check_settings(manifest: Manifest, settings: Settings) -> None:
-    """Refuse settings that were given and cannot hold, because the index was made with others."""
-    made_with = {
-        "split.max_tokens": manifest.split.max_tokens,
-        "index.token_vectors": manifest.token_vectors,
-        "index.token_bits": manifest.token_bits,
-        "index.token_pooling": manifest.token_pooling,
-    }
-    for name, made in made_with.items():
-        stage, _, field = name.partition(".")
-        given = getattr(settings, stage)
-        if field in given.model_fields_set and getattr(given, field) != made:
-            raise StoreError(
-                f"The index was made with {name} = {made}, not {getattr(given, field)}: "
-                "leave that setting out, or index the corpus again into a new folder."
-            )
-    precision = settings.models.precision
-    if precision != "auto" and (precision == "int8") != manifest.int8:
-        raise StoreError(
-            f"The index was made {'in' if manifest.int8 else 'without'} 8 bits, not with models.precision = "
-            f"{precision!r}: leave that setting out, or index the corpus again into a new folder."
-        )
 
 
 def _check_8_bits(settings: ModelSettings) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
+import lancedb
 import pytest
 
 from osler.cli import demo, main
@@ -52,6 +54,25 @@ def test_index_prints_its_counts_as_the_last_line_of_json(tmp_path, capsys):
     counts = objects(capsys)[-1]
     assert {"documents", "passages", "skipped", "seconds", "passages_per_second"} <= set(counts)
     assert (counts["documents"], counts["passages"], counts["skipped"]) == (1, 1, 1)
+
+
+def test_check_says_that_an_index_is_whole(index, capsys):
+    main_exits(["check", "--index", index])
+    assert capsys.readouterr().out == f"{index}: 3 passages, all as they were written\n"
+
+
+def test_check_names_what_is_damaged_and_the_remedy_and_ends_with_1(index, tmp_path, capsys):
+    shutil.copytree(index, tmp_path / "index")
+    folder = str(tmp_path / "index")
+    lancedb.connect(folder).open_table("passages").update(where="doc_id = 'PMID:2'", values={"text": "other"})
+    main_exits(["check", "--index", folder], 1)
+    first, remedy = capsys.readouterr().out.splitlines()
+    assert first == "document PMID:2: a row of it is not as it was written"
+    assert f"osler check --index {folder} --repair" in remedy
+    main_exits(["check", "--index", folder, "--repair", "--json"], 1)
+    (report,) = objects(capsys)
+    assert (list(report["documents"]), report["search_indexes"], report["repaired"]) == (["PMID:2"], [], True)
+    main_exits(["check", "--index", folder])
 
 
 def test_indexing_the_same_file_again_changes_nothing(index, capsys, tmp_path):

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_fakes import DIM, TOKEN_DIM, document, encode, split
 
-from osler import encoding
+from osler import encoding, indexing
 from osler.encoding import EncodedPassages
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import IndexingReport, index_documents, without_giants
 from osler.records import NOT_RETRACTED, Damage, Deletion, Document, Entry
 
 MANIFEST = Manifest(
@@ -365,3 +365,28 @@ def applied_one_by_one(entries: list[Entry]) -> dict[str, Document | None]:
         elif entry.text.strip() and (before is None or entry.version >= before.version):
             stored[entry.doc_id] = entry
     return stored
+
+
+def test_a_document_beyond_the_bound_is_damage_and_the_others_are_stored(index):
+    entries = [document("a", "one two"), document("huge", "x" * 101), document("b", "three")]
+    report = run(without_giants(entries, most=100), index)
+    assert (report.documents, report.skipped) == (2, 1)
+    assert str(report.damages[0]) == (
+        "huge, document: its text has 101 characters, and at most 100 are taken: "
+        "divide it, or raise the setting index.max_characters"
+    )
+    assert texts(index, "ab") == ["one two", "three"]
+
+
+def test_what_came_before_a_long_document_is_committed_before_it_is_taken_apart(index, monkeypatch):
+    monkeypatch.setattr(indexing, "_LONG", 50)
+
+    def fail_at_long(one):
+        if len(one.text) > 50:
+            raise MemoryError
+        return split(one)
+
+    entries = [document("a", "one two"), document("long", "word " * 20)]
+    with pytest.raises(MemoryError):
+        index_documents(entries, index, split=fail_at_long, encode=encode, commit_passages=100)
+    assert texts(index, "a") == ["one two"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -53,8 +55,7 @@ def test_a_state_that_changes_is_in_the_commit_that_changes_it(index):
 
 
 def test_an_open_reader_sees_a_state_that_a_commit_changes(index, tmp_path, monkeypatch):
-    monkeypatch.setattr("osler.index.store._SEE_COMMITS_WITHIN", timedelta(0))
-    monkeypatch.setattr(residence, "CHECK_EVERY", 0.0)
+    monkeypatch.setattr("osler.index.watch.CHECK_EVERY", 0.0)
     index.upsert([paper("PMC:PMC9", pmid="7"), paper("other")])
     reader = open_index(tmp_path / "index")
     assert stored_ids(reader, NOT_RETRACTED) == ["PMC:PMC9#0", "other#0"]
@@ -171,7 +172,7 @@ def test_an_open_reader_keeps_answering_during_writes_and_upkeep_and_sees_them(i
 
 
 def test_a_reader_sees_a_commit_of_another_without_opening_again(index, tmp_path, monkeypatch):
-    monkeypatch.setattr("osler.index.store._SEE_COMMITS_WITHIN", timedelta(0))
+    monkeypatch.setattr("osler.index.watch.CHECK_EVERY", 0.0)
     reader = open_index(tmp_path / "index")
     index.upsert([encoded(document("a", "heart"))])
     assert found(reader, "heart") == ["a#0"]
@@ -304,7 +305,7 @@ def test_a_damaged_table_is_one_sentence_with_the_remedy(index, tmp_path):
 def test_damaged_data_are_one_sentence_with_the_remedy(index, tmp_path):
     index.upsert([encoded(document("a", "heart"))])
     overwrite(tmp_path / "index" / "passages.lance" / "data", b"")
-    with pytest.raises(StoreError, match=r"The index cannot be read \(.*\): check the disk"):
+    with pytest.raises(StoreError, match=r"passages.lance cannot be read \(.*\): see .* `osler check --index .*index`"):
         open_index(tmp_path / "index").document("a")
     with pytest.raises(StoreError, match="cannot be"):
         open_index(tmp_path / "index").upsert([encoded(document("a", "new"))])
@@ -316,3 +317,89 @@ def test_a_vector_that_is_not_of_unit_length_is_refused_and_nothing_is_stored(in
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match="a: a vector has length"):
         index.upsert([encoded(document("b", "three")), replace(one, vectors=one.vectors * np.float32(factor))])
     assert index.statistics().passages == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a" * 300, r"a{40}…a{20} cannot be a folder \(File name too long\): name another one"),
+        ("file/below", "file/below cannot be a folder, since .*file is a file: name another one"),
+        ("zero\0byte", "cannot be a folder .* name another one"),
+        ("", "The name of the index is empty: name a folder"),
+    ],
+)
+def test_a_path_that_cannot_be_a_folder_is_one_sentence(tmp_path, monkeypatch, name, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    for use in (open_index, index_exists, lambda path: create_index(path, MANIFEST)):
+        with pytest.raises(StoreError, match=says):
+            use(name)
+
+
+@pytest.mark.parametrize("lost", ["all", "last"])
+def test_a_table_that_lost_its_versions_is_neither_absent_nor_begun_anew(index, tmp_path, lost):
+    index.upsert([encoded(document("a", "heart"))])
+    versions = sorted((tmp_path / "index" / "passages.lance" / "_versions").iterdir())
+    for path in versions if lost == "all" else []:
+        path.unlink()
+    if lost == "last":
+        versions[0].write_bytes(b"")
+    for use in (open_index, index_exists, lambda path: create_index(path, MANIFEST)):
+        with pytest.raises(StoreError, match=r"lost the list of its versions|cannot be read"):
+            use(tmp_path / "index")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_manifest_with_a_changed_bit_is_one_sentence_or_does_no_harm(index, tmp_path, seed):
+    index.upsert([encoded(document("a", "heart failure"))])
+    chance = random.Random(seed)
+    last = min((tmp_path / "index" / "passages.lance" / "_versions").glob("*.manifest"))
+    content = bytearray(last.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    last.write_bytes(content)
+    with suppress(StoreError):
+        reader = open_index(tmp_path / "index")
+        found(reader, "heart")
+        reader.document("a")
+        reader.statistics()
+
+
+def test_a_commit_conflict_is_told_as_another_writer_and_no_full_disk(index, monkeypatch):
+    def conflict(*_, **__):
+        raise RuntimeError("lance error: Retryable commit conflict for version 4: concurrent transaction, /x/y.rs:1:2")
+
+    monkeypatch.setattr(type(index._table), "add", conflict)
+    with pytest.raises(
+        StoreError, match=r"another process writes this index too \(Retryable commit conflict .* run the"
+    ):
+        index.upsert([encoded(document("a", "heart"))])
+
+
+def test_upkeep_keeps_tagged_versions_and_removes_the_other_old_ones(index, monkeypatch):
+    monkeypatch.setattr(upkeep, "_MOST_FILES", 2)
+    monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
+    for number in range(6):
+        index.upsert([encoded(document(f"d{number}", f"heart number {number}"))])
+        if number in (1, 3):
+            index._table.tags.create(f"as-of-{number}", index._table.version)
+    for _ in range(2):
+        index.optimise()
+        tags = {name: tag["version"] for name, tag in index._table.tags.list().items()}
+        assert set(tags) == {"as-of-1", "as-of-3"}
+        versions = {version["version"] for version in index._table.list_versions()}
+        assert versions > set(tags.values())
+        assert len(versions) <= 6
+        assert index._table.branches.list() == {}
+        index.upsert([encoded(document(f"more{number}", "lung")) for number in range(3)])
+    past = lancedb.connect(index._table.uri.rpartition("/")[0]).open_table("passages")
+    past.checkout("as-of-1")
+    assert sorted(row["doc_id"] for row in past.search().to_list()) == ["d0", "d1"]
+
+
+def test_a_tag_that_a_killed_upkeep_set_aside_is_brought_back(index, monkeypatch):
+    index.upsert([encoded(document("a", "heart"))])
+    tagged = index._table.version
+    index._table.branches.create("osler-in-place-of-first", "main", tagged)
+    index.optimise()
+    assert index._table.tags.list()["first"]["version"] == tagged
+    assert index._table.branches.list() == {}

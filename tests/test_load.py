@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import lancedb
 import pytest
 
 from osler.config import Settings
@@ -243,9 +244,9 @@ def test_the_first_search_finds_its_network_compiled(corpus, tmp_path, backbones
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
     name = str(backbones["bert"])
     build_index([corpus], tmp_path / "index", Settings(models={"encoder": name, "reranker": name}))
-    compiled = list((tmp_path / "cache").rglob("compiled/*/*.blob"))
+    compiled = list((tmp_path / "cache").rglob("compiled/*/*/*.blob"))
     load_searcher(tmp_path / "index").search("anaemia")
-    assert list((tmp_path / "cache").rglob("compiled/*/*.blob")) == compiled != []
+    assert list((tmp_path / "cache").rglob("compiled/*/*/*.blob")) == compiled != []
 
 
 def test_nothing_reports_to_openvino(monkeypatch):
@@ -261,3 +262,51 @@ def test_settings_decide_whether_there_is_a_row_copy(tmp_path, row_copy, memory,
     chosen = Settings(index={"row_copy": row_copy}, search={"memory": memory})
     assert add_documents(notes, tmp_path / "index", chosen).passages == 500
     assert (tmp_path / "index" / "passages.copy.sqlite").exists() == there
+
+
+def renamed(folder: Path, **changes: object) -> None:
+    """The index with another manifest, as a stranger may have written it."""
+    table = lancedb.connect(folder).open_table("passages")
+    manifest = json.loads(table.schema.metadata[b"osler.manifest"])
+    manifest["encoder"] |= changes
+    schema = table.schema.with_metadata({b"osler.manifest": json.dumps(manifest).encode()})
+    rows = table.to_arrow().cast(schema)
+    shutil.rmtree(folder)
+    lancedb.connect(folder).create_table("passages", data=rows, schema=schema)
+
+
+def test_a_model_that_only_the_manifest_names_is_not_fetched(corpus, tmp_path, backbones, monkeypatch):
+    models = {"encoder": str(backbones["bert"]), "reranker": str(backbones["bert"])}
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    renamed(tmp_path / "index", name="stranger/model")
+    asked = []
+
+    def download(repository, **options):
+        asked.append(options.get("local_files_only"))
+        raise FileNotFoundError(repository)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    with pytest.raises(ModelError, match="was built by the model 'stranger/model'. .* name it yourself to have it"):
+        load_searcher(tmp_path / "index")
+    assert asked == [True]
+    with pytest.raises(ModelError, match="nor a repository that the hub would give"):
+        load_searcher(tmp_path / "index", Settings(models={"encoder": "stranger/model"}))
+    assert asked == [True, None]
+
+
+def test_a_model_whose_files_changed_is_told_as_such(corpus, tmp_path, backbones):
+    shutil.copytree(backbones["bert"], tmp_path / "model")
+    models = {"encoder": str(tmp_path / "model"), "reranker": str(tmp_path / "model")}
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    (tmp_path / "model" / "vocab.txt").write_text("new")
+    for settings in (Settings(), Settings(models=models)):
+        with pytest.raises(StoreError, match="whose files are not the same any more .* bring those files back"):
+            load_searcher(tmp_path / "index", settings)
+
+
+def test_an_index_whose_manifest_names_another_dimension_is_one_sentence(corpus, tmp_path, backbones):
+    models = {"encoder": str(backbones["bert"]), "reranker": str(backbones["bert"])}
+    build_index([corpus], tmp_path / "index", Settings(models=models))
+    renamed(tmp_path / "index", dim=7)
+    with pytest.raises(StoreError, match="names vectors of 7 dimensions"):
+        load_searcher(tmp_path / "index")

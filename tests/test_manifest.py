@@ -7,6 +7,7 @@ import pytest
 from osler.config import SplitSettings
 from osler.errors import StoreError
 from osler.index.manifest import FORMAT, Manifest, ModelIdentity
+from osler.index.rows import table_schema
 
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="minilm", fingerprint="e1", dim=384),
@@ -63,3 +64,21 @@ def test_the_manifest_of_an_older_osler_asks_to_index_again():
 def test_a_manifest_that_cannot_be_read_is_one_sentence(text):
     with pytest.raises(StoreError, match="cannot be read: index the corpus again"):
         Manifest.from_json(text)
+
+
+def test_a_model_of_the_same_name_with_other_files_is_told_as_such():
+    with pytest.raises(
+        StoreError, match=r"encoder 'minilm' \(e1\), whose files are not the same any more \(e2\): bring"
+    ):
+        MANIFEST.check(encoder_fingerprint="e2", reranker_fingerprint="r1", names=("minilm", "colbert"))
+
+
+def test_vectors_of_another_length_than_the_manifest_names_are_refused():
+    other = MANIFEST.model_copy(update={"encoder": ModelIdentity(name="minilm", fingerprint="e1", dim=383)})
+    MANIFEST.check_columns(table_schema(MANIFEST))
+    with pytest.raises(StoreError, match="names vectors of 383 dimensions, and those stored have 384"):
+        other.check_columns(table_schema(MANIFEST))
+
+
+def test_every_index_has_an_id_of_its_own():
+    assert Manifest(encoder=MANIFEST.encoder, reranker=MANIFEST.reranker).id != MANIFEST.id

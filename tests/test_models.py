@@ -309,4 +309,4 @@ def test_what_was_compiled_in_float32_does_not_serve_bfloat16(backbones, monkeyp
     )
     assert cosines(exact, ours).min() > 0.99
     expected = {"f32", _hint(openvino.Core(), "auto")}
-    assert {blob.parent.name for blob in tmp_path.rglob("*.blob")} == expected
+    assert {blob.parent.parent.name for blob in tmp_path.rglob("*.blob")} == expected

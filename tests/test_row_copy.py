@@ -102,7 +102,7 @@ def test_whoever_wants_no_copy_has_none(index, folder):
     assert not copy_of(folder).exists()
     index.optimise()
     index.optimise(row_copy=False)
-    assert [path.name for path in folder.iterdir()] == ["passages.lance"]
+    assert sorted(path.name for path in folder.iterdir()) == ["passages.lance", "passages.lock"]
 
 
 def test_what_is_read_of_the_copy_is_what_the_table_has(index, folder, monkeypatch):
@@ -173,8 +173,8 @@ def test_an_open_reader_takes_a_copy_that_was_made_since(index, folder, monkeypa
     reader = searched(small(folder))
     assert reader._residence.copied([0], ["text"]) is None
     index.optimise()
-    monkeypatch.setattr("osler.index.residence.CHECK_EVERY", 0.0)
-    reader._residence.note_commit()
+    monkeypatch.setattr("osler.index.watch.CHECK_EVERY", 0.0)
+    reader.watch.note_commit()
     assert [one.text for one in without_table(searched(reader), monkeypatch).read(["d3#0"])] == ["text d3"]
 
 
@@ -248,7 +248,7 @@ def test_a_copy_that_is_being_written_is_left_aside(index, folder):
     assert all_of(reader, PASSAGES) == all_of(searched(late), PASSAGES) == expected
     assert late._residence.copied([0], ["text"]) is None
     writer.close()
-    late._residence.note_commit()
+    late.watch.note_commit()
     row_id = late._residence.rows().row_ids[:1].tolist()
     assert late._residence.copied(row_id, ["text"]).num_rows == 1
 
@@ -265,7 +265,7 @@ def test_a_run_that_is_killed_while_it_copies_leaves_the_copy_before(index, fold
     with pytest.raises(KeyboardInterrupt):
         index.optimise()
     assert copy_of(folder).read_bytes() == before
-    assert sorted(path.name for path in folder.iterdir()) == ["passages.copy.sqlite", "passages.lance"]
+    assert sorted(path.name for path in folder.iterdir()) == ["passages.copy.sqlite", "passages.lance", "passages.lock"]
 
 
 def test_what_a_killed_run_began_to_change_is_undone(index, folder, monkeypatch):

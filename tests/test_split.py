@@ -90,7 +90,31 @@ def test_a_long_document_needs_few_calls_of_the_tokenizer():
         return count_words(texts)
 
     assert len(passages(("A", text), ("B", text), max_tokens=32, count_tokens=count)) > 20
-    assert len(calls) == 3
+    assert len(calls) == 2  # of the headings, and of the sentences; so long a text does not fit whatever its tokens
+
+
+@pytest.mark.parametrize(
+    "text", ["Four words stand here. " * 40_000, "word " * 180_000, "acgt" * 220_000, "a\n" * 300_000]
+)
+def test_the_tokenizer_is_never_given_more_than_a_part_of_a_huge_document(text):
+    given = []
+
+    def count(texts):
+        given.append(sum(map(len, texts)))
+        return count_words(texts)
+
+    found = split(Document("a", "T", (Section("", text),)), count_tokens=count, max_tokens=384)
+    assert max(given) < 300_000
+    assert max(len(passage.text.split()) for passage in found) <= 384
+    ends = [0, *(passage.end for passage in found)]
+    between = [text.strip()[end : passage.start] for end, passage in zip(ends, found, strict=False)]
+    assert not "".join(between).strip()
+
+
+def test_a_section_longer_than_a_window_is_one_section_with_one_heading():
+    found = passages(("A", "Four words stand here. " * 20_000), ("B", "The end."), max_tokens=200)
+    assert {passage.heading for passage in found[:-1]} == {"A"}
+    assert found[-1].heading == "B"
 
 
 TEXT = st.text(alphabet="aB1. \n", max_size=120) | st.text(max_size=30)

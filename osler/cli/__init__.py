@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from osler.cli import answer, demo, evaluate, index, info, search, show, train
+from osler.cli import answer, check, demo, evaluate, index, info, search, show, train
 
 _MISUSE: Final[Any] = typer.BadParameter.__base__
 """What Typer raises where a command line cannot be meant; it has no public name there."""
@@ -56,6 +56,7 @@ app.command("search")(search.search)
 app.command("answer")(answer.answer)
 app.command("show")(show.show)
 app.command("info")(info.info)
+app.command("check")(check.check)
 app.add_typer(train.app, name="train")
 app.command("mine")(train.mine)
 app.add_typer(evaluate.app, name="evaluate")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from osler.protocols import CountTokens
@@ -16,6 +16,8 @@ from osler.text.sentences import sentence_spans
 
 _SPECIAL_TOKENS = 2  # what an encoder puts before and behind its input
 _SHARES_A_PASSAGE = 1 / 3  # of the budget: how long a section may be to be put together with its neighbours
+_CHARACTERS_OF_A_TOKEN = 64  # more are no prose: what is so long is cut without being counted as a whole
+_WINDOW = 250_000  # characters that are taken apart at once; a longer section is cut there, so that memory is bounded
 _BYTES_OF_A_CHARACTER = 4  # in UTF-8, at most; and no tokenizer makes more tokens than there are bytes
 _WORD = re.compile(r"\S+")
 
@@ -73,7 +75,8 @@ def split(document: Document, *, count_tokens: CountTokens, max_tokens: int) -> 
     whole = _Range(0, len(text), document.sections[0].heading if len(document.sections) == 1 else "")
     if _fits(_prefix(document.title, whole.heading), text, count_tokens, max_tokens):
         return _passages(document, text, [whole])
-    units = _units(text, _parts(document, count_tokens, max_tokens), count_tokens)
+    windows = _windows(_parts(document, count_tokens, max_tokens))
+    units = (unit for window in windows for unit in _units(text, window, count_tokens))
     ranges = [found for group in _groups(units) for found in _pack(group)]
     return _passages(document, text, ranges or [whole])
 
@@ -101,6 +104,8 @@ def _prefix(title: str, heading: str) -> str:
 
 
 def _fits(prefix: str, text: str, count_tokens: CountTokens, max_tokens: int) -> bool:
+    if len(text) > max_tokens * _CHARACTERS_OF_A_TOKEN:
+        return False
     if len((prefix + text).encode()) <= max_tokens - _SPECIAL_TOKENS:  # so few bytes need not be counted
         return True
     prefix_tokens, tokens = count_tokens([prefix, text])
@@ -116,12 +121,38 @@ def _parts(document: Document, count_tokens: CountTokens, max_tokens: int) -> li
     headings = list(dict.fromkeys(section.heading for section in document.sections))
     counts = count_tokens([_prefix(document.title, heading) for heading in headings])
     budgets = {heading: _text_budget(tokens, max_tokens) for heading, tokens in zip(headings, counts, strict=True)}
-    spans = zip(document.sections, document.section_spans, strict=True)
-    return [_Part(section.heading, start, end, budgets[section.heading]) for section, (start, end) in spans]
+    text, spans = document.text, zip(document.sections, document.section_spans, strict=True)
+    return [
+        _Part(section.heading, first, last, budgets[section.heading])
+        for section, (start, end) in spans
+        for first, last in _cut(text, start, end)
+    ]
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """This range in parts of a window at most, which end between words where there are words."""
+    while end - start > _WINDOW:
+        space = max(text.rfind(mark, start + 1, start + _WINDOW) for mark in "\n ")
+        cut = space if space > start else start + _WINDOW
+        yield start, cut
+        start = cut
+    yield start, end
+
+
+def _windows(parts: list[_Part]) -> Iterator[list[_Part]]:
+    """The parts, as many together as fill a window."""
+    window: list[_Part] = []
+    for part in parts:
+        if window and part.end - window[0].start > _WINDOW:
+            yield window
+            window = []
+        window.append(part)
+    if window:
+        yield window
 
 
 def _units(text: str, parts: list[_Part], count_tokens: CountTokens) -> list[_Unit]:
-    """The sentences of all parts; in place of one that exceeds its budget its words, of such a word its pieces."""
+    """The sentences of these parts; in place of one that exceeds its budget its words, of such a word its pieces."""
     sentences = [_Unit(part, *span, 0) for part in parts for span in _sentences(text, part)]
     units = _counted(text, sentences, count_tokens)
     for cut in (_words, _pieces):
@@ -148,13 +179,24 @@ def _pieces(text: str, unit: _Unit) -> list[_Unit]:
 
 
 def _counted(text: str, units: list[_Unit], count_tokens: CountTokens) -> list[_Unit]:
-    """The units with their tokens, each counted with the white space before it, as it will stand in its passage."""
-    befores = [0, *(unit.end for unit in units)]
-    counts = count_tokens([text[before : unit.end] for before, unit in zip(befores, units, strict=False)])
-    return [_Unit(unit.part, unit.start, unit.end, tokens) for unit, tokens in zip(units, counts, strict=True)]
+    """The units with their tokens, each counted with the white space before it, as it will stand in its passage.
+
+    One that is too long to fit in any case counts a token more than fit.
+    """
+    befores = [units[0].part.start if units else 0, *(unit.end for unit in units)]
+    longest = [unit.part.budget * _CHARACTERS_OF_A_TOKEN for unit in units]
+    texts = [
+        "" if unit.end - unit.start > most else text[before : unit.end]
+        for before, unit, most in zip(befores, units, longest, strict=False)
+    ]
+    counts = count_tokens(texts)  # what a tokenizer makes of a text takes 150 times its bytes
+    return [
+        _Unit(unit.part, unit.start, unit.end, tokens if counted else unit.part.budget + 1)
+        for unit, tokens, counted in zip(units, counts, texts, strict=True)
+    ]
 
 
-def _groups(units: list[_Unit]) -> Iterator[list[_Unit]]:
+def _groups(units: Iterable[_Unit]) -> Iterator[list[_Unit]]:
     """The units of each section, or of several short ones in a row that fit one passage together."""
     group: list[_Unit] = []
     for section in _by_part(units):
@@ -166,7 +208,7 @@ def _groups(units: list[_Unit]) -> Iterator[list[_Unit]]:
         yield group
 
 
-def _by_part(units: list[_Unit]) -> Iterator[list[_Unit]]:
+def _by_part(units: Iterable[_Unit]) -> Iterator[list[_Unit]]:
     section: list[_Unit] = []
     for unit in units:
         if section and unit.part is not section[0].part:

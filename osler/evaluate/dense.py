@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from osler.datasets import Dataset
 from osler.evaluate.measures import Scores
 from osler.models.bi_encoder import BiEncoder
-from osler.models.openvino import cache_folder
+from osler.models.cache import cache_folder
 from osler.records import Document, Passage, Vectors
 
 _SLICE: Final = 256

@@ -43,7 +43,12 @@ def keep_approximate(table: LanceTable) -> None:
     index = approximate_index(table)
     too_many = index is not None and (index.num_segments or 0) > _MOST_SEGMENTS
     if too_many or (index is None and table.count_rows() >= FROM_ROWS):
-        table.create_index("vector", config=_CONFIG, replace=True)
+        make_approximate(table)
+
+
+def make_approximate(table: LanceTable) -> None:
+    """Build the index anew, in the place of the one that is there, if any."""
+    table.create_index("vector", config=_CONFIG, replace=True)
 
 
 def lags(table: LanceTable) -> bool:

@@ -17,6 +17,7 @@ from osler.errors import StoreError
 from osler.index.lookup import ROW_ID
 from osler.index.row_copy import DAMAGED, columns_of, copy_path, history, listed, source_of
 from osler.index.rows import to_vectors
+from osler.index.sums import SUM_COLUMN, value_sums
 
 RowIds = NDArray[np.uint64]
 Versions = Sequence[tuple[int, str]]
@@ -94,7 +95,7 @@ def _make(path: Path, rows: Iterable[pa.Table], columns: Sequence[str], version:
     try:
         with closing(sqlite3.connect(begun)) as file:
             file.execute("PRAGMA journal_mode = OFF")  # what is begun and not ended is thrown away
-            file.execute(f"CREATE TABLE rows ({ROW_ID} INTEGER PRIMARY KEY, {listed(columns)})")
+            file.execute(f"CREATE TABLE rows ({ROW_ID} INTEGER PRIMARY KEY, {listed((*columns, SUM_COLUMN))})")
             file.execute("CREATE TABLE source (version INTEGER, made TEXT)")
             _write(file, rows, version)
         _remove(path)
@@ -119,8 +120,9 @@ def _renewed(path: Path, rows: Iterable[pa.Table], gone: RowIds, version: tuple[
 def _write(file: sqlite3.Connection, rows: Iterable[pa.Table], version: tuple[int, str]) -> None:
     """Add the rows, and say of which version they are, in one commit."""
     for part in rows:
-        marks = ", ".join("?" * part.num_columns)
-        file.executemany(f"INSERT INTO rows VALUES ({marks})", zip(*map(_values, part.columns), strict=True))
+        marks = ", ".join("?" * (part.num_columns + 1))
+        rows = zip(*map(_values, part.columns), strict=True)
+        file.executemany(f"INSERT INTO rows VALUES ({marks})", ((*row, value_sums(row[1:])) for row in rows))
     file.execute("DELETE FROM source")
     file.execute("INSERT INTO source VALUES (?, ?)", version)
     file.commit()

@@ -2,36 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from osler.errors import StoreError
 
+_CONFLICT = ("commit conflict", "concurrent", "incompatible transaction", "too many retries")
+"""What Lance says where another process committed first."""
+
+_PANICS = {"PanicException", "RustPanic"}
+"""Classes that cannot be imported; the first is not even an Exception."""
+
+T = TypeVar("T")
+
+
+def attempt(read: Callable[[], T]) -> tuple[T | None, str]:
+    """What is read and "", or None and why it cannot be read."""
+    try:
+        return read(), ""
+    except BaseException as error:
+        if not _is_failure(error):
+            raise
+        return None, reason(error)
+
 
 @contextmanager
-def reading(place: str = "The index") -> Iterator[None]:
-    """Turn a failure to read into a StoreError with the remedy; use it as a decorator or with `with`."""
-    try:
+def opening(path: str) -> Iterator[None]:
+    """Turn a failure to open the index at this path into a StoreError with the remedy."""
+    with _told(path, "check the disk and its rights, or index the corpus again into a new folder"):
         yield
-    except (OSError, RuntimeError) as error:
-        remedy = "check the disk and its rights, or index the corpus again into a new folder"
-        raise StoreError(f"{place} cannot be read ({_reason(error)}): {remedy}.") from error
 
 
 @contextmanager
-def writing(place: str = "The index") -> Iterator[None]:
-    """Turn a failure to write into a StoreError with the remedy; use it as a decorator or with `with`."""
+def reading(table: str) -> Iterator[None]:
+    """Turn a failure to read this table into a StoreError with the remedy."""
+    folder = table.removesuffix("/passages.lance")
+    with _told(table, f"see what is damaged with `osler check --index {folder}`, or check the disk and its rights"):
+        yield
+
+
+@contextmanager
+def _told(place: str, remedy: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except BaseException as error:
+        if not _is_failure(error):
+            raise
+        raise StoreError(f"{place} cannot be read ({reason(error)}): {remedy}.") from error
+
+
+@contextmanager
+def writing(place: str) -> Iterator[None]:
+    """Turn a failure to write what lies at this place into a StoreError with the remedy."""
+    try:
+        yield
+    except BaseException as error:
+        if not _is_failure(error):
+            raise
+        why = reason(error)
+        if any(word in why.lower() for word in _CONFLICT):
+            remedy = "what was committed before is kept; run the same command again when that one is done"
+            raise StoreError(f"{place}: another process writes this index too ({why}): {remedy}.") from error
         remedy = "check the free space and the rights there; what was committed before is kept"
-        raise StoreError(f"{place} cannot be written ({_reason(error)}): {remedy}.") from error
+        raise StoreError(f"{place} cannot be written ({why}): {remedy}.") from error
 
 
-def _reason(error: Exception) -> str:
-    """What it says, without the place in Lance's source code.
+def reason(error: BaseException) -> str:
+    """What an error says, in one line, without the place in Lance's source code.
 
-    >>> _reason(RuntimeError("lance error: LanceError(IO): disk full, /registry/src/lance/utils.rs:2:20"))
+    >>> reason(RuntimeError("lance error: LanceError(IO): disk full, /registry/src/lance/utils.rs:2:20"))
     'disk full'
     """
-    return str(error).partition(", /")[0].rpartition("LanceError(IO): ")[2]
+    line = str(error).partition(", /")[0].partition("\n")[0]
+    return line.rpartition("LanceError(IO): ")[2].removeprefix("lance error: ").strip() or type(error).__name__
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether this is what damaged files make Lance and Arrow raise."""
+    damage = (OSError, RuntimeError, ValueError, TypeError, LookupError)
+    return isinstance(error, damage) or type(error).__name__ in _PANICS

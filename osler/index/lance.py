@@ -13,7 +13,6 @@ from lancedb.table import LanceTable
 from osler.index import publications
 from osler.index.approximate import approximate_index, nearest_query, recall
 from osler.index.copying import keep_copy, remove_copy
-from osler.index.failures import reading, writing
 from osler.index.filters import one_of, to_sql
 from osler.index.lookup import RowLookup
 from osler.index.manifest import Manifest
@@ -34,6 +33,7 @@ from osler.index.rows import (
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.token_values import to_token_vectors
 from osler.index.upkeep import keep_lookups_fast, optimise
+from osler.index.watch import TableWatch, reads, writes
 from osler.late_interaction.named import NamedTokenVectors
 from osler.records import (
     Candidate,
@@ -56,7 +56,7 @@ class LanceIndex:
     """Passages with their vectors in a LanceDB table; `create_index` and `open_index` make one.
 
     Every write is one commit: a reader sees all of it or nothing, and a killed writer leaves the last commit.
-    Readers that have the table open see new commits within a second. One process writes at a time.
+    Readers that have the table open see new commits within a second. Writers take turns; a reader waits for none.
     """
 
     def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int = MEMORY, exact: bool = False) -> None:
@@ -68,10 +68,11 @@ class LanceIndex:
         self._exact = exact
         self.manifest = manifest
         self._passage_columns = passage_columns(table.schema)
-        self._lookup = RowLookup(table)
-        self._residence = Residence(table, manifest, memory=memory)
+        self.watch = TableWatch(table, manifest)
+        self._lookup = RowLookup(table, self.watch)
+        self._residence = Residence(table, manifest, self.watch, memory=memory)
 
-    @reading()
+    @reads
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
         """The stored version of each of these documents, by doc_id; none of those that are not there."""
         if not doc_ids:
@@ -80,7 +81,6 @@ class LanceIndex:
         rows = query.select(["doc_id", "fingerprint", "version"]).to_list()
         return {row["doc_id"]: DocumentVersion(row["fingerprint"], row["version"]) for row in rows}
 
-    @writing()
     def upsert(self, documents: Sequence[EncodedDocument]) -> None:
         """Store these documents in place of what was stored under their ids, in one commit.
 
@@ -89,18 +89,10 @@ class LanceIndex:
         doc_ids = [encoded.document.doc_id for encoded in documents]
         if repeated := [doc_id for doc_id, count in Counter(doc_ids).items() if count > 1]:
             raise ValueError(f"Two documents of one call have the same id, {repeated[0]}: give one of them.")
-        if not documents:
-            return
-        change = publications.state_change(self._table, [encoded.document for encoded in documents])
-        rows = to_table(documents, self._table.schema, change.metadata)
-        if change.replaces or change.told:
-            publications.replace_documents(self._table, rows, doc_ids, change.told)
-        else:  # appending takes the same time whatever the size of the table; a merge reads all of its ids
-            self._table.add(rows)
-        self._residence.note_commit()
-        keep_lookups_fast(self._table, written=len(rows))
+        if documents:
+            self._store([encoded.document for encoded in documents], to_table(documents, self._table.schema))
 
-    @writing()
+    @writes
     def delete(self, doc_ids: Sequence[str]) -> int:
         """How many documents went, in one commit: those of these ids, for `PMID:1` also those whose pmid is 1."""
         gone = publications.documents_taken_back(self._table, doc_ids)
@@ -110,10 +102,9 @@ class LanceIndex:
             publications.replace_documents(self._table, self._table.schema.empty_table(), gone, told)
         else:
             self._table.delete(one_of("doc_id", gone))
-        self._residence.note_commit()
         return len(gone)
 
-    @reading()
+    @reads
     def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
 
@@ -135,7 +126,7 @@ class LanceIndex:
         found = self._finding(search, condition, rows)
         return self._best(found, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
 
-    @reading()
+    @reads
     def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest BM25 score, best first, equal scores by passage_id.
 
@@ -152,17 +143,17 @@ class LanceIndex:
         found = self._finding(search, to_sql(where), self._residence.rows())
         return self._best(found, k, lambda found: found["_score"].to_pylist())
 
-    @reading()
+    @reads
     def read(self, passage_ids: Sequence[str]) -> list[Passage]:
         """The passages in the order asked for, unknown ids left out."""
         return [to_passage(row) for row in self._passages(passage_ids)]
 
-    @reading()
+    @reads
     def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
         """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
         return [(to_passage(row), to_spans(row)) for row in self._passages(passage_ids)]
 
-    @reading()
+    @reads
     def token_vectors(self, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
         """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
         if not passage_ids:
@@ -172,7 +163,7 @@ class LanceIndex:
             return rows.token_vectors_of(passage_ids)
         return self._token_vectors_in(self._rows(passage_ids, ("passage_id", "token_vectors")))
 
-    @reading()
+    @reads
     def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
         """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
         if not passage_ids:
@@ -181,7 +172,7 @@ class LanceIndex:
             return held.vectors_of(passage_ids)
         return vectors_by_id(self._rows(passage_ids, ("passage_id", "vector")))
 
-    @reading()
+    @reads
     def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], Mapping[str, TokenVectors]]:
         """What `vectors` gives, and the stored token vectors of those passages whose vectors are not in memory.
 
@@ -192,23 +183,23 @@ class LanceIndex:
         found = self._rows(passage_ids, ("passage_id", "vector", "token_vectors"))
         return vectors_by_id(found), self._token_vectors_in(found)
 
-    @reading()
+    @reads
     def document(self, doc_id: str) -> Document | None:
         """The whole document, its text to the character as it was indexed, or None."""
         rows = self._table.search().where(one_of("doc_id", [doc_id])).select(list(DOCUMENT_COLUMNS)).to_list()
         return to_document(rows) if rows else None
 
-    @reading()
+    @reads
     def find_documents(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The documents that each of these names means, by name: a doc_id, a passage_id, or a PMID, DOI or PMCID."""
         return publications.documents_named(self._table, names)
 
-    @reading()
+    @reads
     def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
         """The passages of these documents that the filter lets through, in their order."""
         return publications.passages_of(self._table, doc_ids, to_sql(where))
 
-    @writing()
+    @writes
     def optimise(self, *, row_copy: bool = True) -> None:
         """Bring the search indexes up to date and tidy the files where it pays: the last step of a run.
 
@@ -221,12 +212,12 @@ class LanceIndex:
         else:
             remove_copy(self._table)
 
-    @reading()
+    @reads
     def statistics(self) -> IndexStatistics:
         """Counts and sizes as they are now."""
         return index_statistics(self._table)
 
-    @reading()
+    @reads
     def recall(self) -> float | None:
         """The share of the 100 nearest passages that the approximate index finds; None where there is none."""
         return recall(self._table) if approximate_index(self._table) else None
@@ -268,6 +259,19 @@ class LanceIndex:
             return unknown.best(lambda asked: search(unknown, asked, "passage_id"), count)
 
         return best
+
+    @writes
+    def _store(self, documents: Sequence[Document], rows: pa.Table) -> None:
+        change = publications.state_change(self._table, documents)
+        rows = publications.with_metadata(rows, change.metadata)
+        # Appending takes the same time whatever the size of the table; a merge reads all of its ids. But two writers
+        # that append leave duplicates without a lock; of two merges, Lance sees that they write the same keys.
+        if self.watch.locks and not (change.replaces or change.told):
+            self._table.add(rows)
+        else:
+            doc_ids = [document.doc_id for document in documents]
+            publications.replace_documents(self._table, rows, doc_ids, change.told)
+        keep_lookups_fast(self._table, written=len(rows))
 
     def _best(
         self, search: Callable[[int], pa.Table], k: int, scores_of: Callable[[pa.Table], Sequence[float]]

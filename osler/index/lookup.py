@@ -13,6 +13,7 @@ import pyarrow as pa
 from lancedb.table import LanceTable
 
 from osler.index.filters import one_of
+from osler.index.watch import TableWatch
 
 ROW_ID = "_rowid"
 
@@ -26,14 +27,16 @@ _MOST = 100_000
 class RowLookup:
     """Finds rows by passage_id, fast where a search has seen them."""
 
-    def __init__(self, table: LanceTable) -> None:
+    def __init__(self, table: LanceTable, watch: TableWatch) -> None:
         self._table = table
+        self._watch = watch
+        self._epoch = watch.epoch
         self._seen: dict[str, int] = {}
 
     def remember(self, found: pa.Table) -> None:
         """Keep the row ids of these rows, which have the columns passage_id and _rowid."""
-        if len(self._seen) > _MOST:
-            self._seen = {}
+        if len(self._seen) > _MOST or self._epoch != self._watch.epoch:
+            self._seen, self._epoch = {}, self._watch.epoch
         # Threads may do so at once: an update of a dictionary is one step, and a copy would take longer every time.
         self._seen.update(dict(zip(found["passage_id"].to_pylist(), found[ROW_ID].to_pylist(), strict=True)))
 
@@ -41,7 +44,7 @@ class RowLookup:
         self, passage_ids: Sequence[str], columns: Sequence[str], *, known: Mapping[str, int], copied: Copied
     ) -> pa.Table:
         """The rows of these passages, in any order, passage_id among their columns; known: row ids from elsewhere."""
-        seen = self._seen
+        seen = self._seen if self._epoch == self._watch.epoch else {}
         row_ids = {one: known.get(one, seen.get(one)) for one in passage_ids}
         names = {row_id: one for one, row_id in row_ids.items() if row_id is not None}
         found = self._taken(list(names), [name for name in columns if name != "passage_id"], copied)
@@ -51,7 +54,7 @@ class RowLookup:
         if not missing:
             return found
         rest = self._table.search().where(one_of("passage_id", sorted(missing))).select(list(columns)).to_arrow()
-        return pa.concat_tables([found, rest])
+        return pa.concat_tables([found, rest], promote_options="default")  # an id read here may be of a nullable column
 
     def _taken(self, row_ids: Sequence[int], columns: Sequence[str], copied: Copied) -> pa.Table:
         """These columns of those of these rows that are there, with their ids, in any order."""

@@ -1,4 +1,4 @@
-"""The manifest: what built an index, so that no other model ever queries it. Knows no table and no database.
+"""The manifest: what built an index, so that no other model ever queries it. Knows columns, no database.
 
 It is kept in the metadata of the table's Arrow schema: it is committed with the table, in one step, and therefore
 works on object storage too, where no second file could be written atomically.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib import metadata
+from uuid import uuid4
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from osler.config import SplitSettings
+from osler.config import Settings, SplitSettings
 from osler.errors import StoreError
 from osler.late_interaction.codes import Bits
 from osler.late_interaction.compression import Compression
@@ -59,6 +61,7 @@ class Manifest(BaseModel):
     token_bits: Bits = 8
     token_pooling: int = 1
     int8: bool = Field(default=False, description="Whether passages are read in 8 bits.")
+    id: str = Field(default_factory=lambda: uuid4().hex, description="What tells this index from any other one.")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -81,26 +84,65 @@ class Manifest(BaseModel):
             raise StoreError(_why_unreadable(text))
         return manifest
 
-    def check(self, *, encoder_fingerprint: str, reranker_fingerprint: str) -> None:
+    def check_columns(self, schema: pa.Schema) -> None:
+        """Return if vectors in a table of these columns are as long as the encoder's; else StoreError."""
+        kind = schema.field("vector").type if "vector" in schema.names else None
+        length = getattr(kind, "list_size", None)
+        if length != self.encoder.dim:
+            raise StoreError(
+                f"The index has a manifest that is not its own: it names vectors of {self.encoder.dim} dimensions, and "
+                f"those stored have {length}: index the corpus again into a new folder."
+            )
+
+    def check_settings(self, settings: Settings) -> None:
+        """Return unless settings were given that cannot hold, since the index was made with others; else StoreError."""
+        made_with = {
+            "split.max_tokens": self.split.max_tokens,
+            "index.token_vectors": self.token_vectors,
+            "index.token_bits": self.token_bits,
+            "index.token_pooling": self.token_pooling,
+        }
+        for name, made in made_with.items():
+            stage, _, field = name.partition(".")
+            given = getattr(settings, stage)
+            if field in given.model_fields_set and getattr(given, field) != made:
+                raise StoreError(
+                    f"The index was made with {name} = {made}, not {getattr(given, field)}: "
+                    "leave that setting out, or index the corpus again into a new folder."
+                )
+        precision = settings.models.precision
+        if precision != "auto" and (precision == "int8") != self.int8:
+            raise StoreError(
+                f"The index was made {'in' if self.int8 else 'without'} 8 bits, not with models.precision = "
+                f"{precision!r}: leave that setting out, or index the corpus again into a new folder."
+            )
+
+    def check(self, *, encoder_fingerprint: str, reranker_fingerprint: str, names: tuple[str, str] = ("", "")) -> None:
         """Return if these models built the index; else StoreError with both fingerprints and the remedy.
 
-        An index without token vectors does not depend on the re-ranker: it takes any.
+        names: of the encoder and of the re-ranker, where they are known. An index without token vectors does not depend
+        on the re-ranker: it takes any.
         """
-        _check_model("encoder", self.encoder, encoder_fingerprint)
+        _check_model("encoder", self.encoder, encoder_fingerprint, names[0])
         if self.token_vectors:
-            _check_model("reranker", self.reranker, reranker_fingerprint)
+            _check_model("reranker", self.reranker, reranker_fingerprint, names[1])
 
 
 class _Header(BaseModel):
     format: int
 
 
-def _check_model(role: str, built: ModelIdentity, given: str) -> None:
-    if given != built.fingerprint:
+def _check_model(role: str, built: ModelIdentity, given: str, name: str) -> None:
+    if given == built.fingerprint:
+        return
+    by = f"The index was built by the {role} {built.name!r} ({built.fingerprint})"
+    if name == built.name:
         raise StoreError(
-            f"The index was built by the {role} {built.name!r} ({built.fingerprint}), not by the one given ({given}): "
-            f"pass `--{role} {built.name}`, or index the corpus again into a new folder."
+            f"{by}, whose files are not the same any more ({given}): bring those files back, or index the corpus again "
+            "into a new folder."
         )
+    remedy = f"pass `--{role} {built.name}`, or index the corpus again into a new folder"
+    raise StoreError(f"{by}, not by the one given ({given}): {remedy}.")
 
 
 def _why_unreadable(text: bytes) -> str:

@@ -27,8 +27,8 @@ _COLUMNS = ["doc_id", *KINDS, "metadata", "own_metadata"]
 class StateChange:
     """What a write means for states.
 
-    metadata: of each document written, with what stored ones state of it; told: of stored documents for which the
-    write changes them; replaces: whether it takes the place of stored documents. All by doc_id.
+    metadata: of documents written, where stored ones state something of them; told: of stored documents for which the
+    write changes them, both by doc_id; replaces: whether it takes the place of stored documents.
     """
 
     metadata: Mapping[str, Metadata]
@@ -46,7 +46,26 @@ def state_change(table: LanceTable, written: Sequence[Document], *, removed: Col
     # Of a notice that is here only for what it is about, not all that others state of it is known.
     whole = {doc_id: metadata for doc_id, (described, metadata) in others.items() if described.ids & ids}
     told = {doc_id: holds[doc_id] for doc_id, metadata in whole.items() if holds[doc_id] != metadata}
-    return StateChange({doc_id: holds[doc_id] for doc_id in new}, told, replaces=bool(old))
+    metadata = {doc_id: holds[doc_id] for doc_id, described in new.items() if holds[doc_id] != described.metadata}
+    return StateChange(metadata, told, replaces=bool(old))
+
+
+def with_metadata(rows: pa.Table, metadata: Mapping[str, Metadata]) -> pa.Table:
+    """The rows with these metadata, by doc_id, in place of their own; rows of other documents as they are."""
+    if not metadata:
+        return rows
+    changed = rows.select(["doc_id", "position", "metadata", "own_metadata", "retracted"]).to_pylist()
+    for row in changed:
+        if (holds := metadata.get(row["doc_id"])) is not None:
+            came = row["own_metadata"] or row["metadata"]
+            row["metadata"] = dumped(holds)
+            row["own_metadata"] = came if row["position"] == 0 and came != row["metadata"] else None
+            row["retracted"] = filter_columns(holds)["retracted"]
+    for name in ("metadata", "own_metadata", "retracted"):
+        column = rows.schema.field(name)
+        values = pa.array([row[name] for row in changed], column.type)
+        rows = rows.set_column(rows.schema.get_field_index(name), column, values)
+    return rows
 
 
 def replace_documents(
@@ -54,7 +73,8 @@ def replace_documents(
 ) -> None:
     """Put these rows in place of all those of these documents, in one commit; told: metadata that hold of others."""
     if told:
-        rows = pa.concat_tables([rows, _rows_told(table, told)])
+        stored = table.search().where(one_of("doc_id", told)).select(table.schema.names).to_arrow()
+        rows = pa.concat_tables([rows, with_metadata(stored.cast(table.schema), told)])
     merge = table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
     merge.when_not_matched_by_source_delete(one_of("doc_id", doc_ids)).execute(rows)
 
@@ -93,26 +113,6 @@ def passages_of(table: LanceTable, doc_ids: Sequence[str], condition: str) -> li
     rows = table.search().where(of_documents).select(["passage_id", "doc_id", "position"]).to_list()
     order = {doc_id: place for place, doc_id in enumerate(doc_ids)}
     return [row["passage_id"] for row in sorted(rows, key=lambda row: (order[row["doc_id"]], row["position"]))]
-
-
-def _rows_told(table: LanceTable, told: Mapping[str, Metadata]) -> pa.Table:
-    """The rows of these stored documents, whole, with these metadata in place of those that they have."""
-    rows = table.search().where(one_of("doc_id", told)).select(table.schema.names).to_arrow().cast(table.schema)
-    doc_ids = rows["doc_id"].to_pylist()
-    came = [own or old for own, old in zip(rows["own_metadata"].to_pylist(), rows["metadata"].to_pylist(), strict=True)]
-    now = [dumped(told[doc_id]) for doc_id in doc_ids]
-    columns = {
-        "metadata": now,
-        "own_metadata": [
-            own if position == 0 and own != new else None
-            for position, own, new in zip(rows["position"].to_pylist(), came, now, strict=True)
-        ],
-        "retracted": [filter_columns(told[doc_id])["retracted"] for doc_id in doc_ids],
-    }
-    for name, values in columns.items():
-        place = rows.schema.get_field_index(name)
-        rows = rows.set_column(place, rows.schema.field(place), pa.array(values, rows.schema.field(place).type))
-    return rows
 
 
 def _documents_with(table: LanceTable, ids: Iterable[Identifier]) -> dict[str, Ids]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from threading import Lock
-from time import monotonic
 
 import numpy as np
 import pyarrow as pa
@@ -27,12 +26,10 @@ from osler.index.restriction import Restriction, restriction
 from osler.index.row_copy import RowCopy, copy_path
 from osler.index.rows import passage_columns, to_vectors
 from osler.index.token_values import to_token_vectors
+from osler.index.watch import TableWatch
 
 MEMORY = 512_000_000
 """Bytes of vectors, token vectors and passages that are held unless told otherwise."""
-
-CHECK_EVERY = 0.1
-"""Seconds for which the table's version is taken as known: asking for it takes a hundredth of a search."""
 
 _ID_BYTES = 48
 """About what an id takes: its text, its row, and the place of that."""
@@ -64,16 +61,16 @@ class Residence:
     without.
     """
 
-    def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int) -> None:
+    def __init__(self, table: LanceTable, manifest: Manifest, watch: TableWatch, *, memory: int) -> None:
         self._table = table
+        self._watch = watch
         self._manifest = manifest
         self._passage_columns = passage_columns(table.schema)
         self._others = [column for column in self._passage_columns if column != "passage_id"]
         self._memory = memory
         self._lock = Lock()
         self._searches = Counter[str]()
-        self._version = -1
-        self._known_until = 0.0
+        self._seen: tuple[int, int] | None = None
         self._columns: Sequence[str] = ()
         self._rows: ResidentRows | None = None
         self._copy = RowCopy(table)
@@ -84,26 +81,20 @@ class Residence:
         """Count a search of this kind; one that takes several kinds is one search."""
         self._searches[kind] += 1
 
-    def note_commit(self) -> None:
-        """Ask for the table's version before the rows are next given."""
-        with self._lock:
-            self._known_until = 0.0
-
     def rows(self) -> ResidentRows | None:
-        """The rows, of a version no older than CHECK_EVERY; None before the second search, and where none fit."""
+        """The rows of the version that the table is at; None before the second search, and where none fit."""
         if not self._worth_it():
             return None
-        if monotonic() < self._known_until:
-            return self._rows
         with self._lock:
-            known_until, version = monotonic() + CHECK_EVERY, self._table.version
-            if version > self._version:
+            seen = self._watch.seen
+            if seen != self._seen:
+                if self._seen and seen[0] != self._seen[0]:  # another epoch: no row id means what it meant
+                    self._rows = None
                 self._rows, self._columns = self._read()
                 self._allowed.clear()
                 self._restrictions.clear()
-                self._version = version
-            self._copy.look(version)
-            self._known_until = known_until
+                self._seen = seen
+            self._copy.look(seen[1])
             return self._rows
 
     def copied(self, row_ids: Sequence[int], columns: Sequence[str]) -> pa.Table | None:
@@ -151,16 +142,16 @@ class Residence:
         if not condition or not self._worth_it():
             return Restriction(condition)
         with self._lock:
-            version, known, current = self._version, self._restrictions.get(condition), rows is self._rows
+            seen, known, current = self._seen, self._restrictions.get(condition), rows is self._rows
         if not current:
             return Restriction(condition)
         if known and rows:
             return known
         found = known or restriction(self._table, condition)
-        if self._table.version != version:
+        if self._watch.seen != seen:
             return Restriction(condition)
         with self._lock:
-            if version == self._version:
+            if seen == self._seen:
                 self._restrictions.put(condition, found)
         return found
 

@@ -2,8 +2,8 @@
 
 To read a row, Lance takes 15 to 40 microseconds a column, SQLite some ten in all. A search reads 200 rows, so an
 index that is too large for memory has this copy. All of it is in the table too: what is not in the copy, or cannot be
-read there, is read from the table, and the file may be deleted at any time. It trusts the disk: it has no sums that
-would tell of bits that changed there.
+read there, is read from the table, and the file may be deleted at any time. Each row has the checksums of its values: a
+row whose bits have changed is read from the table.
 
 Lance gives the id of a row to no other row of a table. But a table may be made anew, or brought back from a backup: so
 a copy names the version that it was made of, and counts only where the table has that version in its history.
@@ -24,6 +24,7 @@ import pyarrow as pa
 from lancedb.table import LanceTable
 
 from osler.index.lookup import ROW_ID
+from osler.index.sums import SUM_COLUMN, value_sums
 
 DAMAGED: Final = (sqlite3.Error, ValueError, TypeError)
 """What reading a damaged copy raises; sqlite3.Error also while it is being written."""
@@ -50,7 +51,7 @@ class RowCopy:
         self._looked_at = (0, 0)
         self._lock = Lock()
         self._file: sqlite3.Connection | None = None
-        self._columns: set[str] = set()
+        self._columns: list[str] = []
 
     def look(self, version: int) -> None:
         """Take the copy that is there now, where it or the table's version is another than at the last look."""
@@ -61,12 +62,25 @@ class RowCopy:
         with suppress(*DAMAGED):  # or it is just being written, so that this is not the last look
             opened = open_copy(self._path) if self._path and now[0] else None
             if opened and source_of(opened) in history(self._table):
-                self._columns, self._file = set(columns_of(opened)), opened
+                self._columns, self._file = columns_of(opened), opened
             self._looked_at = now
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the copy has; none where there is no copy."""
+        return self._columns if self._file is not None else []
+
+    def row_ids(self) -> set[int]:
+        """The ids of all rows in the copy; none where there is no copy."""
+        if self._file is None:
+            return set()
+        with suppress(*DAMAGED), self._lock:
+            return {row_id for (row_id,) in self._file.execute(f"SELECT {ROW_ID} FROM rows")}
+        return set()
 
     def has(self, columns: Sequence[str]) -> bool:
         """Whether there is a copy, and of all these columns."""
-        return self._file is not None and self._columns.issuperset(columns)
+        return self._file is not None and set(columns).issubset(self._columns)
 
     def take(self, row_ids: Sequence[int], columns: Sequence[str]) -> pa.Table | None:
         """These columns of those of these rows that are there, with their ids, in any order; None where none are."""
@@ -74,11 +88,13 @@ class RowCopy:
         if file is None:
             return None
         rows: list[tuple[Any, ...]] = []
-        names = listed((ROW_ID, *columns))
+        names = listed((ROW_ID, SUM_COLUMN, *columns))
+        places = [self._columns.index(name) for name in columns]
         with suppress(*DAMAGED), self._lock:  # or it is just being written
             for ids in _parts(row_ids):
                 marks = ", ".join("?" * len(ids))
-                rows += file.execute(f"SELECT {names} FROM rows WHERE {ROW_ID} IN ({marks})", ids)
+                read = file.execute(f"SELECT {names} FROM rows WHERE {ROW_ID} IN ({marks})", ids)
+                rows += [(row_id, *values) for row_id, sums, *values in read if _as_written(values, sums, places)]
             return self._to_table(rows, columns) if rows else None
         return None
 
@@ -113,7 +129,7 @@ def listed(columns: Sequence[str]) -> str:
 
 def columns_of(file: sqlite3.Connection) -> list[str]:
     """The columns that were copied."""
-    return [name for _, name, *_ in file.execute("PRAGMA table_info(rows)") if name != ROW_ID]
+    return [name for _, name, *_ in file.execute("PRAGMA table_info(rows)") if name not in {ROW_ID, SUM_COLUMN}]
 
 
 def source_of(file: sqlite3.Connection) -> tuple[int, str]:
@@ -145,6 +161,11 @@ def _file_number(path: Path | None) -> int:
 
 def _parts(row_ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (row_ids[first : first + _NAMED] for first in range(0, len(row_ids), _NAMED))
+
+
+def _as_written(values: Sequence[Any], sums: bytes, places: Sequence[int]) -> bool:
+    """Whether these values have their checksums, which stand at these places among those of the row."""
+    return value_sums(values) == b"".join(sums[4 * place : 4 * place + 4] for place in places)
 
 
 def _to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -23,11 +23,15 @@ from osler.index import token_spans, token_values
 from osler.index.filter_columns import filter_columns
 from osler.index.manifest import Manifest
 from osler.index.states import Described
+from osler.index.sums import SUM_COLUMN, with_sums
 from osler.late_interaction.ragged import divide
-from osler.records import Document, EncodedDocument, Metadata, Passage, Section, TokenSpans, Vector, Vectors
+from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vector, Vectors
 from osler.text.matching import fold
 
 MANIFEST_KEY = b"osler.manifest"
+
+_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+"""By which Lance sees that two merges write the same passage; without it, both would add a row of it."""
 
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
 DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
@@ -76,28 +80,29 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         "token_vectors": pa.large_binary(),  # as `token_values` writes them
         "token_bytes": pa.int32(),  # how long this value is
         SPANS_COLUMN: pa.binary(),  # as `token_spans` writes them
+        SUM_COLUMN: pa.int64(),  # as `sums` makes them
     }
-    return pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
+    schema = pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
+    return schema.set(0, pa.field("passage_id", text, nullable=False, metadata=_KEY))
 
 
-def to_table(
-    documents: Sequence[EncodedDocument], schema: pa.Schema, metadata: Mapping[str, Metadata] | None = None
-) -> pa.Table:
-    """The rows of these documents; metadata: those that hold of a document, by doc_id, in place of its own.
+def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Table:
+    """The rows of these documents.
 
     ValueError where the passages of one do not make up its text, or where a vector is not of unit length.
     """
     for document in documents:
         _check_vectors(document)
-    holds = {encoded.document.doc_id: encoded.document.metadata for encoded in documents} | dict(metadata or {})
-    rows = (row for encoded in documents for row in _document_rows(encoded, holds[encoded.document.doc_id]))
-    return pa.Table.from_pylist(list(rows), schema=schema)
+    rows = [row for document in documents for row in _document_rows(document)]
+    return with_sums(pa.Table.from_pylist(rows, schema=schema))
 
 
 def to_document(rows: Sequence[Row]) -> Document:
-    """The document whose rows these are, in any order; `DOCUMENT_COLUMNS` suffice."""
+    """The document whose rows these are, in any order; `DOCUMENT_COLUMNS` suffice. ValueError where one is missing."""
     rows = sorted(rows, key=lambda row: int(row["position"]))
     first = rows[0]
+    if [row["position"] for row in rows] != list(range(len(rows))):
+        raise ValueError(f"{first['doc_id']}: passages are missing or there twice")
     text = "".join(row["text"] + row["gap"] for row in rows)
     sections = (Section(heading, text[start:end]) for heading, start, end in json.loads(first["outline"]))
     return Document(
@@ -150,9 +155,9 @@ def _check_vectors(encoded: EncodedDocument) -> None:
             raise ValueError(f"{doc_id}: a vector has length {length:.4g}, not 1: normalise it, or mend its model.")
 
 
-def _document_rows(encoded: EncodedDocument, metadata: Metadata) -> Iterator[dict[str, Any]]:
-    shared = _shared_columns(encoded.document, metadata)
-    first = _columns_of_the_first(encoded.document, metadata)
+def _document_rows(encoded: EncodedDocument) -> Iterator[dict[str, Any]]:
+    shared = _shared_columns(encoded.document)
+    first = _columns_of_the_first(encoded.document)
     gaps = _gaps(encoded)
     tokens = _token_columns(encoded)
     for number, passage in enumerate(encoded.passages):
@@ -172,25 +177,24 @@ def _document_rows(encoded: EncodedDocument, metadata: Metadata) -> Iterator[dic
         }
 
 
-def _shared_columns(document: Document, metadata: Metadata) -> dict[str, Any]:
+def _shared_columns(document: Document) -> dict[str, Any]:
     return {
         "doc_id": document.doc_id,
         "title": document.title or None,
         "identifiers": dumped(document.identifiers),
-        "metadata": dumped(metadata),
+        "metadata": dumped(document.metadata),
         "version": document.version,
         "fingerprint": document.fingerprint,
-        **filter_columns(metadata),
+        **filter_columns(document.metadata),
     }
 
 
-def _columns_of_the_first(document: Document, metadata: Metadata) -> dict[str, Any]:
+def _columns_of_the_first(document: Document) -> dict[str, Any]:
     described = Described.of(document)
     return {
         "outline": _outline(document),
         **{identifier.kind: identifier.value for identifier in described.ids},
         "notice_of": sorted(map(str, described.notice_of)) or None,
-        "own_metadata": dumped(document.metadata) if metadata != document.metadata else None,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -10,17 +9,15 @@ import lancedb
 from lancedb.table import LanceTable
 
 from osler.errors import StoreError
-from osler.index.failures import reading, writing
+from osler.index.failures import opening, writing
 from osler.index.lance import LanceIndex
+from osler.index.lock import is_local, lock_path, only_writer
 from osler.index.manifest import Manifest
-from osler.index.residence import CHECK_EVERY, MEMORY
+from osler.index.residence import MEMORY
 from osler.index.rows import MANIFEST_KEY, table_schema
 from osler.index.upkeep import create_search_indexes
 
 TABLE = "passages"
-
-_SEE_COMMITS_WITHIN = timedelta(seconds=1 - CHECK_EVERY)
-"""How long LanceDB takes a table to be unchanged. With what its rows are held for, that makes a second."""
 
 
 def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
@@ -28,12 +25,10 @@ def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
 
     StoreError where an index is there already, or a folder that holds something else.
     """
-    if _table_at(path) is not None:
-        raise StoreError(f"{path} holds an index already: add to it, or name a new folder.")
-    if _holds_something(path):
-        raise StoreError(f"{path} holds other files and no index: name a new or an empty folder.")
-    with writing(str(path)):
-        table = cast("LanceTable", _connect(path).create_table(TABLE, schema=table_schema(manifest)))
+    _check_is_free(path)
+    with writing(str(path)), only_writer(_lock_of(path)):
+        _check_is_free(path)  # another process may have made one while this one waited for the lock
+        table = cast("LanceTable", lancedb.connect(str(path)).create_table(TABLE, schema=table_schema(manifest)))
         create_search_indexes(table)
     return LanceIndex(table, manifest)
 
@@ -48,10 +43,14 @@ def open_index(path: str | Path, *, memory: int = MEMORY, exact: bool = False) -
     if table is None:
         found = "holds other files and no index" if _holds_something(path) else "holds no index"
         raise StoreError(f"{path} {found}: make one with `osler index SOURCE --index {path}`.")
-    written = (table.schema.metadata or {}).get(MANIFEST_KEY)
-    if written is None:
-        raise StoreError(f"{path} holds a table that osler did not write: name another folder.")
-    return LanceIndex(table, Manifest.from_json(written), memory=memory, exact=exact)
+    with opening(str(path)):
+        schema = table.schema
+        written = (schema.metadata or {}).get(MANIFEST_KEY)
+        if written is None:
+            raise StoreError(f"{path} holds a table that osler did not write: name another folder.")
+        manifest = Manifest.from_json(written)
+        manifest.check_columns(schema)
+        return LanceIndex(table, manifest, memory=memory, exact=exact)
 
 
 def index_exists(path: str | Path) -> bool:
@@ -63,26 +62,72 @@ def index_exists(path: str | Path) -> bool:
     return _table_at(path) is not None
 
 
-def _connect(path: str | Path) -> lancedb.DBConnection:
-    return lancedb.connect(str(path), read_consistency_interval=_SEE_COMMITS_WITHIN)
-
-
 def _table_at(path: str | Path) -> LanceTable | None:
-    if _is_local(path) and not Path(path).is_dir():
-        return None
+    if not str(path).strip():
+        raise StoreError("The name of the index is empty: name a folder or an object-store URL.")
+    if is_local(path):
+        _check_path(Path(path))
+        if not _table_folder(path).is_dir():
+            return None
+    with opening(str(path)):
+        try:
+            # The table stays at its version until `TableWatch` moves it.
+            return cast("LanceTable", lancedb.connect(str(path)).open_table(TABLE))
+        except ValueError as error:
+            if "was not found" not in str(error):
+                raise
+    if is_local(path) and (files := _written_files(path)):
+        raise StoreError(
+            f"{path} holds the files of an index that has lost the list of its versions ({files[0]} is there, "
+            f"{_table_folder(path)}/_versions is not whole): bring the folder back from a backup, or index the corpus "
+            "again into a new folder."
+        )
+    return None
+
+
+def _check_path(path: Path) -> None:
+    """StoreError where no folder can be at this path: its name is too long, a parent is a file, or has no rights."""
     try:
-        with reading(str(path)):
-            return cast("LanceTable", _connect(path).open_table(TABLE))
-    except ValueError:  # LanceDB's word for "not found"
-        return None
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        parent = next(folder for folder in (*path.parents, Path()) if folder.exists())
+        if not parent.is_dir():
+            raise StoreError(f"{path} cannot be a folder, since {parent} is a file: name another one.") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise StoreError(f"{_shortened(str(path))} cannot be a folder ({reason}): name another one.") from error
+
+
+def _check_is_free(path: str | Path) -> None:
+    if _table_at(path) is not None:
+        raise StoreError(f"{path} holds an index already: add to it, or name a new folder.")
+    if _holds_something(path):
+        raise StoreError(f"{path} holds other files and no index: name a new or an empty folder.")
+
+
+def _lock_of(path: str | Path) -> Path | None:
+    lock = lock_path(str(_table_folder(path))) if is_local(path) else lock_path(f"{path}/{TABLE}.lance")
+    if lock:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    return lock
 
 
 def _holds_something(path: str | Path) -> bool:
     """Whether a local path is taken by a file, or by a folder with anything but what is left of an index."""
-    if not _is_local(path) or not Path(path).exists():
+    if not is_local(path) or not Path(path).exists():
         return False
     return not Path(path).is_dir() or any(not entry.name.startswith(f"{TABLE}.") for entry in Path(path).iterdir())
 
 
-def _is_local(path: str | Path) -> bool:
-    return "://" not in str(path)
+def _written_files(path: str | Path) -> list[Path]:
+    """Files that a commit has written, some at least: rows, or lists of them."""
+    folder = _table_folder(path)
+    return [*folder.glob("data/*.lance"), *folder.glob("_versions/*.manifest")]
+
+
+def _table_folder(path: str | Path) -> Path:
+    return Path(path) / f"{TABLE}.lance"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:40]}…{name[-20:]}"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from lancedb.index import FTS, BTree, IndexConfig, LabelList
 from lancedb.table import LanceTable
 
-from osler.index.approximate import keep_approximate, lags
+from osler.index.approximate import approximate_index, keep_approximate, lags, make_approximate
 
 LEXICAL = FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
 
@@ -31,6 +31,9 @@ _ROWS_OF_A_FULL_FILE = 1_048_576
 
 _IN_USE = timedelta(hours=1)
 """A version younger than this may still be read by a query that runs; older ones are removed."""
+
+_INSTEAD = "osler-in-place-of-"
+"""What the branch is called that takes the place of a tag while old versions are removed."""
 
 _REBUILD_ROWS = 500_000
 """Up to this many rows a full-text index is built anew, as one; a larger one is extended by the new rows alone."""
@@ -52,13 +55,52 @@ def optimise(table: LanceTable) -> None:
 
     A table that is covered and tidy is left as it is, in the same version.
     """
+    _bring_tags_back(table)
     stale = _stale_columns(table)
     if _is_untidy(table) or lags(table) or (stale and table.count_rows() > _REBUILD_ROWS):
-        table.optimize(cleanup_older_than=_IN_USE)
+        _tidy(table)
         stale = _stale_columns(table)
     for column in stale:
         table.create_index(column, config=_INDEXES[column], replace=True)
     keep_approximate(table)
+
+
+def _tidy(table: LanceTable) -> None:
+    """Join files and remove old versions, but for tagged ones.
+
+    Lance keeps what is tagged, yet refuses to remove anything while an old version is. The origin of a branch it keeps
+    in silence. So branches take the place of the tags for the moment; a run that is killed then leaves them.
+    """
+    try:
+        table.optimize(cleanup_older_than=_IN_USE)
+    except RuntimeError as error:
+        if "tagged version" not in str(error):
+            raise
+        for name, tag in table.tags.list().items():
+            table.branches.create(_INSTEAD + name, "main", tag["version"])
+            table.tags.delete(name)
+        try:
+            table.optimize(cleanup_older_than=_IN_USE)
+        finally:
+            _bring_tags_back(table)
+
+
+def _bring_tags_back(table: LanceTable) -> None:
+    tags = table.tags.list()
+    for branch, origin in table.branches.list().items():
+        if branch.startswith(_INSTEAD):
+            name = branch.removeprefix(_INSTEAD)
+            if name not in tags:
+                table.tags.create(name, origin["parent_version"])
+            table.branches.delete(branch)
+
+
+def rebuild(table: LanceTable) -> None:
+    """Make every search index anew, whatever has become of the files of the one before."""
+    for column, config in _INDEXES.items():
+        table.create_index(column, config=config, replace=True)
+    if approximate_index(table):
+        make_approximate(table)
 
 
 def keep_lookups_fast(table: LanceTable, *, written: int) -> None:

@@ -121,8 +121,10 @@ def role_prompts(prompts: Mapping[str, str | None]) -> tuple[str, str]:
     return prompts.get("query") or "", next(filter(None, passage), "")
 
 
-def resolve(name: str) -> ModelSource:
+def resolve(name: str, *, fetch: bool = True) -> ModelSource:
     """The folder behind a short name, a path or a hub name, fetched from the hub where it is not here yet.
+
+    fetch: ask the hub. ModelError where the model is not there, or not here and may not be fetched.
 
     >>> resolve("minilm").folder.joinpath("config.json").is_file()
     True
@@ -133,7 +135,7 @@ def resolve(name: str) -> ModelSource:
         return ModelSource(str(folder.resolve()), folder.resolve())
     return ModelSource(
         name,
-        _package_folder(row.package) if row.package else _from_hub(row.hub),
+        _package_folder(row.package) if row.package else _from_hub(row.hub, fetch=fetch),
         projection=_shipped(row.projection),
         encoder_adapter=_shipped(row.encoder_adapter),
         reranker_adapter=_shipped(row.reranker_adapter),
@@ -155,13 +157,18 @@ def _package_folder(path: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / inside
 
 
-def _from_hub(repository: str) -> Path:
+def _from_hub(repository: str, *, fetch: bool) -> Path:
     known = ", ".join(CATALOG)
     unknown = f"{repository!r} is neither a folder, a short name ({known}), nor a repository that the hub would give"
     if not 1 <= len(repository.split("/")) <= 2 or repository.startswith((".", "/", "~")):
         raise ModelError(f"{unknown}: name one that exists.")
     import huggingface_hub as hub
 
+    if not fetch:
+        try:
+            return Path(hub.snapshot_download(repository, local_files_only=True))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{repository!r} is not on this machine: name it yourself to have it fetched.") from error
     try:
         return Path(hub.snapshot_download(repository, ignore_patterns=["*.onnx", "*.h5", "*.msgpack", "openvino/*"]))
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:

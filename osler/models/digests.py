@@ -51,8 +51,13 @@ def file_digest(path: Path) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """What the file holds, {} where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """What the file holds, {} where there is none; ModelError where it is no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{path}: cannot be read as JSON ({error}); use the model's files as they were saved."
+        ) from error
 
 
 @cache

@@ -6,6 +6,7 @@ Knows nothing of tokens or of the modules in a network.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -26,15 +27,15 @@ _BATCH_TOKENS: Final = {"cpu": 1024, "cuda": 32768}
 
 
 def load_models(
-    encoder: str,
-    reranker: str,
+    encoder: str | ModelSource,
+    reranker: str | ModelSource,
     *,
     device: str = "cpu",
     precision: Precision = "auto",
     batch_tokens: int | None = None,
     allow_dot: bool = False,
 ) -> ModelPair:
-    """The two models of these names (short names, folders or hub names), ready to encode on this device.
+    """The two models of these names (short names, folders or hub names) or sources, ready to encode on this device.
 
     precision: int8, which only a CPU has, takes effect once they are `calibrated`. About batch_tokens are run at once:
     more on a GPU, which needs them, than on the cores of a CPU.
@@ -45,7 +46,7 @@ def load_models(
     if precision == "int8" and device != "cpu":
         raise ModelError(INT8_ELSEWHERE)
     load = _Loader(device, batch_tokens or _BATCH_TOKENS[device], precision)
-    encoder_source, reranker_source = resolve(encoder), resolve(reranker)
+    encoder_source, reranker_source = (resolve(one) if isinstance(one, str) else one for one in (encoder, reranker))
     shared = _share_a_pass(encoder_source, reranker_source)
     colbert = load.colbert(reranker_source, kind="pair" if shared else "colbert")
     bi_encoder = load.bi_encoder(encoder_source, colbert.model if shared else None)
@@ -113,7 +114,8 @@ class _Loader:
         if not (self.device == "cpu" and done.exists()):
             check_scores(reranker, facts)
         if self.device == "cpu":
-            done.touch()
+            with suppress(OSError):  # a cache of another user, or of this process alone
+                done.touch()
         return reranker
 
     def _model(self, kind: str, source: ModelSource, fingerprint: str) -> TextModel:

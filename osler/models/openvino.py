@@ -1,7 +1,7 @@
 """Networks on the CPU through OpenVINO: converted once, kept in a cache folder, run without torch.
 
-A converted model is a folder of three files: the network, tokenizer.json and spec.json; and a folder more for each
-calibration of the network in 8 bits.
+A converted model is a folder: the network, tokenizer.json and spec.json; and folders in it for what was compiled, and
+for each calibration of the network in 8 bits.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from osler.cores import available_cores
 from osler.errors import ModelError
+from osler.models.cache import cache_folder, kept_folder, whole, write_sums
 from osler.models.calibration import in_8_bits
 from osler.models.telemetry import leave_out_telemetry
 from osler.models.text_model import Outputs, Run, TextModel, TextModelSpec, TokenBatch
@@ -34,14 +34,11 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 """auto is bf16 where the processor has it, else fp32; int8 is for passages, once they are calibrated."""
 
-_FORMAT: Final = 2  # raised when a converted model of an older osler must not be read any more
+_FORMAT: Final = 3  # raised when a converted model of an older osler must not be read any more
 _HEADS: Final = "heads"
-
-
-def cache_folder() -> Path:
-    """Where converted models are kept: OSLER_CACHE, else osler in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("OSLER_CACHE") or Path(base) / "osler")
+_NETWORK: Final = "network.xml"
+_WEIGHTS: Final = "network.bin"
+_COMPILED: Final = "compiled"
 
 
 def converted_folder(key: str) -> Path:
@@ -50,16 +47,28 @@ def converted_folder(key: str) -> Path:
 
 
 def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int, precision: Precision = "auto") -> TextModel:
-    """The text model kept under this key, converted from `build()` first where it is not there yet."""
-    folder = converted_folder(key)
-    if not folder.is_dir():
-        _convert(build(), folder)
+    """The text model kept under this key, converted from `build()` first where it is not there yet, or damaged."""
+    wanted = converted_folder(key)
+    # The weights are not read where the compiled network, which has its own checksum, holds them.
+    unread = {_WEIGHTS} if (wanted / _COMPILED).is_dir() else ()
+    folder = kept_folder(wanted, lambda building: _convert(build(), building), unread=unread)
     values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
     heads = values.pop(_HEADS)
     tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    network = Network(folder / "network.xml", heads, precision)
+    network = Network(folder / _NETWORK, heads, precision)
     spec = TextModelSpec.from_json(values)
     return TextModel(spec, tokenizer, network.run, batch_tokens=batch_tokens, calibrate=network.calibrated)
+
+
+@contextmanager
+def _runnable() -> Iterator[None]:
+    """Turn a failure of OpenVINO into a ModelError with the remedy; use it as a decorator or with `with`."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        reason = str(error).strip().rpartition("\n")[2] or type(error).__name__
+        remedy = "free some memory, or raise the limits of this shell (ulimit -v, ulimit -n)"
+        raise ModelError(f"OpenVINO cannot prepare the network ({reason}): {remedy}.") from error
 
 
 class Network:
@@ -98,10 +107,12 @@ class Network:
 
     def calibrated(self, batches: Sequence[TokenBatch], name: str) -> Run:
         """What runs this network in 8 bits, calibrated on the batches unless it was done under this name before."""
-        folder = self.path.parent / f"int8-{name}"
-        if not folder.is_dir():
+
+        def calibrate(building: Path) -> None:
             network = _import_openvino().Core().read_model(str(self.path))
-            _keep(in_8_bits(network, [_inputs(batch) for batch in batches]), folder)
+            _save(in_8_bits(network, [_inputs(batch) for batch in batches]), building)
+
+        folder = kept_folder(self.path.parent / f"int8-{name}", calibrate)
         return Network(folder / self.path.name, self.heads, self.precision).run
 
     @cached_property
@@ -120,17 +131,33 @@ class Network:
     def _outputs(self, results: Any) -> Outputs:
         return {name: results[place] for place, name in enumerate(self.heads)}
 
+    @_runnable()
     def _compile(self, hint: str, **more: int) -> Any:
         core = _import_openvino().Core()
         computed_in = _hint(core, self.precision)
+        model = self.path.parent
+        # A folder each: OpenVINO 2026.4 reads what it compiled in float32 for bfloat16 too, and fails with it.
+        folder = model / _COMPILED / computed_in / hint.lower()
+        ready, writable = whole(folder), os.access(model, os.W_OK)
+        if not whole(model, unread={_WEIGHTS} if ready else ()):
+            shutil.rmtree(model, ignore_errors=True)
+            raise ModelError(
+                f"{model}: the converted model is damaged: run the same command again, which makes it anew."
+            )
         options: dict[str, str | int] = {
             **more,
             "PERFORMANCE_HINT": hint,
             "INFERENCE_PRECISION_HINT": computed_in,
-            # A folder each: OpenVINO 2026.4 reads what it compiled in float32 for bfloat16 too, and fails with it.
-            "CACHE_DIR": str(self.path.parent / "compiled" / computed_in),
         }
-        return core.compile_model(str(self.path), "CPU", options)
+        if not ready and writable:
+            shutil.rmtree(folder, ignore_errors=True)
+        if ready or writable:  # in a folder of another user, what is there is read, and nothing is added
+            options["CACHE_DIR"] = str(folder)
+        compiled = core.compile_model(str(self.path), "CPU", options)
+        if not ready and writable:
+            with suppress(OSError):  # a full disk: it is compiled again next time
+                write_sums(folder)
+        return compiled
 
 
 def _hint(core: Any, precision: Precision) -> str:
@@ -151,6 +178,7 @@ def _import_openvino() -> Any:
 
 
 def _convert(graph: Graph, folder: Path) -> None:
+    """Write the network of the graph, its tokenizer and its spec into this folder."""
     import torch
 
     from osler.models.tower import quiet
@@ -159,25 +187,14 @@ def _convert(graph: Graph, folder: Path) -> None:
     example = {"input_ids": torch.ones(2, 16).long(), "attention_mask": torch.ones(2, 16).long()}
     with quiet():
         network = openvino.convert_model(graph.module, example_input=example)
+    _save(network, folder)
+    (folder / "tokenizer.json").write_text(graph.tokenizer, encoding="utf-8")
     spec = {**asdict(graph.spec), _HEADS: graph.heads}
-    _keep(network, folder, {"tokenizer.json": graph.tokenizer, "spec.json": json.dumps(spec, indent=1)})
+    (folder / "spec.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
 
 
-def _keep(network: Any, folder: Path, texts: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Write the network and these files into a new folder, whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(dir=folder.parent))
-    _import_openvino().save_model(network, building / "network.xml", compress_to_fp16=False)
-    for name, text in texts.items():
-        (building / name).write_text(text, encoding="utf-8")
-    _move(building, folder)
-
-
-def _move(building: Path, folder: Path) -> None:
-    """Put the finished folder in place, whole; another process may have been faster."""
+def _save(network: Any, folder: Path) -> None:
     try:
-        building.rename(folder)
-    except OSError:
-        shutil.rmtree(building)
-        if not folder.is_dir():
-            raise
+        _import_openvino().save_model(network, folder / _NETWORK, compress_to_fp16=False)
+    except RuntimeError as error:  # its word for a full disk
+        raise OSError(str(error).strip().partition("\n")[0]) from error

@@ -11,8 +11,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any, Final
 
+from safetensors import SafetensorError
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
@@ -25,6 +27,10 @@ from osler.models.text_model import Role
 
 # Traced SDPA gives NaN where a window of local attention holds only padding; eager masks with a finite number.
 _ATTENTION: Final = {"cpu": "eager", "cuda": "sdpa"}
+_UNLOADABLE: Final = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, EOFError)
+_UNREADABLE: Final = (UnpicklingError, SafetensorError)
+"""What damaged or pickled weights and foreign configurations make the libraries raise."""
+
 _ROUTES: Final = {"query": "query", "passage": "document"}  # the names that Router.for_query_document gives
 
 
@@ -77,8 +83,8 @@ def _load(kind: type[Any], source: ModelSource, device: str) -> Any:
         try:
             options = {"attn_implementation": _ATTENTION[device]}
             return kind(str(source.folder), device="cpu", local_files_only=True, model_kwargs=options)
-        except (OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().partition("\n")[0]
+        except (*_UNLOADABLE, *_UNREADABLE) as error:
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise ModelError(f"{source.folder}: no model that can be loaded ({reason}); name another.") from error
 
 

@@ -1,0 +1,269 @@
+"""Reads all of an index and tells what is damaged, and mends what can be made anew. Knows the table, no model.
+
+A damaged document cannot be mended from the index: its source has to be indexed again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from lancedb.query import MatchQuery
+from lancedb.table import LanceTable
+
+from osler.index.approximate import nearest_query
+from osler.index.copying import remove_copy
+from osler.index.failures import attempt, opening
+from osler.index.filters import one_of
+from osler.index.lance import LanceIndex
+from osler.index.lookup import ROW_ID
+from osler.index.row_copy import RowCopy
+from osler.index.rows import Row, to_document, to_vectors
+from osler.index.sums import SUM_COLUMN, row_sums
+from osler.index.token_values import to_token_vectors
+from osler.index.upkeep import rebuild
+
+_SAMPLES: Final = 50
+"""Passages that each search index is asked for."""
+
+_AT_ONCE: Final = 1024
+_WORD: Final = re.compile(r"\b[A-Za-z]{8,20}\b")  # no word that a full-text index leaves out
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was read, and what of it is damaged, each in a sentence.
+
+    documents: damaged ones with the reason, by doc_id. `repair` makes search_indexes and row_copy anew. Of
+    unreadable rows not even the documents are known.
+    """
+
+    passages: int
+    documents: dict[str, str] = field(default_factory=dict)
+    search_indexes: tuple[str, ...] = ()
+    row_copy: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is damaged."""
+        return not (self.documents or self.search_indexes or self.row_copy or self.unreadable)
+
+
+def check_index(index: LanceIndex) -> CheckReport:
+    """What of an index is damaged: every row is read, every search index is asked, the row copy is compared.
+
+    StoreError where the index cannot even be opened at its last version.
+    """
+    index.watch.look()
+    with opening(index.watch.table.uri):
+        checking = _Checking(index.watch.table, index)
+        for rows in checking.readable_rows():
+            checking.take(rows)
+        checking.end()
+        return CheckReport(
+            passages=len(checking.passage_ids),
+            documents=checking.damaged,
+            search_indexes=tuple(_check_search_indexes(index.watch.table)),
+            row_copy=(f"{checking.uncopied:,} of its rows are not as they were written",) if checking.uncopied else (),
+            unreadable=tuple(checking.unreadable),
+        )
+
+
+def repair(index: LanceIndex, report: CheckReport) -> None:
+    """Make search indexes and row copy anew where they are damaged, and remove damaged documents.
+
+    Documents that are gone are stored again by `osler index` with their sources; a damaged one would be `unchanged`.
+    """
+    if report.documents:
+        index.delete(list(report.documents))
+    with index.watch.writing():
+        if report.search_indexes:
+            rebuild(index.watch.table)
+        if report.row_copy:
+            remove_copy(index.watch.table)
+    index.optimise()
+
+
+class _Checking:
+    """The state of one pass over the rows. A document is looked at when all of its rows have been read."""
+
+    def __init__(self, table: LanceTable, index: LanceIndex) -> None:
+        self.damaged: dict[str, str] = {}
+        self.unreadable: list[str] = []
+        self.passage_ids: set[str] = set()
+        self.uncopied = 0
+        self._nameless = 0
+        self._table = table
+        self._manifest = index.manifest
+        self._waiting: dict[str, list[Row]] = {}
+        self._copy = RowCopy(table)
+        self._copy.look(table.version)
+        self._copied_ids = self._copy.row_ids()
+
+    def readable_rows(self) -> Iterator[pa.Table]:
+        """All rows that can be read, with their ids; `unreadable` tells of the others, by document where it can."""
+        batches = iter(self._table.search().with_row_id(True).to_batches())
+        read: set[int] = set()
+        while True:
+            batch, reason = attempt(lambda: next(batches, None))
+            if batch is None:
+                break
+            rows = pa.Table.from_batches([batch])
+            read.update(rows[ROW_ID].to_pylist())
+            yield rows
+        if not reason:
+            return
+        found, reason = attempt(lambda: self._table.search().select([ROW_ID]).to_arrow()[ROW_ID].to_pylist())
+        if found is None:
+            self.unreadable.append(f"not even the list of rows can be read ({reason})")
+            return
+        rest = [row_id for row_id in found if row_id not in read]
+        for first in range(0, len(rest), _AT_ONCE):
+            yield from self._halves(rest[first : first + _AT_ONCE])
+        if self._nameless:
+            self.unreadable.append(f"{self._nameless:,} rows cannot be read, nor the ids of their documents")
+
+    def take(self, rows: pa.Table) -> None:
+        """Look at these rows, and at the documents that they complete."""
+        self._compare_copy(rows)
+        if not self._rows_are_well(rows):
+            for number in range(len(rows)):
+                self._rows_are_well(rows.slice(number, 1), tell=True)
+        columns = [name for name in rows.column_names if name not in {"vector", "token_vectors", "token_spans"}]
+        texts, _ = attempt(rows.select(columns).to_pylist)
+        for row in texts or ():
+            if row["passage_id"] in self.passage_ids:
+                self.damaged[row["doc_id"]] = f"its passage {row['passage_id']} is there twice"
+            self.passage_ids.add(row["passage_id"])
+            of_document = self._waiting.setdefault(row["doc_id"], [])
+            of_document.append(row)
+            if _are_all(of_document):
+                self._look_at(self._waiting.pop(row["doc_id"]))
+
+    def end(self) -> None:
+        """Tell of documents of which rows are missing."""
+        for doc_id in self._waiting:
+            self.damaged.setdefault(doc_id, "its passages do not make up its text")
+
+    def _halves(self, row_ids: Sequence[int]) -> Iterator[pa.Table]:
+        """These rows, down to the single ones that cannot be read."""
+        rows, reason = attempt(lambda: self._table.take_row_ids(list(row_ids)).with_row_id().to_arrow())
+        if rows is not None:
+            yield rows
+        elif len(row_ids) > 1:
+            half = len(row_ids) // 2
+            yield from self._halves(row_ids[:half])
+            yield from self._halves(row_ids[half:])
+        else:
+            names, _ = attempt(lambda: self._table.take_row_ids(list(row_ids)).select(["doc_id"]).to_list())
+            if names:
+                self.damaged[names[0]["doc_id"]] = f"a row of it cannot be read ({reason})"
+            else:
+                self._nameless += 1
+
+    def _rows_are_well(self, rows: pa.Table, *, tell: bool = False) -> bool:
+        _, reason = attempt(lambda: self._check_values(rows))
+        if reason and tell:
+            doc_id, _ = attempt(lambda: rows["doc_id"][0].as_py())
+            if doc_id is None:
+                self.unreadable.append(f"a row without a readable id ({reason})")
+            else:
+                self.damaged[doc_id] = reason
+        return not reason
+
+    def _check_values(self, rows: pa.Table) -> None:
+        """ValueError where a value is not as it was written."""
+        if row_sums(rows) != rows[SUM_COLUMN].to_pylist():
+            raise ValueError("a row of it is not as it was written")
+        if not np.allclose(np.linalg.norm(to_vectors(rows["vector"]), axis=1), 1, atol=0.02):
+            raise ValueError("a vector is not of unit length")
+        if self._manifest.token_vectors:
+            to_token_vectors(rows["token_vectors"].drop_null(), self._manifest)
+
+    def _compare_copy(self, rows: pa.Table) -> None:
+        row_ids = [row_id for row_id in rows[ROW_ID].to_pylist() if row_id in self._copied_ids]
+        columns = self._copy.columns
+        copied = self._copy.take(row_ids, columns) if row_ids else None
+        if copied is None:
+            self.uncopied += len(row_ids)
+            return
+        places = {row_id: place for place, row_id in enumerate(rows[ROW_ID].to_pylist())}
+        same = rows.take(pa.array([places[row_id] for row_id in copied[ROW_ID].to_pylist()]))
+        equal = all(copied[name].to_pylist() == same[name].to_pylist() for name in columns)
+        self.uncopied += len(row_ids) - (len(copied) if equal else 0)
+
+    def _look_at(self, rows: Sequence[Row]) -> None:
+        first = min(rows, key=lambda row: int(row["position"]))
+        own = {**first, "metadata": first.get("own_metadata") or first["metadata"]}
+        document, reason = attempt(lambda: to_document([own if row is first else row for row in rows]))
+        if document is None or document.fingerprint != first["fingerprint"]:
+            self.damaged.setdefault(first["doc_id"], reason or "its content does not have its fingerprint")
+        elif len({row["metadata"] for row in rows}) > 1:
+            self.damaged.setdefault(first["doc_id"], "its passages have different metadata")
+
+
+def _are_all(rows: Sequence[Row]) -> bool:
+    """Whether these rows are as long as the document, by the outline that its first row has."""
+    outline = next((row["outline"] for row in rows if row["outline"]), None)
+    if outline is None:
+        return False
+    sections, _ = attempt(lambda: json.loads(outline))
+    length = sections[-1][2] if sections else 0
+    return bool(sum(len(row["text"]) + len(row["gap"]) for row in rows) >= length)
+
+
+def _check_search_indexes(table: LanceTable) -> Iterator[str]:
+    """What is wrong with each search index, asked for some passages that the table has."""
+    sample, _ = attempt(lambda: _sample(table))
+    if not sample:
+        return
+    names, reason = attempt(lambda: {index.columns[0] for index in table.list_indices()})
+    if names is None:
+        yield f"the list of search indexes cannot be read ({reason})"
+        return
+    asked: dict[str, Callable[[LanceTable, Row], bool]] = {"doc_id": _by_id, "lexical": _by_words}
+    if "vector" in names:
+        asked["vector"] = _by_vector
+    for column, ask in asked.items():
+        missing, reason = attempt(partial(_unfound, table, sample, ask))
+        if column not in names:
+            yield f"that of {column} is missing"
+        elif reason:
+            yield f"that of {column} cannot be read ({reason})"
+        elif missing:
+            yield f"that of {column} does not find {missing} of {len(sample)} passages that are there"
+
+
+def _unfound(table: LanceTable, sample: Sequence[Row], ask: Callable[[LanceTable, Row], bool]) -> int:
+    return sum(not ask(table, row) for row in sample)
+
+
+def _sample(table: LanceTable) -> list[Row]:
+    rows = table.count_rows()
+    offsets = list(range(0, rows, max(1, rows // _SAMPLES)))[:_SAMPLES]
+    return list(table.take_offsets(offsets).select(["passage_id", "doc_id", "lexical", "vector"]).to_list())
+
+
+def _by_id(table: LanceTable, row: Row) -> bool:
+    return bool(table.count_rows(f"{one_of('doc_id', [row['doc_id']])} AND position = 0"))
+
+
+def _by_words(table: LanceTable, row: Row) -> bool:
+    words = _WORD.findall(row["lexical"])[:20]
+    if not words:
+        return True
+    words_query = MatchQuery(" ".join(words), "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
+    query = table.search(words_query, query_type="fts")
+    return bool(query.where(one_of("passage_id", [row["passage_id"]])).select(["passage_id"]).limit(1).to_list())
+
+
+def _by_vector(table: LanceTable, row: Row) -> bool:
+    vector = np.asarray(row["vector"], dtype=np.float32)
+    return len(nearest_query(table, vector, count=1).select(["passage_id"]).to_list()) == 1

@@ -1,0 +1,196 @@
+"""Sees new commits of an open table, and that the table was made anew, renamed or restored. Knows versions, no rows.
+
+Numbers of versions and ids of rows mean something in one table only. Another one that came to lie in its place may
+have as many versions and the same row ids, so whatever is held of the old one would answer for the new one. Three
+things tell them apart: the id in the manifest, made with the table; a version lower than the last one seen; and, in a
+folder, the file of the last version seen, which is written once and never again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from threading import RLock
+from time import monotonic
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from lancedb.table import LanceTable
+
+from osler.errors import StoreError
+from osler.index.failures import reading, writing
+from osler.index.lock import lock_path, only_writer
+from osler.index.manifest import Manifest
+from osler.index.rows import MANIFEST_KEY
+
+CHECK_EVERY = 0.1
+"""Seconds for which a table in a folder is taken as unchanged: to ask takes a hundredth of a search."""
+
+CHECK_STORAGE_EVERY = 1.0
+"""The same for object storage, where asking takes as long as a search."""
+
+_LAST: Final = 2**64 - 1
+
+Mark = tuple[int, int, int]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TableWatch:
+    """Keeps an open table at its last version; StoreError from then on where another table lies in its place.
+
+    The table moves to a new version only when it is looked at here, so what is read between two looks is of one
+    version. `seen` is an epoch and the version: in a new epoch, what is held by version or row id is void.
+    """
+
+    def __init__(self, table: LanceTable, manifest: Manifest) -> None:
+        version = table.version
+        self.seen = (0, version)
+        self._table = table
+        self._id = manifest.id
+        self._uri = table.uri  # asked for once, since it takes as long as a small read
+        self._lock_path = lock_path(self._uri)
+        self._versions = _versions_folder(self._uri)
+        self._lock = RLock()
+        self._known_until = 0.0
+        self._replaced = False
+        self._file = self._file_of(version)
+        self._mark = _mark(self._file)
+
+    @property
+    def table(self) -> LanceTable:
+        """The table that is watched."""
+        return self._table
+
+    @property
+    def locks(self) -> bool:
+        """Whether a write keeps others off: in a folder it does, on object storage it cannot."""
+        return self._lock_path is not None
+
+    @property
+    def epoch(self) -> int:
+        """How often all that was held had to be let go of."""
+        return self.seen[0]
+
+    def look(self) -> int:
+        """The table's version, known for no longer than CHECK_EVERY."""
+        if monotonic() < self._known_until and self.unchanged():
+            return self.seen[1]
+        return self.refresh()
+
+    def refresh(self) -> int:
+        """The table's version now."""
+        with self._lock:
+            known_until = monotonic() + (CHECK_EVERY if self._versions else CHECK_STORAGE_EVERY)
+            self._move()
+            version = self._table.version
+            file = self._file_of(version)
+            # In this order: had another table taken the place before the new mark, the old one would show it.
+            new, old = _mark(file), _mark(self._file)
+            epoch, before = self.seen
+            restored = version < before or (old is not None and old != self._mark)
+            if restored or ((version != before or old is None) and self._id_now() != self._id):
+                self._raise_replaced()
+            if old is None and self._mark is not None:  # an old version that was removed, and proves nothing any more
+                epoch += 1
+            self.seen, self._file, self._mark = (epoch, version), file, new
+            self._known_until = known_until
+            return version
+
+    def note_commit(self) -> None:
+        """Look again before anything is read."""
+        self._known_until = 0.0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read meanwhile is of one table, or a StoreError tells that another one took its place."""
+        with reading(self._uri):
+            self.look()
+            try:
+                yield
+            finally:
+                if not self.unchanged():
+                    self.refresh()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What is written meanwhile follows the table's last version, and no other process writes to it in a folder."""
+        with writing(self._uri), only_writer(self._lock_path):
+            self.refresh()
+            try:
+                yield
+            finally:
+                self.note_commit()
+
+    def unchanged(self) -> bool:
+        """Whether the file of the last version seen is still that one: so cheap that every call may ask."""
+        return not self._replaced and (self._mark is None or _mark(self._file) == self._mark)
+
+    def _file_of(self, version: int) -> Path | None:
+        return self._versions / f"{_LAST - version:020}.manifest" if self._versions else None
+
+    def _move(self) -> None:
+        if self._replaced or (self._versions and not self._versions.is_dir()):
+            self._raise_replaced()
+        self._table.checkout_latest()  # type: ignore[no-untyped-call]
+
+    def _id_now(self) -> str:
+        return Manifest.from_json((self._table.schema.metadata or {}).get(MANIFEST_KEY, b"")).id
+
+    def _raise_replaced(self) -> None:
+        self._replaced = True
+        raise StoreError(
+            f"{self._uri}: the index was deleted, replaced or restored since it was opened: open it again."
+        )
+
+
+class Watched(Protocol):
+    """What has a table that is watched."""
+
+    @property
+    def watch(self) -> TableWatch:
+        """The one that watches it."""
+        ...
+
+
+W = TypeVar("W", bound=Watched)
+
+
+def reads(method: Callable[Concatenate[W, P], R]) -> Callable[Concatenate[W, P], R]:
+    """The method, which reads of one table only, or ends in a StoreError."""
+
+    @wraps(method)
+    def read(self: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.watch.reading():
+            return method(self, *args, **kwargs)
+
+    return read
+
+
+def writes(method: Callable[Concatenate[W, P], R]) -> Callable[Concatenate[W, P], R]:
+    """The method, which writes while no other process does, or ends in a StoreError."""
+
+    @wraps(method)
+    def write(self: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.watch.writing():
+            return method(self, *args, **kwargs)
+
+    return write
+
+
+def _versions_folder(uri: str) -> Path | None:
+    local = uri.removeprefix("file://")
+    return None if "://" in local else Path(local) / "_versions"
+
+
+def _mark(path: Path | None) -> Mark | None:
+    """What tells a file from another one under its name; None where there is none."""
+    if path is None:
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,0 +1,147 @@
+"""The folders of converted models: written whole or not at all, looked at when they are opened, shared if possible.
+
+A folder has the size and the CRC-32 of each of its files in `sums.json`. One that is not as it was written is removed
+and made anew. Knows files, no network.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from osler.errors import ModelError
+
+_SUMS: Final = "sums.json"
+_BUILDING: Final = "tmp-"
+_LEFT_BEHIND: Final = 3600.0
+"""Seconds after which a folder that is being built belongs to a process that was killed: it takes some ten."""
+
+_AT_ONCE: Final = 1 << 20
+
+_LOG: Final = logging.getLogger(__name__)
+
+_elsewhere: dict[Path, Path] = {}
+"""The temporary folders that this process has in place of those that it cannot write."""
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: OSLER_CACHE, else osler in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("OSLER_CACHE") or Path(base) / "osler")
+
+
+def kept_folder(folder: Path, write: Callable[[Path], None], *, unread: Collection[str] = ()) -> Path:
+    """This folder as `write` made it, made anew where it is not there or damaged; of unread files only the size counts.
+
+    Where it cannot be written, it is a temporary one of this process, which is said once. ModelError where that cannot
+    be written either.
+    """
+    folder = _elsewhere.get(folder, folder)
+    if whole(folder, unread=unread):
+        return folder
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        return _made(folder, write)
+    except OSError as error:
+        _say_once(
+            f"{folder.parent} cannot be written ({error.strerror or error}): models are converted anew each time."
+        )
+        temporary = _elsewhere[folder] = _temporary_folder() / folder.name
+    try:
+        return _made(temporary, write)
+    except OSError as error:
+        raise ModelError(
+            f"No converted model can be written, neither to {folder.parent} nor to {temporary.parent} "
+            f"({error.strerror or error}): free some space, or name another folder by OSLER_CACHE."
+        ) from error
+
+
+def whole(folder: Path, *, unread: Collection[str] = ()) -> bool:
+    """Whether the files of this folder are as `write_sums` saw them; of unread ones only the size counts."""
+    try:
+        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        return bool(sums) and all(
+            _size(folder / name) == size and (name in unread or _checksum(folder / name) == checksum)
+            for name, (size, checksum) in sums.items()
+        )
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+
+
+def write_sums(folder: Path, names: Iterable[str] | None = None) -> None:
+    """Note the size and checksum of these files, or of all in the folder; who may read the folder may read them."""
+    names = sorted(names or (path.name for path in folder.iterdir() if path.is_file() and path.name != _SUMS))
+    for name in names:
+        _share(folder / name)
+    sums = {name: (_size(folder / name), _checksum(folder / name)) for name in names}
+    new = folder / f"{_SUMS}.{uuid4().hex}"
+    new.write_text(json.dumps(sums), encoding="utf-8")
+    new.replace(folder / _SUMS)
+
+
+def _made(folder: Path, write: Callable[[Path], None]) -> Path:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_behind(folder.parent)
+    building = folder.parent / f"{_BUILDING}{uuid4().hex}"
+    building.mkdir()  # with the rights that the umask leaves, so that others may read it
+    try:
+        write(building)
+        write_sums(building)
+        with suppress(OSError):  # another process was faster: what it made is looked at
+            building.rename(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    if not whole(folder):
+        raise OSError("what was written there cannot be read")
+    return folder
+
+
+def _remove_left_behind(parent: Path) -> None:
+    for folder in parent.glob("tmp*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _LEFT_BEHIND:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _temporary_folder() -> Path:
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="osler-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def _say_once(text: str) -> None:
+    _LOG.warning(text)
+
+
+def _share(path: Path) -> None:
+    """Let everybody read a file whose maker is kept from it by no umask: OpenVINO writes some for the maker alone."""
+    folder = path.parent.stat().st_mode
+    with suppress(OSError):
+        path.chmod(path.stat().st_mode | (folder & 0o444))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _checksum(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while part := file.read(_AT_ONCE):
+            checksum = zlib.crc32(part, checksum)
+    return checksum
