@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osler.config import JudgeSettings, LlmSettings
-from osler.errors import GeneratorError, ReplyError
+from osler.errors import GeneratorError, MissingDependencyError, ReplyError
 from osler.generators.endpoint import _seconds_to_wait
 from osler.generators.openai import OpenAIGenerator
 
@@ -188,6 +189,14 @@ def test_an_endpoint_that_asks_for_a_long_wait_is_given_up_at_once() -> None:
     with pytest.raises(GeneratorError, match="daily limit"):
         endpoint.generator().complete(MESSAGES)
     assert len(endpoint.requests) == 1
+
+
+def test_a_missing_package_is_one_sentence_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = Endpoint(says("Yes."))
+    generator = endpoint.generator()
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    with pytest.raises(MissingDependencyError, match="'httpx2' is not installed: run `pip install osler`"):
+        generator.complete(MESSAGES)
 
 
 def test_a_key_is_never_in_the_error() -> None:
