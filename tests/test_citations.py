@@ -169,6 +169,11 @@ def read(text: str) -> Reply:
         ("passage 1", (1,)),
         ("Passages 1 and 2", (1, 2)),
         ("#2", (2,)),
+        ("passage_1", (1,)),
+        ("Passage1", (1,)),
+        ("P2", (2,)),
+        (["ref1", "ref2"], (1, 2)),
+        ("[1] and [2]", (1, 2)),
         (["doc 1"], (1,)),
         ("source: 2", (2,)),
         ("[Passage 2]", (2,)),
@@ -371,6 +376,17 @@ def test_only_json_that_ends_too_soon_is_said_to_be_cut_off() -> None:
         "<p>It <b>presses</b> [1].</p>",
         "It presses.¹",
         "It presses¹.",
+        "It presses (1).",
+        r"It presses \[1\].",
+        "It presses [cite: 1].",
+        "[cite_start]It presses.[cite: 1]",
+        "It&nbsp;presses <cite>1</cite>.",
+        "<sentence><text>It presses.</text> <citations>[1]</citations></sentence>",
+        "It presses.\n\nSources: [1]",
+        "It presses.\nCitations: 1",
+        "It presses. Citations: [1]",
+        "It presses.\n\n**References**\n1. Aspirin after stroke",
+        "text: It presses.\ncitations: [1]",
         "<answer>It presses [1].</answer>",
         "`It presses` [1].",
         "It presses (Passage 1).",
@@ -391,6 +407,11 @@ def test_markup_and_lists_of_references_are_no_claims(text: str) -> None:
     parsed = read(text)
     assert parsed.sentences == ONE
     assert parsed.warnings == ()
+
+
+def test_sentences_and_citations_in_lines_of_their_own_belong_together() -> None:
+    text = "sentences:\n- text: It presses.\n  citations: [1]\n- text: It grows.\n  citations: [2]"
+    assert read(text).sentences == (CitedSentence("It presses.", (1,)), CitedSentence("It grows.", (2,)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from osler.answer.markers import Names, canonical, names_another, numbers_in, numbers_of, without_markers
-from osler.answer.markup import plain
+from osler.answer.markup import plain, references
 from osler.answer.refusals import refuses
 from osler.answer.shapes import before_json, cited_values, listed_items, text_of
 from osler.answer.thoughts import without_thoughts
@@ -107,12 +107,18 @@ class _Given:
     names: Names
 
     def prose(self, text: str) -> Iterator[_Said]:
-        """The sentences of free text; a marker behind a full stop belongs to the sentence before it."""
+        """The sentences of free text; a marker behind a full stop belongs to the sentence before it.
+
+        Where none has a marker, all cite what the list of references at the end names.
+        """
         marked = canonical(plain(text), self.passages, self.names)
-        for start, end in sentence_spans(marked):
-            sentence = marked[start:end]
-            numbers = numbers_in(sentence, self.passages)
-            yield _Said(_printable(without_markers(sentence)), numbers, bool(numbers) or names_another(sentence))
+        sentences = [marked[start:end] for start, end in sentence_spans(marked)]
+        numbers = [numbers_in(sentence, self.passages) for sentence in sentences]
+        if not any(numbers):
+            lines = [numbers_of(line, self.names) or [] for line in references(text).splitlines()]
+            numbers = [[number for line in lines for number in line]] * len(sentences)
+        for sentence, cited in zip(sentences, numbers, strict=True):
+            yield _Said(_printable(without_markers(sentence)), cited, bool(cited) or names_another(sentence))
 
     def item(self, item: Any) -> Iterator[_Said]:
         """The sentence of an item of JSON, or its sentences where each has markers of its own."""

@@ -19,11 +19,12 @@ _LONGEST_RANGE = 50  # [1-9999] is no list of passages
 _DEEPEST = 6
 
 _LABEL = r"(?:passages?|documents?|docs?|sources?|references?|refs?|citations?|cite|evidence|texts?|context|no|nr|id)"
-_LABELLED = re.compile(rf"(?:see\s+)?(?:{_LABEL}\b|[ps](?=\d)|[#^])[\s.:#_-]*", re.IGNORECASE)
+_LABELLED = re.compile(rf"(?:see\s+)?(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^])[\s.:#_-]*", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:[,;&/|]|\band\b|\]\s*\[)\s*")
 _NUMBER = re.compile(r"(\d{1,4})(?:\s*(?:[-–—−‑]|to)\s*(\d{1,4}))?")
 _BRACKETS = re.compile(r"[\[【［〔]([^\[\]【】［］〔〕\n]{1,80})[\]】］〕]")
 _PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
+_ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
 _ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
 _ATTRIBUTION = re.compile(
     r"(?:(?<=^)|(?<=[.!?]\s)|(?<=\n))(?:According to|As in|In|From|Per|Based on) passages?\s+"
@@ -33,7 +34,7 @@ _ATTRIBUTION = re.compile(
 _OPENING = re.compile(
     r"(?:according to |as |in |from |per )?passages?\s+(\d{1,2})(?:\s*(?:,|and|&)\s*(\d{1,2}))?\b", re.I
 )
-_NAMED = re.compile(rf"\b{_LABEL}\s*#?(\d{{1,4}})\b", re.IGNORECASE)
+_NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W*(\d{1,3})\s*[.:)–—-]\s+\D")
 _CANONICAL = r"\[\d+(?:,\d+)*\]"
 _LATE = re.compile(rf"([.!?])[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
@@ -78,7 +79,9 @@ def canonical(text: str, passages: int, names: Names) -> str:
 
     def in_parentheses(match: re.Match[str]) -> str:
         named = _LABELLED.match(match[1]) or (":" in match[1] and _spelled(match[1]) in names)
-        return bracketed(match) if named else match[0]  # (2) may be anything
+        numbers = _listed(match[1], {}) or []  # (2) may be anything but at the end of a sentence
+        last = _ENDS.match(match.string, match.end()) and all(1 <= number <= passages for number in numbers)
+        return bracketed(match) if named or (numbers and last) else match[0]
 
     def raised(match: re.Match[str]) -> str:
         numbers = _listed(match[1].translate(_DIGITS), {}) or []
