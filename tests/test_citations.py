@@ -576,7 +576,24 @@ def test_no_json_makes_it_fail_or_is_shown(value: object, times: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["[1", "<sup>", "**a", "(", "- ", "`", '\\"{', "\x1b]", "passage ", "[1,", '{"a":', "{'", "/*", "<think>"]
+    "piece",
+    [
+        "[1",
+        "a [1]. ",
+        "<sup>",
+        "**a",
+        "(",
+        "- ",
+        "`",
+        '\\"{',
+        "\x1b]",
+        "passage ",
+        "[1,",
+        '{"a":',
+        "{'",
+        "/*",
+        "<think>",
+    ],
 )
 def test_a_reply_that_repeats_itself_for_ever_takes_no_time(piece: str) -> None:
     began = time.monotonic()

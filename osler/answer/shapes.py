@@ -27,6 +27,7 @@ _CITES = re.compile(
 )
 _BEGINS_JSON = re.compile(r"```\s*json|\{\s*[\"'{}]|\{\s*\w+\s*:|\[\s*[{\"']|\[\s*\Z|\{\s*\Z", re.IGNORECASE)
 _DEEPEST = 8
+_LONGEST_FENCE = 60  # characters, blanks included
 
 
 def listed_items(text: str) -> tuple[list[Any] | None, bool]:
@@ -107,7 +108,8 @@ def _last(usable: list[tuple[JsonValue, list[Any]]], text: str) -> list[Any]:
 
 def _is_all(value: JsonValue, text: str) -> bool:
     """Whether the text is this value and nothing more, its fence aside."""
-    return re.sub(r"```\s*\w*|[\s,;]", "", text[: value.start] + text[value.end :]) == ""
+    around = text[: value.start] + text[value.end :]
+    return len(around) < _LONGEST_FENCE and re.sub(r"```\s*\w*|[\s,;]", "", around) == ""
 
 
 def _items(value: Any, *, alone: bool = False, cut: bool = False, depth: int = 0) -> list[Any] | None:
