@@ -361,6 +361,9 @@ def test_only_json_that_ends_too_soon_is_said_to_be_cut_off() -> None:
     "text",
     [
         "**It presses** [1].",
+        "**It presses [1].**",
+        "# It presses [1].",
+        "**Short answer**\n\nIt presses [1].",
         "- It presses [1].",
         "1. It presses [1].",
         "> It presses [1].",

@@ -11,7 +11,7 @@ from html import unescape
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE)
-_TITLE = re.compile(r"^[ \t]*(?:#{1,6}[ \t][^\n]*|\*\*[^*\n]{1,60}\*\*:?|[-=*_]{3,})[ \t]*$", re.MULTILINE)
+_TITLE = re.compile(r"^[ \t]*(?:#{1,6}[ \t][^\n\[【]*|\*\*[^*\n.!?\[【]{1,60}\*\*:?|[-=*_]{3,})[ \t]*$", re.MULTILINE)
 _LABEL = re.compile(
     r"^[ \t*#]*(?:(?:the )?(?:final |short )?answer|text|sentence|response|sentences)[* \t]*:[* \t]*",
     re.IGNORECASE | re.MULTILINE,
@@ -23,7 +23,7 @@ _LEAD_IN = re.compile(
     r"^[ \t]*(?:sure|certainly|of course|okay|here (?:is|are)|based on|according to)\b[^\n.]{0,200}:[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_ITEM = re.compile(r"^[ \t]*(?:[-*•‣▪–]|[>+](?=[ \t]+\D)|\d{1,2}[.)])[ \t]+(?=\S)", re.MULTILINE)
+_ITEM = re.compile(r"^[ \t]*(?:[-*•‣▪–]|#{1,6}|[>+](?=[ \t]+\D)|\d{1,2}[.)])[ \t]+(?=\S)", re.MULTILINE)
 _BOLD = re.compile(r"(\*\*|__)(?=[^\s*_])(.{1,400}?)(?<=\S)\1")
 _ITALIC = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]{1,400}?)(?<=[^\s*])\*(?![\w*])")
 _CODE = re.compile(r"(?<!`)`{1,2}([^`\n]{1,400})`{1,2}")

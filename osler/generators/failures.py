@@ -72,6 +72,10 @@ def _meaning(status: int, message: str, settings: LlmSettings) -> str:
     if status in (401, 403):
         given = f"the key in {variables}_KEY was refused" if settings.key else "a key is needed"
         return f"{given} ({message}); set {variables}_KEY to a valid one."
+    if status == 402:
+        return (
+            f"it is to be paid for ({message}); see to the account there, or set {variables}_URL to another endpoint."
+        )
     if status == 404:
         return f"no model {settings.model!r} there ({message}); set {variables}_MODEL, or end {variables}_URL in /v1."
     if status == 429:
