@@ -519,6 +519,10 @@ Not stated in the passages.
 The answer cannot be determined from the given passages.
 Aspirin is not mentioned in the passages.
 The passages discuss stroke; however, they do not mention aspirin.
+Nothing in the passages mentions aspirin.
+The passages do not appear to answer the question.
+The dose cannot be determined from the passages.
+My apologies, but it is not possible to answer the question.
 Unknown."""
 
 FINDINGS = """\
@@ -534,6 +538,9 @@ It is not known whether aspirin helps.
 Imatinib cannot be given with warfarin.
 Type I diabetes cannot be prevented.
 The nasal passages do not contain cilia in this disease.
+The dose cannot be determined from body weight.
+Insufficient evidence exists for routine screening.
+Nothing was gained from surgery.
 The sources of vitamin C do not include meat.
 The passages do not name a dose, but aspirin lowered mortality."""
 

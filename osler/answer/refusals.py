@@ -34,14 +34,26 @@ _STATED = (
 _IN_THEM = rf"(?:in|from|within|by|with|using|based on|on the basis of)\s+{_GIVEN}"
 
 _OPENINGS = re.compile(
-    r"^\W*(?:(?:however|but|unfortunately|sorry|therefore|thus|so|hence|apologies|regrettably|note that|as such|and)\b"
-    rf"[,:]?\s*|(?:based on|according to|from|in|given|after reviewing|having read)\s+{_GIVEN}\s*,\s*|answer:\s*)+",
+    r"^\W*(?:(?:however|but|unfortunately|sorry|therefore|thus|so|hence|(?:my )?apologies|regrettably|note that|as such"
+    rf"|and)\b[,:]?\s*|(?:based on|according to|from|in|given|after reviewing|having read)\s+{_GIVEN}\s*,\s*|answer:\s*)+",
     re.IGNORECASE,
 )
 _REFUSALS = re.compile(
     "|".join(
         (
-            rf"{_GIVEN}\s+{_NOT}\s+{_VERBS}\b",
+            rf"{_GIVEN}\s+(?:{_NOT}|fails?\s+to|failed\s+to)\s+(?:(?:appear|seem)\s+to\s+)?{_VERBS}\b",
+            rf"(?:none|neither) of {_GIVEN}\s+(?:is|are)\s+(?:relevant|about|helpful|useful)\b",
+            rf"nothing\s+{_IN_THEM}\b",
+            r"no (?:relevant |suitable )?passages?\s+(?:was|were)\s+(?:found|given|provided|available)\W*$",
+            r"I(?:\s+would|['’]d)\s+need\b",
+            rf"(?:there\s+)?(?:is|are|was|were)(?:\s+not|n['’]t)\s+(?:any|enough|sufficient)\s+(?:\w+\s+){{0,3}}{_FACTS}"
+            rf"(?:\W*$|.*\b(?:{_IN_THEM}|to (?:answer|determine|say|tell)\b))",
+            rf"(?:insufficient|not enough|no)\s+(?:data|evidence)(?:\s+{_IN_THEM}\b.*|\W*$)",
+            rf"(?:the )?answer(?:\s+to\s+\w+\s+question)?\s+(?:is|was)\s+(?:unknown|unclear|(?:not|n['’]t)\s+"
+            rf"(?:{_STATED}\W*$|{_IN_THEM}))",
+            rf"[^.;:]{{0,160}}\b(?:cannot|can['’]t|can not|could not|couldn['’]t)\s+be\s+(?:\w+ly\s+)?"
+            rf"(?:answered|determined|found|given|inferred|established|identified)\s+{_IN_THEM}\W*$",
+            r"(?:it\s+is|it['’]s)\s+(?:not possible|impossible)\s+to\s+answer\b",
             rf"(?:none|neither) of {_GIVEN}\s+(?:\w+ly\s+)?{_VERBS}(?:s|es)?\b",
             rf"no {_GIVEN}\s+(?:\w+ly\s+)?{_VERBS}(?:s|es)?\b",
             rf"{_GIVEN}\s+(?:contains?|provides?|gives?|has|have|offers?|includes?|holds?|makes?)\s+"
