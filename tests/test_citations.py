@@ -541,6 +541,7 @@ The nasal passages do not contain cilia in this disease.
 The dose cannot be determined from body weight.
 Insufficient evidence exists for routine screening.
 Nothing was gained from surgery.
+The passages discuss stroke, and describe aspirin as effective.
 The sources of vitamin C do not include meat.
 The passages do not name a dose, but aspirin lowered mortality."""
 
