@@ -6,12 +6,13 @@ A file is TOML with one table a stage; a variable is OSLER_<STAGE>_<NAME>, as in
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from osler.errors import UsageError
 
@@ -99,7 +100,12 @@ class LlmSettings(_Stage):
     """The language model: `local`, or the URL of an OpenAI-compatible endpoint.
 
     variables: what the environment's names of these settings begin with, so that an error can say what to set.
+
+    >>> LlmSettings(seed="none").seed is None, LlmSettings(url="https://me:secret@llm/v1?key=1").shown_url
+    (True, 'https://***@llm/v1?key=***')
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # the input may be a key
 
     variables: ClassVar[str] = "OSLER_LLM"
 
@@ -108,10 +114,22 @@ class LlmSettings(_Stage):
     )
     model: str = Field(default="", description="The model's name at the endpoint.")
     key: str = Field(default="", description="The endpoint's key.", repr=False)
-    temperature: float = Field(default=0.0, ge=0)
-    seed: int = 42
-    max_tokens: int = Field(default=400, ge=16, description="Tokens of the reply.")
-    timeout: float = Field(default=120.0, gt=0, description="Seconds to wait for the reply.")
+    temperature: float | None = Field(default=0.0, ge=0, allow_inf_nan=False, description="none: not sent.")
+    seed: int | None = Field(default=42, description="none: not sent.")
+    max_tokens: int | None = Field(default=400, ge=16, description="Tokens of the reply; none: not sent.")
+    timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False, description="Seconds to wait for the reply.")
+
+    @field_validator("temperature", "seed", "max_tokens", mode="before")
+    @classmethod
+    def _none_may_be_written(cls, value: Any) -> Any:
+        """TOML has no null, and neither has a variable."""
+        return None if isinstance(value, str) and value.strip().lower() in {"", "none", "null"} else value
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for an error or a report: without its user, its password and the values of its query."""
+        url = re.sub(r"^((?:[a-zA-Z]+://)?+)(?:[^/?#]*|[^/@]*:[^@]*)@", r"\1***@", self.url)
+        return re.sub(r"([?&#])([^=&#]*=)?[^&#]*", r"\1\2***", url)
 
 
 class JudgeSettings(LlmSettings):
@@ -136,6 +154,8 @@ class Settings(_Stage):
     answer: AnswerSettings = AnswerSettings()
     llm: LlmSettings = LlmSettings()
     judge: JudgeSettings = JudgeSettings()
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # as of LlmSettings
 
 
 def load_settings(
@@ -191,7 +211,9 @@ def _first_problem(error: ValidationError) -> str:
         owner = type(getattr(Settings(), stage)) if rest else Settings
         return f"unknown setting {name!r}. Known settings: {', '.join(sorted(owner.model_fields))}."
     variable = "_".join(("OSLER", stage, *rest)).upper()
+    secret = stage in ("llm", "judge") and rest[:1] in ([], ["key"], ["url"])
+    value = "" if secret else f" = {problem['input']!r}"
     return (
-        f"{name} = {problem['input']!r} is not possible ({problem['msg'].lower()}): "
+        f"{name}{value} is not possible ({problem['msg'].lower()}): "
         f"change it in the settings file, the variable {variable} or the flag."
     )

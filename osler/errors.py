@@ -48,7 +48,7 @@ class MissingDependencyError(OslerError):
     """An optional package that is not installed."""
 
 
-def require(module: str, *, extra: str) -> Any:
+def require(module: str, *, extra: str = "") -> Any:
     """The imported module, or a `MissingDependencyError` that says how to install it.
 
     >>> require("json", extra="serve").dumps([1])
@@ -57,5 +57,6 @@ def require(module: str, *, extra: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        message = f"{module!r} is not installed: run `pip install 'osler[{extra}]'`."
+        package = f"'osler[{extra}]'" if extra else "osler"
+        message = f"{module!r} is not installed: run `pip install {package}`."
         raise MissingDependencyError(message) from error

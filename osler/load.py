@@ -138,7 +138,7 @@ def load_generator(settings: LlmSettings) -> Generator:
     """The language model of these settings: the embedded one, or an endpoint; UsageError where neither is named."""
     if settings.url != "local" and not settings.url.startswith(("http://", "https://")):
         raise UsageError(
-            f"{settings.url!r} is no language model: name local, or a URL such as http://localhost:11434/v1."
+            f"{settings.shown_url!r} is no language model: name local, or a URL such as http://localhost:11434/v1."
         )
     return LlamaGenerator(settings) if settings.url == "local" else OpenAIGenerator(settings)
 

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+import httpx2
 import pytest
 from fakes import FakeReranker
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from osler.answer.answerer import Answerer
 from osler.config import AnswerSettings, LlmSettings
 from osler.errors import GeneratorError
-from osler.generators import LlamaGenerator
+from osler.generators import LlamaGenerator, OpenAIGenerator
 from osler.protocols import Message
 from osler.records import Answer, EvidenceSpan, Filter, Passage, RankedPassage, Ranking
 
@@ -94,8 +98,11 @@ def test_an_unsupported_sentence_is_replaced_by_a_labelled_quotation() -> None:
 
 def test_free_text_with_markers_is_checked_alike() -> None:
     answer = answer_to("Effusion presses on the heart.[1] Vikings drank mead [9].")
-    assert answer.text == "Effusion presses on the heart [1]. Vikings drank mead."
-    assert answer.warnings[0] == "The model cited [9], which it was not given."
+    assert answer.text == "Effusion presses on the heart [1]."
+    assert answer.warnings == (
+        "The model cited [9], which it was not given.",
+        "Left out, since what it cites is none of the passages: “Vikings drank mead.”.",
+    )
 
 
 @pytest.mark.parametrize("reply", ["", "{", '{"sentences": [{"text": "Flu'])
@@ -208,6 +215,45 @@ def test_the_tokens_of_the_prompt_are_counted_by_the_counter_given() -> None:
 
     Answerer(_no_search, Says(""), FakeReranker(), count_tokens=count_tokens).answer_from(Ranking(QUESTION, PASSAGES))
     assert ASCITES in counted
+
+
+def test_a_sentence_that_cites_a_document_by_its_id_is_checked_against_it() -> None:
+    reply = json.dumps({"sentences": [{"text": "Effusion presses on the heart.", "citations": ["HP:1"]}]})
+    assert answer_to(reply).text == "Effusion presses on the heart [1]."
+
+
+def test_where_no_citation_can_be_read_the_best_passage_is_quoted_and_the_sentence_named() -> None:
+    answer = answer_to('{"sentences": [{"text": "Vikings drank mead.", "citations": ["the first"]}]}')
+    assert answer.text.startswith("Quoted from HP:1: “Accumulation")
+    assert "“Vikings drank mead.”" in answer.warnings[0]
+
+
+def test_a_refusal_beside_a_sentence_leaves_the_sentence() -> None:
+    answer = answer_to("Effusion presses on the heart [1]. The passages do not say how to treat it.")
+    assert (answer.text, answer.abstained) == ("Effusion presses on the heart [1].", False)
+
+
+CONTENT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just("Effusion presses [1]."),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["sentences", "text", "citations", "answer", "type"]), inner, max_size=3)
+    ),
+    max_leaves=9,
+)
+
+
+@given(CONTENT)
+@settings(deadline=None)
+def test_no_content_of_a_reply_raises_anything_but_what_a_user_can_mend(content: Any) -> None:
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=json.dumps({"choices": [{"message": {"content": content}}]}))
+
+    client = httpx2.Client(transport=httpx2.MockTransport(reply))
+    generator = OpenAIGenerator(LlmSettings(url="http://llm.example/v1", model="m"), http_client=client)
+    with suppress(GeneratorError):
+        answer = Answerer(_no_search, generator, FakeReranker()).answer_from(Ranking(QUESTION, PASSAGES))
+        assert answer.abstained or answer.text
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 import pytest
 
-from osler.config import load_settings
+from osler.config import LlmSettings, Settings, load_settings
 from osler.errors import UsageError
 
 
@@ -72,3 +72,66 @@ def test_the_key_of_an_endpoint_is_not_shown():
 def test_a_number_out_of_range_is_refused_with_the_limit(stage, name, value):
     with pytest.raises(UsageError, match=rf"{stage}.{name} = .* is not possible \(input should be "):
         load_settings(environment={f"OSLER_{stage}_{name}".upper(): str(value)})
+
+
+@pytest.mark.parametrize("written", ["", "none", " None ", "null"])
+def test_a_setting_of_the_request_can_be_left_out(written):
+    environment = {"OSLER_LLM_TEMPERATURE": written, "OSLER_LLM_SEED": written, "OSLER_LLM_MAX_TOKENS": written}
+    llm = load_settings(environment=environment).llm
+    assert (llm.temperature, llm.seed, llm.max_tokens) == (None, None, None)
+
+
+def test_a_settings_file_can_leave_the_seed_out_and_the_environment_bring_it_back(tmp_path):
+    path = tmp_path / "osler.toml"
+    path.write_text('[llm]\nseed = "none"\n')
+    assert load_settings(path, environment={}).llm.seed is None
+    assert load_settings(path, environment={"OSLER_LLM_SEED": "3"}).llm.seed == 3
+
+
+@pytest.mark.parametrize("setting", ["TEMPERATURE", "TIMEOUT"])
+@pytest.mark.parametrize("value", ["nan", "inf", "warm"])
+def test_a_number_of_the_request_is_a_number(setting, value):
+    with pytest.raises(UsageError, match=f"OSLER_LLM_{setting}"):
+        load_settings(environment={f"OSLER_LLM_{setting}": value})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[llm]\nkey = ["sk-secret"]',
+        '[judge]\nkey = {a = "sk-secret"}',
+        'llm = "sk-secret"',
+        '[llm]\nurl = ["sk-secret"]',
+    ],
+)
+def test_a_key_of_the_wrong_type_is_named_and_never_shown(tmp_path, content):
+    path = tmp_path / "osler.toml"
+    path.write_text(content)
+    with pytest.raises(UsageError, match="not possible") as caught:
+        load_settings(path, environment={})
+    assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [lambda: LlmSettings(key=["sk-secret"]), lambda: Settings(llm={"key": 5157})])
+def test_neither_does_python_show_a_key_of_the_wrong_type(settings):
+    with pytest.raises(ValueError, match="key") as caught:
+        settings()
+    assert "sk-secret" not in str(caught.value)
+    assert "5157" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://localhost:11434/v1", "http://localhost:11434/v1"),
+        ("https://me:secret@llm/v1", "https://***@llm/v1"),
+        ("https://secret@llm/v1", "https://***@llm/v1"),
+        ("https://me:sec/ret?@llm/v1", "https://***@llm/v1"),
+        ("https://llm/v1?key=secret&api-version=secret=", "https://llm/v1?key=***&api-version=***"),
+        ("https://llm/v1?secret#secret", "https://llm/v1?***#***"),
+        ("me:secret@llm", "***@llm"),
+        ("https://llm/@cf/v1", "https://llm/@cf/v1"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url, shown):
+    assert LlmSettings(url=url).shown_url == shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -139,3 +140,42 @@ def test_the_server_ends_even_if_its_program_is_killed() -> None:
     while answers(address) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not answers(address)
+
+
+LOADING = """
+import os, signal, subprocess, sys
+from osler.generators import llama_server
+from osler.generators.llama import find_weights
+
+server = subprocess.Popen(
+    [sys.executable, "-P", llama_server.__file__, str(find_weights())],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    env={**os.environ, llama_server.KEY: "key"},
+    start_new_session=True,
+)
+print(server.pid, flush=True)
+signal.pause()
+"""
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("seconds", [0.0, 0.4, 1.2])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_server_ends_with_a_program_that_is_killed_while_the_weights_load(end: int, seconds: float) -> None:
+    with subprocess.Popen([sys.executable, "-c", LOADING], stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        pid = int(program.stdout.readline())
+        time.sleep(seconds)
+        program.send_signal(end)
+    deadline = time.monotonic() + 20
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(pid)

@@ -9,6 +9,7 @@ from osler.answer.abstain import abstention, confidence
 from osler.answer.budget import estimate_tokens
 from osler.answer.citations import parse_reply
 from osler.answer.compose import compose, quote_best
+from osler.answer.markers import passage_names
 from osler.answer.prompt import build_prompt
 from osler.answer.support import SupportCheck
 from osler.config import AnswerSettings
@@ -70,9 +71,8 @@ class Answerer:
 
     def _generate(self, ranking: Ranking, warnings: Sequence[str], check: SupportCheck) -> Answer:
         prompt = build_prompt(ranking.query, ranking.ranked, self.settings, count_tokens=self.count_tokens)
-        reply = parse_reply(
-            self.generator.complete(prompt.messages, schema=prompt.schema), passages=len(prompt.passages)
-        )
+        text = self.generator.complete(prompt.messages, schema=prompt.schema)
+        reply = parse_reply(text, passages=len(prompt.passages), names=passage_names(prompt.passages))
         if reply.declined:
             return _abstained(ranking, abstention(ranking.ranked), [*warnings, *reply.warnings], prompt.passages)
         composed = compose(reply.sentences, check) if reply.sentences else quote_best(check)

@@ -1,20 +1,31 @@
-"""A language model's reply becomes sentences with the numbers of the passages they cite. Knows text and numbers only.
+"""A language model's reply becomes sentences with the numbers of the passages they cite. Knows shapes of replies only.
 
-A reply may be JSON under the schema, JSON cut off in the middle, or free text with markers; none makes this fail.
+A reply may be JSON under the schema, JSON of another shape, JSON cut off or slightly wrong, or free text with markers;
+none makes this fail, none is shown as JSON, and what a sentence cites is never lost without a word.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from osler.answer.markers import Names, canonical, names_another, numbers_in, numbers_of, without_markers
+from osler.answer.markup import plain, references
+from osler.answer.refusals import refuses
+from osler.answer.shapes import before_json, cited_values, listed_items, text_of
+from osler.answer.thoughts import without_thoughts
 from osler.text.sentences import sentence_spans
 
 MOST_CITATIONS = 3
 """Of one sentence, as in TREC BioGen 2024; more are left off."""
+
+_MOST_LISTED = 5
+_MOST_CHARACTERS = 40_000
+"""Of a reply, thoughts left out; what is longer is a loop."""
+
+_NO_NAMES: Names = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +40,32 @@ class CitedSentence:
 class Reply:
     """What a reply says: its sentences, the numbers it cites that no passage has, and whether it was cut off.
 
-    `declined`: it is whole and gives, on purpose, no sentence.
+    `declined`: it is whole and gives, on purpose or in words, no sentence. `left_out`: sentences that cite something,
+    but no passage that was given, so that they can neither be checked nor count as citing nothing.
     """
 
     sentences: tuple[CitedSentence, ...]
     unknown: tuple[int, ...] = ()
     cut: bool = False
     declined: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader should know of the reply, a sentence each."""
-        found = [f"The model cited {_listed(self.unknown)}, which it was not given."] if self.unknown else []
+        warnings = [f"The model cited {_listed(self.unknown)}, which it was not given."] if self.unknown else []
+        warnings += [f"Left out, since what it cites is none of the passages: “{text}”." for text in self.left_out]
         if self.cut:
-            found.append("The model's reply was cut off; its last, unfinished sentence is left out.")
+            warnings.append("The model's reply was cut off; its last, unfinished sentence is left out.")
         if self.sentences and not any(sentence.numbers for sentence in self.sentences):
-            found.append("The answer cites no passage: check it against the passages yourself.")
+            warnings.append("The answer cites no passage: check it against the passages yourself.")
         elif any(not sentence.numbers for sentence in self.sentences):
-            found.append("A sentence of the answer cites no passage.")
-        return tuple(found)
+            warnings.append("A sentence of the answer cites no passage.")
+        return tuple(warnings)
 
 
-def parse_reply(reply: str, *, passages: int) -> Reply:
-    """The sentences of a reply to a prompt that had this many passages.
+def parse_reply(reply: str, *, passages: int, names: Names = _NO_NAMES) -> Reply:
+    """The sentences of a reply to a prompt that had this many passages, known by these names as well.
 
     >>> reply = parse_reply('{"sentences": [{"text": "Fluid around the heart.", "citations": [1, 7]}]}', passages=2)
     >>> reply.sentences, reply.unknown
@@ -59,37 +73,16 @@ def parse_reply(reply: str, *, passages: int) -> Reply:
     >>> parse_reply("It is fluid [1-2]. It presses on the heart.[2]", passages=2).sentences[1]
     CitedSentence(text='It presses on the heart.', numbers=(2,))
     """
-    text = without_thoughts(reply)
-    found = _SENTENCES.search(text)
-    if found is None:
-        return _checked(_marked(text), passages)
-    items, whole = _items(text, found.end())
-    parsed = _checked(list(_cited(items)), passages)
-    declined = whole and not items
-    return Reply(parsed.sentences, parsed.unknown, cut=not whole, declined=declined)
-
-
-def without_thoughts(reply: str) -> str:
-    """The reply without what a reasoning model says to itself, also where that was cut off.
-
-    >>> without_thoughts("<think>A or B?</think>B")
-    'B'
-    """
-    return _THOUGHTS.sub("", reply)
-
-
-_THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
-_SENTENCES = re.compile(r'"sentences"\s*:\s*\[')
-_SEPARATOR = re.compile(r"[\s,]*")
-_RANGE = r"\d{1,4}(?:\s*[-–]\s*\d{1,4})?"
-_MARKER = re.compile(rf"[\[【]\s*({_RANGE}(?:\s*[,;]\s*{_RANGE})*)\s*(?:†[^\]】]*)?[\]】]")
-_LATE_MARKER = re.compile(rf"([.!?])\s*((?:{_MARKER.pattern}\s*)+)")
-_SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?](?:\s|$))")
-
-_LONGEST_RANGE = 50  # [1-9999] is no list of passages
-_MOST_LISTED = 5
-
-_Numbered = tuple[str, list[int]]
+    text = without_thoughts(reply)[:_MOST_CHARACTERS].strip()
+    given = _Given(passages, names)
+    items, whole = listed_items(text)
+    if items is None:
+        prose, begun = before_json(text)
+        sentences = [said for said in given.prose(prose) if said.numbers or not begun]
+        return given.reply(sentences, cut=not text and bool(reply.strip()))
+    parsed = given.reply([said for item in items for said in given.item(item)], cut=not whole)
+    empty = whole and all(text_of(item) == "" for item in items)
+    return Reply(parsed.sentences, parsed.unknown, parsed.cut, parsed.declined or empty, parsed.left_out)
 
 
 def _listed(numbers: tuple[int, ...]) -> str:
@@ -97,62 +90,79 @@ def _listed(numbers: tuple[int, ...]) -> str:
     return ", ".join(f"[{number}]" for number in numbers[:_MOST_LISTED]) + more
 
 
-def _items(text: str, position: int) -> tuple[list[Any], bool]:
-    """The whole values of the JSON list that goes on at `position`, and whether the list was closed."""
-    decoder = json.JSONDecoder()
-    items: list[Any] = []
-    while True:
-        position = _SEPARATOR.match(text, position).end()  # type: ignore[union-attr]  # matches the empty string
-        if text.startswith("]", position):
-            return items, True
-        try:
-            item, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            return items, False
-        items.append(item)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A sentence as the model gave it; `cites` where it names something, read or not."""
+
+    text: str
+    numbers: list[int]
+    cites: bool
 
 
-def _cited(items: Iterable[Any]) -> Iterator[_Numbered]:
-    """Text and numbers of each item that has a text; markers within the text count as well."""
-    for item in items:
-        text = item.get("text") if isinstance(item, dict) else None
-        if not isinstance(text, str):
-            continue
-        given = item.get("citations")
-        numbers = [value for value in given if type(value) is int] if isinstance(given, list) else []
-        yield _without_markers(text), numbers + _numbers(text)
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the model was given: so many passages, of these names."""
+
+    passages: int
+    names: Names
+
+    def prose(self, text: str) -> Iterator[_Said]:
+        """The sentences of free text; a marker behind a full stop belongs to the sentence before it.
+
+        Where none has a marker, all cite what the list of references at the end names.
+        """
+        marked = canonical(plain(text), self.passages, self.names)
+        sentences = [marked[start:end] for start, end in sentence_spans(marked)]
+        numbers = [numbers_in(sentence, self.passages) for sentence in sentences]
+        if not any(numbers):
+            lines = [numbers_of(line, self.names) or [] for line in references(text).splitlines()]
+            numbers = [[number for line in lines for number in line]] * len(sentences)
+        for sentence, cited in zip(sentences, numbers, strict=True):
+            yield _Said(_printable(without_markers(sentence)), cited, bool(cited) or names_another(sentence))
+
+    def item(self, item: Any) -> Iterator[_Said]:
+        """The sentence of an item of JSON, or its sentences where each has markers of its own."""
+        text = text_of(item)
+        if not text:
+            return
+        own = list(self.prose(text))
+        own = [said for said in own if not refuses(said.text)] or own
+        given, unread = self._citations(item)
+        if len(own) > 1 and any(said.numbers for said in own) and (not given or all(said.numbers for said in own)):
+            yield from own
+            return
+        numbers = given + [number for said in own for number in said.numbers]
+        cites = bool(numbers) or unread or any(said.cites for said in own)
+        yield _Said(" ".join(said.text for said in own), numbers, cites)
+
+    def _citations(self, item: Any) -> tuple[list[int], bool]:
+        """The numbers that an item cites, and whether it cites something that cannot be read."""
+        cited, lists = cited_values(item)
+        read = [numbers_of(value, self.names) for value in cited]
+        numbers = [number for one in read for number in one or ()]
+        if not cited:  # under another name, a list of given numbers and nothing else
+            for value in lists:
+                others = numbers_of(value, self.names) or []
+                numbers += others if all(1 <= number <= self.passages for number in others) else []
+        return numbers, None in read
+
+    def reply(self, sentences: Iterable[_Said], *, cut: bool) -> Reply:
+        """The sentences that say something, with the numbers that passages have; the others apart."""
+        kept, left_out, unknown, refused = [], list[str](), dict[int, None](), False
+        for said in sentences:
+            known = dict.fromkeys(number for number in said.numbers if 1 <= number <= self.passages)
+            unknown |= dict.fromkeys(number for number in said.numbers if number not in known)
+            if said.text and all(refuses(said.text[start:end]) for start, end in sentence_spans(said.text)):
+                refused = True
+            elif any(map(str.isalnum, said.text)):
+                if said.cites and not known:
+                    left_out.append(said.text)
+                else:
+                    kept.append(CitedSentence(said.text, tuple(known)[:MOST_CITATIONS]))
+        declined = refused and not kept and not left_out
+        return Reply(tuple(kept), tuple(unknown), cut, declined, tuple(left_out))
 
 
-def _marked(text: str) -> list[_Numbered]:
-    """The sentences of free text; a marker behind a full stop belongs to the sentence before it."""
-    text = _LATE_MARKER.sub(lambda match: f" {match[2].strip()}{match[1]} ", text)
-    sentences = [text[start:end] for start, end in sentence_spans(text)]
-    return [(_without_markers(sentence), _numbers(sentence)) for sentence in sentences]
-
-
-def _without_markers(text: str) -> str:
-    return _SPACE_BEFORE_END.sub("", " ".join(_MARKER.sub(" ", text).split()))
-
-
-def _numbers(text: str) -> list[int]:
-    """The numbers of all markers in the text, ranges written out."""
-    numbers: list[int] = []
-    for marker in _MARKER.finditer(text):
-        for part in re.split(r"[,;]", marker[1]):
-            ends = [int(number) for number in re.split(r"[-–]", part)]
-            short = ends[-1] - ends[0] < _LONGEST_RANGE
-            numbers.extend(range(ends[0], ends[-1] + 1) if short else ends)
-    return numbers
-
-
-def _checked(sentences: Iterable[_Numbered], passages: int) -> Reply:
-    """The sentences that say something, with the numbers that passages have; the others apart."""
-    kept, unknown = [], dict[int, None]()
-    for text, numbers in sentences:
-        known = dict.fromkeys(number for number in numbers if 1 <= number <= passages)
-        unknown |= dict.fromkeys(number for number in numbers if number not in known)
-        if any(character.isalnum() for character in text):
-            # JSON can spell half a surrogate pair, which no stream can print.
-            printable = text.encode(errors="replace").decode()
-            kept.append(CitedSentence(printable, tuple(known)[:MOST_CITATIONS]))
-    return Reply(tuple(kept), tuple(unknown))
+def _printable(text: str) -> str:
+    """The text without control characters and halves of surrogate pairs, which no stream can print."""
+    return "".join(character for character in text if character.isprintable() or character == " ")

@@ -112,7 +112,7 @@ def _passages(folder: str, settings: Settings, *, without_gold: bool) -> Passage
 def _place(settings: Settings, index: LanceIndex | None, folder: str) -> Place:
     from osler.evaluate.mirage.predictions import Place
 
-    llm = settings.llm.model or settings.llm.url
+    llm = settings.llm.model or settings.llm.shown_url
     if index is None:
         return Place(llm)
     models = f"{index.manifest.encoder.name}+{index.manifest.reranker.name}"
@@ -133,7 +133,7 @@ def _provenance(
         "cot": cot,
         "without_gold": without_gold,
         "passage_tokens": settings.answer.passage_tokens if index else 0,
-        "llm": settings.llm.model_dump(mode="json", exclude={"key", "timeout"}),
+        "llm": {**settings.llm.model_dump(mode="json", exclude={"key", "timeout"}), "url": settings.llm.shown_url},
         "search": settings.search.model_dump(mode="json") if index else None,
         "index": _state(index) if index else None,
     }

@@ -1,15 +1,18 @@
 """llama.cpp's server as a process of its own: `python llama_server.py WEIGHTS`.
 
 It finds its key in the environment, tells its address on standard output, and ends when standard input does, so that it
-never outlives the program that started it. A process, because one that shares the interpreter crashes it at exit
-while a reply is being written. Knows xllamacpp; knows nothing of chats, and nothing else of osler.
+never outlives the program that started it, not even while the weights load. A process, because one that shares the
+interpreter crashes it at exit while a reply is being written. Knows xllamacpp; knows nothing of chats, and nothing else
+of osler.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from threading import Thread
 from typing import Any
 
 KEY = "LLAMA_SERVER_KEY"
@@ -26,6 +29,7 @@ _SILENT = -1  # llama.cpp's verbosity: not even errors, which arrive as replies
 
 def serve(weights: str, key: str) -> None:
     """Serve this file of weights until standard input ends; the first line out is {"url"} or {"error"}, as JSON."""
+    watcher = end_with_standard_input()
     import xllamacpp
 
     try:
@@ -34,8 +38,27 @@ def serve(weights: str, key: str) -> None:
         _say({"error": str(error)})
         return
     _say({"url": server.listening_address})
-    sys.stdin.buffer.read()
-    os._exit(0)  # closing the server would wait for the reply that is being written
+    watcher.join()
+
+
+def end_with_standard_input() -> Thread:
+    """End this process when standard input ends: from now on, whatever the main thread does. The thread that waits."""
+    if sys.platform == "linux":
+        import fcntl
+
+        # Loading holds the interpreter's lock for seconds, so that no thread runs. The kernel needs none: it signals
+        # the end of a pipe, and the signal ends the process.
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+
+    def wait() -> None:
+        os.read(0, 1)  # nothing is ever written there
+        os._exit(0)  # closing the server would wait for the reply that is being written
+
+    watcher = Thread(target=wait, daemon=True)
+    watcher.start()
+    return watcher
 
 
 def server_parameters(xllamacpp: Any, weights: str, key: str) -> Any:

@@ -1,35 +1,47 @@
 """A language model behind an OpenAI-compatible endpoint. Knows the chat API; knows nothing of passages or prompts.
 
-The `openai` client is slow to import, so it is loaded with the first request.
+Endpoints differ in what they accept, so what one refuses is left out. The HTTP client is loaded with the first request.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from osler.config import LlmSettings
-from osler.errors import GeneratorError, ReplyError
-from osler.generators.failures import explain
+from osler.errors import GeneratorError
+from osler.generators.endpoint import Endpoint, StatusError
+from osler.generators.failures import message_of, refusal
+from osler.generators.replies import ChatReply, read_reply
 from osler.protocols import Message
 
 if TYPE_CHECKING:
     import httpx2
-    from openai import OpenAI
-    from openai.types.chat import ChatCompletion
-
-BUSY = frozenset({429, 500, 502, 503, 504})
-"""Statuses that go away by waiting."""
 
 RETRIES = 2
 LONGEST_WAIT = 20.0
 """Seconds; an endpoint that asks for more is better asked again by the user."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_NO_KEY = "none"  # the client insists on a key, a local endpoint ignores it
+_BUSY = frozenset({408, 409, 425, 429, *range(500, 600)}) - {501, 505}
+"""Statuses that go away by waiting."""
+
+_REFUSALS = frozenset({400, 404, 422, 500, 501})
+"""Statuses with which endpoints refuse a parameter: OpenRouter says 404, Ollama 500."""
+
+_NAMES = {
+    "response_format": re.compile(
+        r"response.?format|json.?(?:schema|object|mode)|structured.?output|grammar|schema", re.I
+    ),
+    "max_tokens": re.compile(r"max.?(?:completion.?|output.?)?tokens", re.I),
+    "max_completion_tokens": re.compile(r"max.?(?:completion.?|output.?)?tokens", re.I),
+    "temperature": re.compile(r"temperature", re.I),
+    "seed": re.compile(r"(?<![a-z])seed(?![a-z])", re.I),
+}
+"""How an error names each parameter that can be left out."""
 
 
 class OpenAIGenerator:
@@ -46,122 +58,116 @@ class OpenAIGenerator:
     def __init__(self, settings: LlmSettings, *, http_client: httpx2.Client | None = None) -> None:
         self.settings = settings
         self.replied_by = ""
-        self._http_client = http_client
-        self._honours_schemas = True
+        self._endpoint = Endpoint(settings, http_client)
+        self._left_out: frozenset[str] = frozenset()
 
     def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> str:
         """The model's reply: JSON that fits `schema` where the endpoint honours schemas, else free text.
 
-        An endpoint that rejects schemas is asked once more without one, and without one from then on.
+        A parameter that the endpoint refuses, the schema among them, is left out, from then on if that helps.
         GeneratorError when it cannot be reached or refuses; ReplyError where it refuses this request alone, or replies
         with nothing.
         """
-        import openai
-
         try:
             reply = self._reply(messages, schema)
-        except openai.OpenAIError as error:
-            raise explain(error, self.settings) from error
-        self.replied_by = str(getattr(reply, "model", None) or self.model)
-        return _text(reply, self.settings)
+        except StatusError as error:
+            raise refusal(error.status, message_of(error.body, error.status), self.settings) from error
+        self.replied_by = reply.model or self.model
+        return reply.text
 
     @cached_property
     def model(self) -> str:
         """The model asked for; without one in the settings, the first that the endpoint offers."""
-        import openai
-
         if self.settings.model:
             return self.settings.model
+        url, variables = self.settings.shown_url, self.settings.variables
         try:
-            offered = list(self._client.models.list())
-        except openai.OpenAIError as error:
-            raise explain(error, self.settings) from error
-        if not offered:
+            offered = _model_names(self._endpoint.exchange("GET", "models"))
+        except StatusError as error:
+            if error.status not in (404, 405, 501):
+                raise refusal(error.status, message_of(error.body, error.status), self.settings) from error
             raise GeneratorError(
-                f"{self.settings.url}: offers no model; load one there or set {self.settings.variables}_MODEL."
-            )
-        return offered[0].id
+                f"{url}: does not list its models (status {error.status}); set {variables}_MODEL to the name of one, "
+                f"or end {variables}_URL in /v1."
+            ) from error
+        if not offered:
+            raise GeneratorError(f"{url}: offers no model; load one there or set {variables}_MODEL.")
+        return offered[0]
 
-    @cached_property
-    def _client(self) -> OpenAI:
-        from httpx2 import Limits
-        from openai import DefaultHttpxClient, OpenAI
+    def _reply(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> ChatReply:
+        """The reply to the request with as many parameters as the endpoint accepts.
 
-        loopback = urlsplit(self.settings.url).hostname in _LOOPBACK
-        # A proxy from the environment cannot reach this machine's own ports. A connection ends with its reply: seconds
-        # of writing outweigh a handshake, and nothing is left open that somebody would have to close.
-        client = self._http_client or DefaultHttpxClient(
-            trust_env=not loopback, limits=Limits(max_keepalive_connections=0)
-        )
-        return OpenAI(
-            base_url=self.settings.url,
-            api_key=self.settings.key or _NO_KEY,
-            timeout=self.settings.timeout,
-            max_retries=0,
-            http_client=client,
-        )
+        The error raised is the first that leaving out a parameter on suspicion did not mend: what it says is wrong.
+        """
+        left_out, unmended = self._left_out, None
+        while True:
+            request = self._request(messages, schema, left_out)
+            try:
+                reply = self._ask(request)
+            except StatusError as error:
+                refused = _refused_parameter(error, request)
+                if refused:
+                    unmended = None
+                elif error.status in _REFUSALS and "response_format" in request:
+                    refused, unmended = "response_format", unmended or error
+                else:
+                    raise unmended or error from None
+                left_out |= {refused}
+            else:
+                self._left_out = left_out
+                return reply
 
-    def _reply(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> ChatCompletion:
-        import openai
-
-        if schema is None or not self._honours_schemas:
-            return self._ask(messages)
-        try:
-            return self._ask(messages, response_format=_response_format(schema))
-        except (openai.BadRequestError, openai.UnprocessableEntityError):
-            reply = self._ask(messages)  # a request that is wrong for another reason fails here again
-            self._honours_schemas = False
-            return reply
-
-    def _ask(self, messages: Sequence[Message], **extra: Any) -> ChatCompletion:
-        import openai
-
-        request: dict[str, Any] = {
-            "model": self.model,
-            "messages": [dict(message) for message in messages],
-            "temperature": self.settings.temperature,
-            "seed": self.settings.seed,
-            "max_tokens": self.settings.max_tokens,
-            **extra,
+    def _request(
+        self, messages: Sequence[Message], schema: Mapping[str, Any] | None, left_out: frozenset[str]
+    ) -> dict[str, Any]:
+        settings = self.settings
+        tokens = "max_completion_tokens" if "max_tokens" in left_out else "max_tokens"  # o1 and later know the former
+        parameters = {
+            "temperature": settings.temperature,
+            "seed": settings.seed,
+            tokens: settings.max_tokens,
+            "response_format": _response_format(schema) if schema else None,
         }
+        sent = {name: value for name, value in parameters.items() if value is not None and name not in left_out}
+        return {"model": self.model, "messages": [dict(message) for message in messages], **sent}
+
+    def _ask(self, request: Mapping[str, Any]) -> ChatReply:
+        """The reply to this request, asked again while the endpoint is busy."""
         for attempt in range(RETRIES):
             try:
-                return self._create(request)
-            except openai.APIStatusError as error:
-                wait = _seconds_to_wait(error, attempt)
-                if error.status_code not in BUSY or wait > LONGEST_WAIT:
+                return self._ask_once(request)
+            except StatusError as error:
+                wait = float(2**attempt) if error.wait is None else error.wait
+                if error.status not in _BUSY or wait > LONGEST_WAIT or _refused_parameter(error, request):
                     raise
                 time.sleep(wait)
-        return self._create(request)
+        return self._ask_once(request)
 
-    def _create(self, request: Mapping[str, Any]) -> ChatCompletion:
-        reply: ChatCompletion = self._client.chat.completions.create(**request)
-        return reply
+    def _ask_once(self, request: Mapping[str, Any]) -> ChatReply:
+        return read_reply(self._endpoint.exchange("POST", "chat/completions", request), self.settings)
 
 
 def _response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)}}
 
 
-def _seconds_to_wait(error: Any, attempt: int) -> float:
+def _refused_parameter(error: StatusError, request: Mapping[str, Any]) -> str:
+    """The parameter of the request that the error names first, "" where it names none."""
+    if error.status not in _REFUSALS | {200}:
+        return ""
+    message = message_of(error.body, error.status)
+    places = {name: match.start() for name, pattern in _NAMES.items() if (match := pattern.search(message))}
+    return min((name for name in places if name in request), key=places.__getitem__, default="")
+
+
+def _model_names(body: bytes) -> list[str]:
+    """The names in a list of models, by OpenAI's key or Ollama's; none where the body is no such list."""
     try:
-        return max(0.0, float(error.response.headers["retry-after"]))
-    except (KeyError, ValueError):  # none given, or a date
-        return float(2**attempt)
-
-
-def _text(reply: ChatCompletion, settings: LlmSettings) -> str:
-    choices = getattr(reply, "choices", None)
-    if not choices:
-        raise GeneratorError(
-            f"{settings.url}: did not reply as an OpenAI-compatible endpoint does; "
-            f"set {settings.variables}_URL to its base address, which usually ends in /v1."
-        )
-    text = choices[0].message.content
-    if text and text.strip():
-        return str(text)
-    reason, variables = choices[0].finish_reason, settings.variables
-    raise ReplyError(
-        f"{settings.url}: {reply.model} replied with nothing (it stopped for {reason!r}); "
-        f"raise {variables}_MAX_TOKENS above {settings.max_tokens} or set {variables}_MODEL to another model."
-    )
+        listed = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    if isinstance(listed, Mapping):
+        listed = listed.get("data") or listed.get("models")
+    models = [model for model in listed if isinstance(model, Mapping)] if isinstance(listed, list) else []
+    names = [model.get("id") or model.get("name") for model in models]
+    return [name for name in names if isinstance(name, str) and name]

@@ -1,0 +1,195 @@
+"""The passages that a reply names, in every spelling that models find: numbers, markers, superscripts, ids, titles.
+
+Knows text, JSON values and the names of passages; knows nothing of sentences or of what they say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from osler.records import RankedPassage
+
+Names = Mapping[str, int]
+"""The number of a passage by each of its names, as `passage_names` spells them."""
+
+_SHORTEST_NUMBER = 4  # digits of an id that stand for the whole of it, as of PMID:31588070
+_LONGEST_RANGE = 50  # [1-9999] is no list of passages
+_DEEPEST = 6
+
+_LABEL = r"(?:passages?|documents?|docs?|sources?|references?|refs?|citations?|cite|evidence|texts?|context|no|nr|id)"
+_LABELLED = re.compile(rf"(?:see\s+)?(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^])[\s.:#_-]*", re.IGNORECASE)
+_SEPARATOR = re.compile(r"\s*(?:[,;&/|]|\band\b|\]\s*\[)\s*")
+_NUMBER = re.compile(r"(\d{1,4})(?:\s*(?:[-–—−‑]|to)\s*(\d{1,4}))?")
+_BRACKETS = re.compile(r"[\[【［〔]([^\[\]【】［］〔〕\n]{1,80})[\]】］〕]")
+_PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
+_ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
+_ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
+_ATTRIBUTION = re.compile(
+    r"(?:(?<=^)|(?<=[.!?]\s)|(?<=\n))(?:According to|As in|In|From|Per|Based on) passages?\s+"
+    r"(\d{1,2}(?:\s*(?:,|and|&)\s*\d{1,2})*),\s*(\w)",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    r"(?:according to |as |in |from |per )?passages?\s+(\d{1,2})(?:\s*(?:,|and|&)\s*(\d{1,2}))?\b", re.I
+)
+_NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\W*(\d{1,3})\s*[.:)–—-]\s+\D")
+_CANONICAL = r"\[\d+(?:,\d+)*\]"
+_LATE = re.compile(rf"([.!?])[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
+_SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?](?:\s|$))")
+
+# Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
+_RAISED = re.compile(r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4}))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)")
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+_KEYS = ("passage", "number", "passage_number", "id", "passage_id", "doc_id", "index", "citation", "source", "ref")
+_NOTHING = frozenset({"", "none", "null", "n/a", "na", "-", "—", "[]"})
+
+
+def passage_names(passages: Sequence[RankedPassage]) -> dict[str, int]:
+    """The number, from 1, of each passage by its id, its document's id with and without prefix, and its title.
+
+    A name that several passages share is that of the first.
+    """
+    names: dict[str, int] = {}
+    for number, ranked in enumerate(passages, start=1):
+        passage = ranked.passage
+        bare = passage.doc_id.rpartition(":")[2]
+        bare = bare if bare.isdigit() and len(bare) >= _SHORTEST_NUMBER else passage.doc_id
+        for name in (passage.passage_id, passage.doc_id, bare, passage.title):
+            names.setdefault(_spelled(name), number)
+    names.pop("", None)
+    return names
+
+
+def canonical(text: str, passages: int, names: Names) -> str:
+    """The text with every marker written as [1,2], before the full stop of the sentence that it belongs to.
+
+    >>> canonical("It is fluid.【1†source】 It presses (passages 1 and 2). 10⁶ died.² See [PMID:7].", 2, {"pmid:7": 1})
+    'It is fluid [1]. It presses (passages 1 and 2). 10⁶ died [2]. See [1].'
+    >>> canonical("It presses (passages 1 and 2).", 2, {})
+    'It presses [1,2].'
+    """
+
+    def bracketed(match: re.Match[str]) -> str:
+        numbers = _listed(match[1], names)
+        return f"[{_joined(numbers)}]" if numbers else match[0]
+
+    def in_parentheses(match: re.Match[str]) -> str:
+        named = _LABELLED.match(match[1]) or (":" in match[1] and _spelled(match[1]) in names)
+        numbers = _listed(match[1], {}) or []  # (2) may be anything but at the end of a sentence
+        last = _ENDS.match(match.string, match.end()) and all(1 <= number <= passages for number in numbers)
+        return bracketed(match) if named or (numbers and last) else match[0]
+
+    def raised(match: re.Match[str]) -> str:
+        numbers = _listed(match[1].translate(_DIGITS), {}) or []
+        if not all(1 <= number <= passages for number in numbers):
+            numbers = [int(digit) for digit in match[1].translate(_DIGITS) if digit.isdigit()]
+        return f"[{_joined(numbers)}]" if all(1 <= number <= passages for number in numbers) else match[0]
+
+    def attributed(match: re.Match[str]) -> str:
+        numbers = _listed(match[1], {}) or []
+        given = all(1 <= number <= passages for number in numbers)
+        return f"[{_joined(numbers)}] {match[2].upper()}" if given else match[0]
+
+    marked = _BRACKETS.sub(bracketed, _ATTRIBUTION.sub(attributed, text))
+    if not re.search(_CANONICAL, marked):  # who writes [1] means cells of passage 3 by (passage 3)
+        marked = _PARENTHESES.sub(in_parentheses, marked)
+    marked = _RAISED.sub(raised, marked)
+    return _LATE.sub(lambda match: f" {match[2].strip()}{match[1]} ", marked).strip()
+
+
+def without_markers(text: str) -> str:
+    """The canonical text without its markers, on one line."""
+    return _SPACE_BEFORE_END.sub("", " ".join(_ID.sub(" ", re.sub(_CANONICAL, " ", text)).split()))
+
+
+def names_another(text: str) -> bool:
+    """Whether a canonical text cites a document that is none of the passages."""
+    return _ID.search(text) is not None
+
+
+def numbers_in(text: str, passages: int) -> list[int]:
+    """The numbers of the markers in a canonical sentence; without any, those of "Passage 2 says" at its beginning."""
+    marked = [int(number) for marker in re.findall(_CANONICAL, text) for number in re.findall(r"\d+", marker)]
+    opening = _OPENING.match(text)
+    if marked or opening is None:
+        return marked
+    return [int(number) for number in opening.groups() if number and 1 <= int(number) <= passages]
+
+
+def numbers_of(value: Any, names: Names, depth: int = 0) -> list[int] | None:
+    """The numbers that a JSON value gives, [] where it gives none on purpose, None where it cannot be read.
+
+    >>> [numbers_of(value, {"pmid:7": 2}) for value in (1, 1.0, "[1]", "1, 2", ["1-3"], {"passage": 1}, "PMID: 7", "¹")]
+    [[1], [1], [1], [1, 2], [1, 2, 3], [1], [2], [1]]
+    >>> numbers_of(["none of them"], {}), numbers_of(True, {}), numbers_of(None, {})
+    (None, None, [])
+    """
+    if value is None:
+        return []
+    if isinstance(value, bool) or depth > _DEEPEST:
+        return None
+    if isinstance(value, int | float):
+        return _whole(value, names)
+    if isinstance(value, str):
+        return _numbers_of_text(value, names)
+    if value == {}:
+        return []
+    if isinstance(value, Mapping):
+        given = [value[key] for key in _KEYS if key in value] or [*value, *(value.values() if len(value) == 1 else ())]
+        return next((numbers for one in given if (numbers := numbers_of(one, names, depth + 1))), None)
+    readings = [numbers_of(one, names, depth + 1) for one in value]
+    if readings and all(reading is None for reading in readings):
+        return None
+    return [number for reading in readings for number in reading or ()]
+
+
+def _whole(value: float, names: Names) -> list[int] | None:
+    if value != value or abs(value) == float("inf") or value != int(value):
+        return None
+    return [names.get(str(int(value)), int(value))] if abs(value) > 999 else [int(value)]
+
+
+def _numbers_of_text(text: str, names: Names) -> list[int] | None:
+    """The numbers that a string in place of numbers gives: a list, one behind a label or before a title, or a name."""
+    text = text.strip()
+    if text.casefold() in _NOTHING:
+        return []
+    if _spelled(text) in names:
+        return [names[_spelled(text)]]
+    if listed := _listed(text.translate(_DIGITS).strip("()"), names):
+        return listed
+    marked = [_listed(match[1], names) or [] for match in _BRACKETS.finditer(text)]
+    if any(marked):
+        return [number for numbers in marked for number in numbers]
+    if number := _NAMED.search(text) or _NUMBERED.match(text):
+        return [int(number[1])]
+    title = re.sub(r"\s*\(\d{4}\)\W*$", "", text)
+    return [names[_spelled(title)]] if _spelled(title) in names else None
+
+
+def _listed(text: str, names: Names) -> list[int] | None:
+    """The numbers of a list such as "1, 3-5 and 7", "passages 1; 2" or "PMID:7, PMID:9"; None where it is another."""
+    numbers: list[int] = []
+    for part in _SEPARATOR.split(text.partition("†")[0].strip().strip("[]")):
+        part = _LABELLED.sub("", part, count=1).strip() if _spelled(part) not in names else part
+        ends = _NUMBER.fullmatch(re.sub(r"\.0$", "", part))
+        if _spelled(part) in names and not (ends and len(part) < _SHORTEST_NUMBER):
+            numbers.append(names[_spelled(part)])
+        elif ends is None:
+            return None
+        else:
+            first, last = int(ends[1]), int(ends[2] or ends[1])
+            numbers.extend(range(first, last + 1) if last - first < _LONGEST_RANGE else (first, last))
+    return numbers or None
+
+
+def _joined(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _spelled(name: str) -> str:
+    return "".join(name.split()).casefold().rstrip(".")

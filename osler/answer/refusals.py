@@ -1,0 +1,127 @@
+"""Whether a sentence says that the passages do not answer, rather than what they say. Knows English text only.
+
+A finding can be negative too: "The trial found no evidence that …" answers, "No information is given in the passages"
+does not. So a refusal speaks of the passages as such, of the question, or of the writer.
+"""
+
+from __future__ import annotations
+
+import re
+
+_KIND = "(?:given|provided|supplied|above|numbered|retrieved|available|cited|listed|quoted)"
+_GIVEN = (
+    rf"(?:(?:any|none|all|either|neither) of )?(?:(?:the|these|those|this|your|any|no|my)\s+)?(?:{_KIND}\s+)*"
+    r"(?:passages?|contexts?|excerpts?|snippets?|search results|(?:text|document|source|article|abstract|material|"
+    rf"reference|information|literature|evidence)s?(?=\s+{_KIND}\b)|(?<=provided )\w+|(?<=given )\w+|(?<=supplied )\w+"
+    r"|(?<=available )information|(?<=above )\w+"
+    r"|(?:text|document|source)s?)"
+    rf"(?:\s+(?:{_KIND}|that (?:was|were|is|are) {_KIND}|here|i (?:have|was given)))*(?:\s*\[[\d,]+\])*"
+)
+_HOW = r"(?:\s+(?:actually|explicitly|directly|specifically|clearly|really|even|fully|\w+ly))*"
+_NOT = rf"(?:do|does|did|can|could|is|are|was|were|has|have)(?:\s+not|n['’]t|not){_HOW}"
+_VERBS = (
+    "(?:answer|address|contain|mention|specify|include|discuss|cover|describe|define|explain|identify|tell"
+    "|(?:say|state|indicate|clarify|speak|talk)(?! that)|list|name"
+    r"|(?:provide|give|offer|hold|have)(?!\s+(?:\w+\s+){0,2}(?:evidence|proof|support)))"
+)
+_FACTS = (
+    r"(?:information|answers?|mention|details?|description|explanation|reference|definition|indication (?:of|about))"
+)
+_STATED = (
+    "(?:stated|mentioned|specified|given|discussed|addressed|described|provided|answered|covered|defined|included|found"
+    "|available|present|explained|identified|listed|contained|known)"
+)
+_IN_THEM = rf"(?:in|from|within|by|with|using|based on|on the basis of)\s+{_GIVEN}"
+
+_OPENINGS = re.compile(
+    r"^\W*(?:(?:however|but|unfortunately|sorry|therefore|thus|so|hence|(?:my )?apologies|regrettably|note that|as such"
+    rf"|and)\b[,:]?\s*|(?:based on|according to|from|in|given|after reviewing|having read)\s+{_GIVEN}\s*,\s*"
+    r"|answer:\s*)+",
+    re.IGNORECASE,
+)
+# "The passages do not mention aspirin", "None of the passages is relevant".
+_OF_THE_PASSAGES = (
+    rf"{_GIVEN}\s+(?:{_NOT}|fails?\s+to|failed\s+to)\s+(?:(?:appear|seem)\s+to\s+)?{_VERBS}\b",
+    rf"(?:none|neither) of {_GIVEN}\s+(?:is|are)\s+(?:relevant|about|helpful|useful)\b",
+    rf"nothing\s+{_IN_THEM}\b",
+    r"no (?:relevant |suitable )?passages?\s+(?:was|were)\s+(?:found|given|provided|available)\W*$",
+    rf"(?:none|neither) of {_GIVEN}\s+(?:\w+ly\s+)?{_VERBS}(?:s|es)?\b",
+    rf"no {_GIVEN}\s+(?:\w+ly\s+)?{_VERBS}(?:s|es)?\b",
+    rf"{_GIVEN}\s+(?:contains?|provides?|gives?|has|have|offers?|includes?|holds?|makes?)\s+"
+    rf"(?:no|insufficient|not enough|too little)\s+(?:\w+\s+){{0,3}}{_FACTS}",
+    rf"{_GIVEN}\s+(?:is|are)\s+(?:silent|not (?:relevant|sufficient|about)|irrelevant|insufficient|unrelated)",
+    rf"{_GIVEN}\s+lacks?\b",
+)
+# "I cannot answer", "I found nothing".
+_OF_THE_WRITER = (
+    r"I(?:\s+would|['’]d)\s+need\b",
+    r"I(?:\s+am|['’]m)\s+(?:\w+\s+)?(?:sorry|unable|not (?:able|sure|certain)|afraid)\b",
+    r"I\s+(?:can|could|do|did|have|was)(?:\s*not|n?['’]t)\s*(?:know|answer|find|see|have|help|assist|provide|say|"
+    r"determine|tell|give|confirm|able|been|locate|identify|offer|comment|make|enough|draw|comply)?\b",
+    r"I\s+(?:have|found|find|see|lack|know)\s+(?:no|nothing|insufficient|not enough|enough)\b",
+    r"I\s+(?:apologi[sz]e|regret|must decline|decline)\b",
+    r"as an? (?:AI|language model|assistant)\b",
+)
+# "There is no information in the passages", "No answer found", "Insufficient data".
+_OF_NOTHING = (
+    rf"(?:insufficient|not enough|no)\s+(?:data|evidence)(?:\s+{_IN_THEM}\b.*|\W*$)",
+    r"(?:there (?:is|are|was|were)|there['’]s|we have)\s+(?:no|not (?:enough|sufficient|any)|insufficient)\s+"
+    rf"(?:\w+\s+){{0,3}}{_FACTS}(?:\W*$|.*\b(?:{_IN_THEM}|to (?:answer|determine|say|tell)\b))",
+    rf"(?:there (?:is|are|was|were)|there['’]s)\s+(?:nothing|not anything)\s.*{_IN_THEM}",
+    rf"(?:no|not enough|insufficient|not any)\s+(?:\w+\s+){{0,3}}{_FACTS}\b(?:\s+(?:about|on|of|for|regarding|"
+    rf"concerning)\b.{{0,120}}?)?\s+(?:(?:is|was|are|were|can be|could be)\s+)?(?:\w+ly\s+)?{_STATED}?\s*"
+    rf"(?:\W*$|.*{_IN_THEM}|to answer)",
+    rf"(?:no|not enough|insufficient)\s+(?:\w+\s+){{0,2}}{_FACTS}\W*$",
+)
+# "The question cannot be answered", "The dose is not stated in the passages", "Unknown".
+_OF_THE_QUESTION = (
+    rf"(?:there\s+)?(?:is|are|was|were)(?:\s+not|n['’]t)\s+(?:any|enough|sufficient)\s+(?:\w+\s+){{0,3}}{_FACTS}"
+    rf"(?:\W*$|.*\b(?:{_IN_THEM}|to (?:answer|determine|say|tell)\b))",
+    rf"(?:the )?answer(?:\s+to\s+\w+\s+question)?\s+(?:is|was)\s+(?:unknown|unclear|(?:not|n['’]t)\s+"
+    rf"(?:{_STATED}\W*$|{_IN_THEM}))",
+    rf"[^.;:]{{0,160}}\b(?:cannot|can['’]t|can not|could not|couldn['’]t)\s+be\s+(?:\w+ly\s+)?"
+    rf"(?:answered|determined|found|given|inferred|established|identified)\s+{_IN_THEM}\W*$",
+    r"(?:it\s+is|it['’]s)\s+(?:not possible|impossible)\s+to\s+answer\b",
+    r"(?:the|this|that|your|its?|it)?\s*(?:question|query|answer|it|this|that)?\s*"
+    r"(?:can(?:\s*not|['’]t)|could(?:\s+not|n['’]t)|is not able to)\s+be\s+(?:\w+ly\s+)?"
+    rf"(?:answered|determined|found|inferred)\b(?:\W*$|.*(?:{_IN_THEM}|question))",
+    r"(?:it\s+is|it['’]s)\s+(?:not possible|impossible|not clear|unclear)\s.*"
+    rf"(?:\b(?:answer|determine|say|tell)\b.*)?{_IN_THEM}",
+    rf"[^.;:]{{0,160}}\b(?:is|are|was|were)(?:\s+not|n['’]t){_HOW}\s+{_STATED}\s+(?:\w+\s+){{0,3}}{_IN_THEM}\W*$",
+    rf"(?:information\s+)?(?:not|nothing){_HOW}\s+{_STATED}(?:\s+{_IN_THEM})?\W*$",
+    r"(?:unable|not able|cannot|can['’]t|could not|impossible)\s+(?:to\s+)?(?:answer|determine|say|tell)\b",
+    r"(?:unknown|unanswerable|n/?a|none|no answer|not? data|nothing|not applicable|no idea|don['’]t know)\W*$",
+    rf"(?:the )?(?:answer|information)\s+(?:is|are|was|were)(?:\s+not|n['’]t)\s+{_IN_THEM}",
+)
+_REFUSALS = re.compile("|".join((*_OF_THE_PASSAGES, *_OF_THE_WRITER, *_OF_NOTHING, *_OF_THE_QUESTION)), re.IGNORECASE)
+_SUBJECT = re.compile(rf"{_GIVEN}\s", re.IGNORECASE)
+_GOES_ON = re.compile(
+    rf"(?:(?:they|it|these|that|which)?\s*{_NOT}|none(?: of them)?|neither)\s+{_VERBS}\b", re.IGNORECASE
+)
+_PARTS = re.compile(r"[,;]\s*(?:but|however|although|though|yet|while|whereas|so|and)\b[,\s]*|;\s*|:\s+", re.IGNORECASE)
+_NOTHING = re.compile(r"(?:there\b|no\b|not enough|insufficient)", re.IGNORECASE)
+
+_LONGEST = 600
+"""Characters; nobody declines at such length."""
+
+
+def refuses(sentence: str) -> bool:
+    """Whether the sentence does nothing but decline to answer.
+
+    >>> refuses("The passages do not answer the question."), refuses("The trial found no evidence of harm.")
+    (True, False)
+    >>> refuses("The passages do not name a dose, but aspirin lowered mortality.")
+    False
+    """
+    if len(sentence) > _LONGEST:
+        return False
+    opening = _OPENINGS.match(sentence)
+    said = sentence[opening.end() :] if opening else sentence
+    if opening and re.search(_GIVEN, opening[0], re.IGNORECASE) and _NOTHING.match(said):
+        said = f"{said.rstrip(' .')} in the passages."  # where the opening says that it stands
+    first, *others = [part.strip() for part in _PARTS.split(said) if part.strip()] or [""]
+    refused = [_REFUSALS.match(first) is not None]
+    for part in others:
+        declines = _REFUSALS.match(_OPENINGS.sub("", part)) or (_SUBJECT.match(first) and _GOES_ON.match(part))
+        refused.append(declines is not None)
+    return all(refused) or (_SUBJECT.match(first) is not None and all(refused[1:]) and bool(others))

@@ -1,0 +1,177 @@
+"""Which parts of a reply's JSON are its sentences: under the schema's names or others, nested, encoded twice, cut off.
+
+Knows what models call things; knows nothing of passages, markers or what a sentence says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from osler.answer.json_values import JsonValue, json_values
+
+# A name counts in any case, with blanks, hyphens or a hump for its underscores; the first that is there wins.
+_LISTS = (
+    *("sentences", "statements", "claims", "answers", "answer", "facts", "points", "items", "results", "result"),
+    *("response", "reply", "output", "data", "content", "message", "arguments", "properties", "final_answer"),
+)
+_TEXTS = (
+    *("text", "sentence", "statement", "claim", "content", "answer", "final_answer", "fact", "point", "response"),
+    *("reply", "output", "message", "value", "summary", "sentences", "statements", "claims", "answers", "facts"),
+)
+_CITES = re.compile(
+    r"(?:cited|supporting|used|relevant)?_?(?:citations?|cites?|cited|sources?|passages?|references?|refs?|documents?"
+    r"|docs?|markers?)_?(?:ids?|numbers?|nums?|nos?|indices|indexes|index|list|used)?"
+)
+_BEGINS_JSON = re.compile(r"```\s*json|\{\s*[\"'{}]|\{\s*\w+\s*:|\[\s*[{\"']|\[\s*\Z|\{\s*\Z", re.IGNORECASE)
+_DEEPEST = 8
+_LONGEST_FENCE = 60  # characters, blanks included
+
+
+def listed_items(text: str) -> tuple[list[Any] | None, bool]:
+    """What the JSON of the text lists as sentences, and whether that is whole; None where there is no such JSON.
+
+    An item is an object or a string. The list is empty where the JSON declines on purpose, or was cut off too soon. The
+    last whole value of a usable shape counts; objects of one sentence each, side by side, count together.
+
+    >>> listed_items('Draft: {"sentences": []} Final: {"answer": {"text": "Fluid.", "source": 1}}')
+    ([{'text': 'Fluid.', 'source': 1}], True)
+    """
+    try:
+        scalar = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        scalar = {}
+    if not isinstance(scalar, dict | list):
+        return (_items(scalar, alone=True) if isinstance(scalar, str | None) else [scalar]), True
+    items, whole = _listed(text)
+    if not items and '\\"' in text:  # encoded twice, the marks around it left out
+        items, whole = max((items, whole), _listed(text.replace('\\"', '"')), key=lambda listed: len(listed[0] or ()))
+    return items, whole
+
+
+def _listed(text: str) -> tuple[list[Any] | None, bool]:
+    values = list(json_values(text))
+    cut = next((value for value in values if not value.whole and _items(value.value, cut=True)), None)
+    usable = list[tuple[JsonValue, list[Any]]]()
+    for value in values:
+        if value.whole and (cut is None or value.start < cut.start):  # what stands within a value cut off is its part
+            items = _items(value.value, alone=_is_all(value, text))
+            usable += [(value, items)] if items is not None else []
+    if usable:
+        return _last(usable, text), True
+    if cut:
+        return _items(cut.value, cut=True), False
+    begun = bool(values) and not values[0].whole and before_json(text)[1]
+    return ([] if begun else None), False
+
+
+def before_json(text: str) -> tuple[str, bool]:
+    """The prose before JSON, and whether there is any; of use where nothing in it is."""
+    begin = _BEGINS_JSON.search(text)
+    return (text[: begin.start()], True) if begin else (text, False)
+
+
+def text_of(item: Any) -> str | None:
+    """The sentence that an item holds, "" where it is empty, None where it holds none."""
+    if isinstance(item, str) or item is None:
+        return item or ""
+    if not isinstance(item, Mapping):
+        return None
+    members = _members(item)
+    named = [members[key] or "" for key in _TEXTS if isinstance(members.get(key, 0), str | None)]
+    others = [member for key, member in members.items() if isinstance(member, str) and not _CITES.fullmatch(key)]
+    if not named and any(map(_CITES.fullmatch, members)) and len(others) == 1:
+        named = others
+    return next(filter(str.strip, named), "" if named else None)
+
+
+def cited_values(item: Any) -> tuple[list[Any], list[Any]]:
+    """What an item holds under a name for citations, and the lists that it holds under others."""
+    members = _members(item) if isinstance(item, Mapping) else {}
+    cited = [member for key, member in members.items() if _CITES.fullmatch(key)]
+    lists = [member for key, member in members.items() if isinstance(member, list) and not _CITES.fullmatch(key)]
+    return cited, lists
+
+
+def _last(usable: list[tuple[JsonValue, list[Any]]], text: str) -> list[Any]:
+    """The items of the last value, with those of the values right before it where each is one sentence."""
+    last, items = usable[-1]
+    for value, earlier in reversed(usable[:-1]):
+        beside = text[value.end : last.start].strip(" \t\r\n,;") == ""
+        if not beside or earlier != [value.value] or items[0] is not last.value:
+            break
+        last, items = value, earlier + items
+    return items
+
+
+def _is_all(value: JsonValue, text: str) -> bool:
+    """Whether the text is this value and nothing more, its fence aside."""
+    around = text[: value.start] + text[value.end :]
+    return len(around) < _LONGEST_FENCE and re.sub(r"```\s*\w*|[\s,;]", "", around) == ""
+
+
+def _items(value: Any, *, alone: bool = False, cut: bool = False, depth: int = 0) -> list[Any] | None:
+    """What a value lists as sentences; [] where it is empty on purpose, None where it lists none.
+
+    alone: strings count, and an empty object or list. cut: an object of one sentence may lack what it cites.
+    """
+    if depth > _DEEPEST:
+        return None
+    if value is None or value == "" or (alone and value in ({}, [])):
+        return []
+    if isinstance(value, str):
+        return _encoded(value) if alone else None
+    if isinstance(value, Mapping):
+        return _items_of_object(_members(value), value, alone=alone, cut=cut, depth=depth)
+    if not isinstance(value, list):
+        return None
+    pairs = _pair(value)
+    if any(text_of(item) is not None and (alone or isinstance(item, Mapping)) for item in pairs):
+        return pairs
+    deeper = (_items(item, alone=alone, cut=cut, depth=depth + 1) for item in value if isinstance(item, dict | list))
+    return next((items for items in deeper if items is not None), None)
+
+
+def _items_of_object(
+    members: Mapping[str, Any], value: Mapping[str, Any], *, alone: bool, cut: bool, depth: int
+) -> list[Any] | None:
+    """The items under a name for lists; else the object itself, if it holds a text; else those of any other member."""
+    named = [members[key] for key in _LISTS if isinstance(members.get(key, 0), dict | list | None)]
+    lists = [_items(member, alone=True, cut=cut, depth=depth + 1) for member in named]
+    if found := next(filter(None, lists), None):
+        return found
+    text = text_of(value)
+    if text and not cut:
+        encoded = _encoded(text)
+        return [value] if encoded == [text] else encoded
+    nested = (_items(member, alone=alone, cut=cut, depth=depth + 1) for member in map(_decoded, members.values()))
+    return next(filter(None, nested), [] if text == "" or [] in lists else None)
+
+
+def _pair(value: list[Any]) -> list[Any]:
+    """The list with each pair ["sentence", [1]] as an object; a list that is one such pair is a list of it."""
+
+    def is_pair(item: Any) -> bool:
+        return isinstance(item, list) and len(item) > 1 and isinstance(item[0], str) and not isinstance(item[1], str)
+
+    pairs = [value] if is_pair(value) else value
+    return [{"text": item[0], "citations": item[1:]} if is_pair(item) else item for item in pairs]
+
+
+def _decoded(member: Any) -> Any:
+    """What may hold items: an object, a list, or a string of JSON, as the arguments of a function are."""
+    if isinstance(member, str) and member.lstrip()[:1] in ("{", "["):
+        member = listed_items(member)[0]
+    return member if isinstance(member, dict | list) else 0
+
+
+def _encoded(text: str) -> list[Any]:
+    """The items of JSON that a string holds, or else the string itself."""
+    items = listed_items(text)[0] if text.lstrip()[:1] in ("{", "[", '"') else None
+    return [text] if items is None else items
+
+
+def _members(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {re.sub(r"[\s-]+|(?<=[a-z])(?=[A-Z])", "_", str(key).strip()).casefold(): item[key] for key in item}
