@@ -56,9 +56,9 @@ def peak(function, *arguments) -> int:
 )
 def test_time_grows_with_the_size_of_broken_xml_no_faster(unit):
     def seconds(size: int) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         read("pubmed", repeated(unit, size))
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(MEGABYTE // 10)
     assert seconds(MEGABYTE) < 12 * max(seconds(MEGABYTE // 4), 0.05)

@@ -607,6 +607,6 @@ def test_no_json_makes_it_fail_or_is_shown(value: object, times: int) -> None:
     ],
 )
 def test_a_reply_that_repeats_itself_for_ever_takes_no_time(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     read(piece * 30_000)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

@@ -292,8 +292,10 @@ def test_the_sample_of_the_demo_is_even_and_has_what_the_questions_ask_for():
 @pytest.mark.data
 def test_real_pubmed_and_jats_files_are_found_by_content_year_and_mesh(data_folder, tmp_path, capsys):
     index = str(tmp_path / "index")
-    for folder in ("pubmed_xml", "jats"):
-        main_exits(["index", str(data_folder / "formats" / folder), "--index", index, "--json"])
+    pubmed = ("biopython_pubmed1.xml", "biopython_pubmed4.xml", "medsamp2010.xml", "pubmed-29768149.xml")
+    for sources in ([*(f"pubmed_xml/{name}" for name in pubmed)], ["jats"]):
+        files = [str(data_folder / "formats" / source) for source in sources]
+        main_exits(["index", *files, "--index", index, "--json"])
     counts = objects(capsys)
     assert [(count["documents"], count["skipped"]) for count in counts] == [(150, 0), (4, 0)]
     found = search_json(capsys, ["nitrite reductase regulation in Paracoccus", "--index", index])

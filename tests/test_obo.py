@@ -137,9 +137,9 @@ def test_a_stanza_that_grows_past_all_bounds_is_damage_and_the_next_one_is_read(
 )
 def test_time_grows_with_the_length_of_a_stanza_no_faster(line):
     def seconds(lines: int) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         read("[Term]\nid: X:1\nname: One\n" + line * lines)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(100)
     assert seconds(20_000) < 20 * max(seconds(5_000), 0.01)
