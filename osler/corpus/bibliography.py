@@ -1,4 +1,4 @@
-"""The names under which every reader of literature keeps its metadata and identifiers. Knows no file format."""
+"""The names under which every reader of literature keeps its metadata. Knows no file format."""
 
 from __future__ import annotations
 
@@ -15,13 +15,6 @@ _NO_TITLE = re.compile(
     r"\W*(?:(?:no )?(?:english )?title (?:is )?(?:not )?available|not available|in process citation|no title)?\W*",
     re.IGNORECASE,
 )
-_IDENTIFIERS = {
-    "pmid": re.compile(
-        r"(?:PMID\W*|https?://(?:www\.)?(?:pubmed\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pubmed/)?)?(\d+)/?", re.I
-    ),
-    "doi": re.compile(r"(?:(?:https?://)?(?:dx\.)?doi\.org/|doi\W*)*(10\.[^\s/]+/.*\S)", re.I),
-    "pmcid": re.compile(r"(?:PMC:|https?://\S+/)?(?:PMC)?(\d+)(?:\.\d+)?/?", re.I),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +88,6 @@ def choose_title(title: str, vernacular: str) -> tuple[str, str]:
     return title, "" if vernacular == title else vernacular
 
 
-def identifiers(*, pmid: object = None, doi: object = None, pmcid: object = None) -> dict[str, str]:
-    """The identifiers that are known, each in one spelling; what is no such identifier is left out.
-
-    >>> identifiers(pmid=12, doi="https://doi.org/10.1/x", pmcid="34")
-    {'pmid': '12', 'doi': '10.1/x', 'pmcid': 'PMC34'}
-    """
-    values = {"pmid": _plain(pmid), "doi": _plain(doi), "pmcid": _plain(pmcid)}
-    matches = {name: pattern.fullmatch(values[name]) for name, pattern in _IDENTIFIERS.items()}
-    found = {name: match[1] for name, match in matches.items() if match}
-    if "pmcid" in found:
-        found["pmcid"] = f"PMC{found['pmcid']}"
-    return found
-
-
 def related_ids(reference: str) -> tuple[str, ...]:
     """The PMIDs that NLM's reference to another publication ends with, else its DOI.
 
@@ -127,9 +106,3 @@ def first_year(text: str) -> int | None:
     """
     match = _YEAR.search(text)
     return int(match[1]) if match else None
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():  # a column of a data frame with a missing value
-        value = int(value)
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""

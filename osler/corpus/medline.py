@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap, zip_longest
 
 from osler.corpus.abstracts import OtherAbstract, choose_sections, labelled_sections
-from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, related_ids
 from osler.corpus.lines import Line, read_lines
 from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
 from osler.records import Damage, Document, Entry
+from osler.text.identifiers import identifiers
 
 Fields = Mapping[str, Sequence[str]]
 

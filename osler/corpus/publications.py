@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from lxml import html as lxml_html
 
-from osler.corpus.bibliography import Bibliography, first_year, identifiers
+from osler.corpus.bibliography import Bibliography, first_year
 from osler.corpus.markup import flat_text
 from osler.records import Document, Section
+from osler.text.identifiers import identifiers
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>|]+")
 _PMID_IN_URL = re.compile(

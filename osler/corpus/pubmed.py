@@ -9,10 +9,11 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 
 from osler.corpus.abstracts import OtherAbstract, choose_sections, heading_of
-from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, related_ids
 from osler.corpus.markup import flat_text
 from osler.corpus.xml_records import Element, read_records
 from osler.records import Deletion, Document, Entry, Section
+from osler.text.identifiers import identifiers
 
 _RECORDS = {
     "PubmedArticle": "MedlineCitation",

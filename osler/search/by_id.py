@@ -12,7 +12,7 @@ from osler.records import Filter, RankedPassage, is_retracted
 from osler.text.identifiers import names_in, parse_identifier, without_position
 
 _SHORT: Final = 6  # a number of fewer digits is more often a year or a count than a PMID
-_PREFIXED: Final = re.compile(r"[A-Za-z]+:\d+(?:#\d+)?")
+_PREFIXED: Final = re.compile(r"[A-Za-z]+(?::\d+|_\d{4,})(?:#\d+)?|https?://\S+")
 
 
 @dataclass(frozen=True, slots=True)
