@@ -120,8 +120,13 @@ def _reached(statement: _Statement, carriers: Mapping[Identifier, Sequence[Descr
 
 
 def _with(metadata: Metadata, told: Sequence[_Statement]) -> Metadata:
-    """The metadata with these statements: marks that are missing become true, notices that are not listed are added."""
-    marks = {_MARKS[one.kind]: True for one in told if not _is_marked(metadata, one.kind)}
+    """The metadata with these statements: notices that are not listed are added, and each mark that holds is true.
+
+    So it reads, too, where the document says it of itself in another way: by a publication type, notices or `"yes"`.
+    """
+    kinds = {statement.kind for statement in told}
+    holding = {mark for kind, mark in _MARKS.items() if kind in kinds or _is_marked(metadata, kind)}
+    marks = dict.fromkeys((mark for mark in holding if metadata.get(mark) is not True), True)
     notices = _ids_by_kind(metadata.get("notices"))
     added = False
     for statement in told:
