@@ -127,7 +127,7 @@ def print_answer(answer: Answer) -> None:
 
 def print_document(document: Document) -> None:
     """The document with its headings, as a person reads it."""
-    OUT.print(Text.assemble((document.doc_id, "cyan"), "  ", (document.title, "bold")))
+    OUT.print(Text.assemble((document.doc_id, "cyan"), "  ", (document.title, "bold"), _states(document.metadata)))
     for section in document.sections:
         OUT.print("")
         if section.heading:
@@ -159,11 +159,19 @@ def _heading(ranked: RankedPassage) -> Text:
     line = Text.assemble((title, "bold"), "\n", (passage.passage_id, "cyan"))
     if about:
         line.append(f"  {about}", style="dim")
-    if is_retracted(passage.metadata):
-        line.append("  RETRACTED", style="bold red")
-    if is_true(passage.metadata.get("concern")):
-        line.append("  EXPRESSION OF CONCERN", style="bold yellow")
-    return line.append(f"  ({scores})", style="dim")
+    return line.append(_states(passage.metadata)).append(f"  ({scores})", style="dim")
+
+
+def _states(metadata: Metadata) -> Text:
+    """What a reader must know before resting a claim on the document; nothing where all is well."""
+    states = Text()
+    if is_retracted(metadata):
+        states.append("  RETRACTED", style="bold red")
+    if is_true(metadata.get("concern")):
+        states.append("  EXPRESSION OF CONCERN", style="bold yellow")
+    if is_true(metadata.get("corrected")):
+        states.append("  CORRECTED", style="yellow")
+    return states
 
 
 def _authors(metadata: Metadata) -> str:
