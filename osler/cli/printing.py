@@ -20,6 +20,7 @@ from osler.records import (
     Document,
     EvidenceSpan,
     Metadata,
+    Passage,
     RankedPassage,
     Ranking,
     is_retracted,
@@ -118,9 +119,9 @@ def print_answer(answer: Answer) -> None:
     style = "yellow" if answer.abstained else "green"
     OUT.print(Text(answer.question, style="bold"))
     OUT.print(Panel(Text(answer.text), border_style=style))
-    titles = {ranked.passage.passage_id: ranked.passage.title for ranked in answer.ranking.ranked}
+    passages = {ranked.passage.passage_id: ranked.passage for ranked in answer.ranking.ranked}
     for citation in _first_of_each_marker(answer):
-        OUT.print(_citation(citation, titles.get(citation.passage_id, "")))
+        OUT.print(_citation(citation, passages.get(citation.passage_id)))
     for warning in answer.warnings:
         print_notice(f"note: {warning}")
 
@@ -206,8 +207,10 @@ def highlighted(evidence: EvidenceSpan) -> Text:
     return text
 
 
-def _citation(citation: Citation, title: str) -> Group:
-    head = Text.assemble((citation.marker, "bold green"), " ", (citation.doc_id, "cyan"), "  ", (title, "bold"))
+def _citation(citation: Citation, passage: Passage | None) -> Group:
+    head = Text.assemble((citation.marker, "bold green"), " ", (citation.doc_id, "cyan"))
+    if passage:
+        head.append("  ").append(passage.title, style="bold").append(_states(passage.metadata))
     if not citation.supported:
         head.append("  (does not support it)", style="red")
     return Group(Padding(head, (0, 0, 0, 2)), Padding(highlighted(citation.evidence), (0, 0, 0, 6)))

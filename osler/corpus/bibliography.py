@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,21 @@ def related_ids(reference: str) -> tuple[str, ...]:
     """
     pmids = tuple(f"PMID:{pmid}" for pmid in re.findall(r"\bPMID: *(\d+)", reference))
     return pmids or tuple(f"doi:{doi}" for doi in re.findall(r"\bdoi: *(10\.[^\s/]+/\S*[^\s.,;])", reference, re.I))
+
+
+def related_by_kind(references: Iterable[tuple[str, str]], *, own: str) -> dict[str, tuple[str, ...]]:
+    """Kind -> ids of the publications that these (kind, reference) pairs name, each once and never the own id.
+
+    A kind stays where its references name no id: that there is a notice counts by itself.
+
+    >>> related_by_kind([("retraction", "J Mice. 2003. PMID: 8"), ("concern", "J Mice. 2004")], own="PMID:7")
+    {'retraction': ('PMID:8',), 'concern': ()}
+    """
+    ids_by_kind: dict[str, tuple[str, ...]] = {}
+    for kind, reference in references:
+        related = (name for name in related_ids(reference) if name != own)
+        ids_by_kind[kind] = tuple(dict.fromkeys((*ids_by_kind.get(kind, ()), *related)))
+    return ids_by_kind
 
 
 def first_year(text: str) -> int | None:

@@ -76,5 +76,5 @@ def _document_of(passage_id: str) -> str:
 def _left_out(doc_id: str, index: PassageIndex) -> str:
     document = index.document(doc_id)
     if document and is_retracted(document.metadata):
-        return f"{doc_id} is retracted and therefore left out: retracted=any lets it in."
+        return f"{doc_id} is retracted and therefore left out: the condition retracted=any lets it in."
     return f"{doc_id} does not meet the conditions: leave them out to see it."
