@@ -192,7 +192,12 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
         token_pooling=settings.index.token_pooling,
         int8=wanted.precision == "int8",
     )
-    create_index(folder, manifest)
+    try:
+        create_index(folder, manifest)
+    except StoreError:
+        if not index_exists(folder):
+            raise
+        return _open_or_create(folder, settings)  # another process made it while this one loaded its models
     return _open(folder, settings), models
 
 
@@ -239,11 +244,7 @@ def _source(given: str, built: str) -> ModelSource:
 
 def _load_models(encoder: str | ModelSource, reranker: str | ModelSource, settings: ModelSettings) -> ModelPair:
     return load_models(
-        encoder,
-        reranker,
-        device=settings.device,
-        precision=settings.precision,
-        batch_tokens=settings.batch_tokens,
+        encoder, reranker, device=settings.device, precision=settings.precision, batch_tokens=settings.batch_tokens
     )
 
 

@@ -42,8 +42,9 @@ def is_retracted(metadata: Metadata) -> bool:
     """
     types, notices = metadata.get("publication_types"), metadata.get("notices")
     names = [str(name).strip().casefold() for name in (types if isinstance(types, list | tuple) else [types])]
-    noticed = isinstance(notices, Mapping) and bool(notices.get("retraction"))
-    return noticed or is_true(metadata.get("retracted")) or any(map(_RETRACTED_TYPE.fullmatch, names))
+    marked = is_true(metadata.get("retracted", metadata.get("is_retracted")))  # the second is OpenAlex's
+    listed = isinstance(notices, Mapping) and bool(notices.get("retraction"))
+    return marked or listed or any(map(_RETRACTED_TYPE.fullmatch, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +252,7 @@ class EvidenceSpan:
 
 @dataclass(frozen=True, slots=True)
 class RankedPassage:
-    """A passage with the rank and score of both stages; `rank` and `candidate_rank` count from 1.
-
-    `score` is the one that decided the rank; `maxsim` is None where nothing was re-ranked.
-    """
+    """A passage with the ranks, from 1, and scores of both stages; `maxsim` is None where nothing was re-ranked."""
 
     passage: Passage
     rank: int

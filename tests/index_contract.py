@@ -205,6 +205,30 @@ def test_a_document_that_is_retracted_by_itself_and_by_a_notice_stays_so_without
     assert states(index, "PMID:7") == RETRACTED
 
 
+@pytest.mark.parametrize(
+    ("said", "mark"),
+    [
+        ({"publication_types": ["Retracted Publication"]}, "retracted"),
+        ({"publication_types": "retracted article"}, "retracted"),
+        ({"retracted": "yes"}, "retracted"),
+        ({"is_retracted": True}, "retracted"),
+        ({"notices": {"retraction": ["PMID:8"]}}, "retracted"),
+        ({"notices": {"concern": "PMID:8"}}, "concern"),
+        ({"corrected": "1"}, "corrected"),
+    ],
+)
+def test_a_state_reads_as_true_however_the_document_says_it(index, said, mark):
+    index.upsert([paper("a", pmid="7", metadata=said), paper("b", pmid="7")])
+    assert index.document("a").metadata[mark] is index.document("b").metadata[mark] is True
+    assert index.fingerprints(["a"])["a"].fingerprint == paper("a", pmid="7", metadata=said).document.fingerprint
+
+
+def test_a_mark_that_says_no_reads_as_false(index):
+    index.upsert([paper("a", metadata={"retracted": "no", "concern": None, "corrected": "False"})])
+    metadata = index.document("a").metadata
+    assert metadata["retracted"] is metadata["concern"] is metadata["corrected"] is False
+
+
 def test_a_document_that_changes_its_ids_takes_its_states_along(index):
     index.upsert([paper("a", pmid="7", metadata=RETRACTED), paper("b", pmid="7"), paper("c", pmid="8")])
     assert stored_ids(index, Filter()) == ["c#0"]

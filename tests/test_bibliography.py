@@ -1,35 +1,6 @@
 import pytest
 
-from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
-
-
-@pytest.mark.parametrize(
-    "value", [12, 12.0, "12", " 12 ", "PMID:12", "pmid: 12", "https://pubmed.ncbi.nlm.nih.gov/12/"]
-)
-def test_a_pmid_has_one_spelling(value):
-    assert identifiers(pmid=value) == {"pmid": "12"}
-
-
-@pytest.mark.parametrize("value", ["10.1/x", "doi:10.1/x", "DOI: 10.1/x", "https://doi.org/10.1/x", "doi.org/10.1/x"])
-def test_a_doi_has_one_spelling(value):
-    assert identifiers(doi=value) == {"doi": "10.1/x"}
-
-
-def test_a_doi_may_hold_slashes_brackets_and_blanks():
-    doi = "10.1000/xyz(2001)12:3<4::AID-ABC5>3.0.CO;2-Q"
-    assert identifiers(doi=doi) == {"doi": doi}
-
-
-@pytest.mark.parametrize(
-    "value", [9, "PMC9", "pmc9", "PMC:PMC9", "PMC9.1", "https://pmc.ncbi.nlm.nih.gov/articles/PMC9/"]
-)
-def test_a_pmcid_has_one_spelling(value):
-    assert identifiers(pmcid=value) == {"pmcid": "PMC9"}
-
-
-@pytest.mark.parametrize("value", [None, "", True, "n/a", [], {}, 1.5, float("nan"), float("inf")])
-def test_what_is_no_identifier_is_left_out(value):
-    assert identifiers(pmid=value, doi=value, pmcid=value) == {}
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, related_ids
 
 
 @pytest.mark.parametrize(

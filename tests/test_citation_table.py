@@ -122,6 +122,12 @@ def test_a_row_of_retraction_watch_is_a_notice_about_its_publication():
         (notice("Expression of concern"), {"concern": ["PMID:7", "doi:10.1000/1"]}),
         (notice("Correction", pmid="0"), {"correction": ["doi:10.1000/1"]}),
         (notice(doi="unavailable"), {"retraction": ["PMID:7"]}),
+        (
+            notice(" retraction ", doi=" https://doi.org/10.1000/1 ", pmid="7.0"),
+            {"retraction": ["PMID:7", "doi:10.1000/1"]},
+        ),
+        (notice(doi="10.1000/1;10.1000/3", pmid="0"), {"retraction": ["doi:10.1000/1", "doi:10.1000/3"]}),
+        (notice(doi="doi:10.1000/1", pmid="7; 9"), {"retraction": ["PMID:7", "PMID:9", "doi:10.1000/1"]}),
         (notice("Reinstatement"), None),
         (notice(doi="Unavailable", pmid="0"), None),
     ],
@@ -136,3 +142,9 @@ def test_the_table_of_retraction_watch_is_read(data_folder):
     (document,) = read_documents([data_folder / "formats" / "retraction_watch_header.csv"], strict=True)
     assert document.doc_id == "RetractionWatch:50438"
     assert document.metadata["notice_of"] == {"retraction": ["doi:10.1155/2021/6907871"]}
+
+
+@pytest.mark.parametrize(("said", "retracted"), [("TRUE", True), ("yes", True), ("FALSE", False), ("", False)])
+def test_a_column_may_say_that_a_publication_was_retracted(said, retracted):
+    (document,) = read(f"Title,DOI,Is Retracted\nMice,10.1000/1,{said}\n")
+    assert document.metadata["retracted"] is retracted

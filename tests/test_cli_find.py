@@ -45,6 +45,17 @@ def test_what_a_citation_retracts_is_left_out_and_shown_with_its_mark(index, cap
     assert marks == {"PMC:PMC9600001": True, "PMID:96": True}
 
 
+def test_show_and_search_tell_a_reader_of_the_state_beside_the_title(index, capsys, tmp_path):
+    main_exits(["show", "PMC9600001", "--index", index])
+    assert "Serum for influenza  RETRACTED" in capsys.readouterr().out
+    line = {"_id": "n", "title": "Fever", "text": "It fell.", "metadata": {"corrected": True, "concern": "yes"}}
+    (tmp_path / "n.jsonl").write_text(json.dumps(line))
+    main_exits(["index", str(tmp_path / "n.jsonl"), "--index", str(tmp_path / "index")])
+    for command in (["show", "n"], ["search", "n1 fever"]):
+        main_exits([*command, "--index", str(tmp_path / "index")])
+        assert "EXPRESSION OF CONCERN CORRECTED" in " ".join(capsys.readouterr().out.split())
+
+
 SPELLINGS = (
     "PMC9600001",
     "pmc:pmc9600001",

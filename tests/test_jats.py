@@ -219,6 +219,9 @@ def test_a_field_of_research_is_no_publication_type():
     [
         subject("Retracted Article"),
         subject("WITHDRAWN"),
+        subject("Article retracted"),
+        subject("Retracted: Research Article"),
+        subject("This article has been withdrawn"),
         "<article-version>Withdrawn</article-version>",
         "<pub-history><event event-type='withdrawn'/></pub-history>",
         "<custom-meta-group><custom-meta><meta-name>status</meta-name><meta-value>withdrawn</meta-value></custom-meta>"

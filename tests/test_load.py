@@ -13,7 +13,7 @@ from osler.config import Settings
 from osler.errors import CorpusError, MissingDependencyError, ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
-from osler.index import open_index
+from osler.index import create_index, open_index
 from osler.late_interaction.maxsim import maxsim
 from osler.load import Source, add_documents, build_index, load_answerer, load_generator, load_searcher
 from osler.models import load_models
@@ -40,6 +40,15 @@ def test_a_modernbert_and_a_colbert_index_and_search(corpus, tmp_path, backbones
     build_index([corpus], tmp_path / "index", Settings(models=models))
     ranking = load_searcher(tmp_path / "index").search("lack of vitamin C")
     assert {ranked.passage.doc_id for ranked in ranking.ranked} == {"1", "2"}
+
+
+def test_an_index_that_another_process_makes_meanwhile_is_added_to(corpus, tmp_path, monkeypatch):
+    def made_twice(folder, manifest):
+        create_index(folder, manifest)
+        return create_index(folder, manifest)
+
+    monkeypatch.setattr("osler.load.create_index", made_twice)
+    assert build_index([corpus], tmp_path / "index").documents == 2
 
 
 def write_facts_of(reranker: Path, encoder: Path, **facts: float) -> None:

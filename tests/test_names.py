@@ -31,6 +31,9 @@ def is_author(asked: str, authors: object) -> bool:
         ("The Lancet Oncology", ("The Lancet. Oncology",)),
         ("Health & Place", ("Health and place",)),
         ("Revista medica", ("Revista Médica",)),
+        ("Proc Natl Acad Sci USA", ("Proc. Natl. Acad. Sci. U.S.A.",)),
+        ("Proc Natl Acad Sci U S A", ("Proc Natl Acad Sci USA",)),
+        ("J.A.M.A.", ("JAMA",)),
     ],
 )
 def test_a_journal_is_found_by_its_usual_names(asked, names):
@@ -102,6 +105,16 @@ def test_particles_may_stand_anywhere_or_be_left_out(asked, authors):
         ("International HapMap consortium", "The International HapMap Consortium"),
         ("王伟", "王伟"),
         ("Sørensen", "Sorensen, Ib"),
+        ("Jiyoung Kim", "Kim, Ji-Young"),
+        ("Kim, Ji-Young", "Kim, Jiyoung"),
+        ("O Brien", "O'Brien, Mary"),
+        ("O'Brien M", "O Brien, Mary"),
+        ("DeSouza A", "de Souza, Ana"),
+        ("de Souza", "DeSouza, Ana"),
+        ("Mac Donald", "MacDonald, Ann"),
+        ("Vandenberg", "van den Berg, Jan"),
+        ("Osler W, et al.", "Osler, William"),
+        ("Osler et al", "Osler, William"),
     ],
 )
 def test_accents_hyphens_suffixes_and_groups(asked, author):

@@ -200,11 +200,32 @@ def test_a_record_without_any_id_has_one_of_its_content_wherever_it_stands():
         ["TI  - Mice", "M3  - Retracted"],
         ["TI  - Mice", "N1  - Retracted article"],
         ["TI  - Mice", "N1  - Retraction in: Nature. 1999;1(1):1"],
+        ["TI  - Mice", "N1  - PMID: 7", "N1  - RETRACTED"],
+        ["TI  - Mice", "N1  - This preprint has been withdrawn by its authors."],
+        ["TI  - Mice", "C8  - Retracted"],
+        ["TI  - Mice", "KW  - mice", "KW  - Retracted Publication"],
+        ["TI  - Mice", "AB  - This article has been retracted: please see our policy."],
+        ["TI  - Mice", "AB  - The authors have withdrawn this preprint."],
     ],
 )
 def test_a_retracted_publication_is_known_by_its_title_type_or_note(lines):
     (document,) = read(record(*lines))
     assert document.metadata["retracted"] is True
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["TI  - Retraction notice to Mice", "AB  - This article has been retracted."],
+        ["TI  - Mice", "M3  - Retraction of Publication", "AB  - This article has been retracted."],
+        ["TI  - Mice", "AB  - Retraction in mice was seen. The tongue was retracted."],
+        ["TI  - Mice", "N1  - The tongue was retracted."],
+        ["TI  - Mice", "KW  - Retracted Publication as Topic"],
+    ],
+)
+def test_a_notice_and_a_study_of_retraction_are_not_retracted(lines):
+    (document,) = read(record(*lines))
+    assert document.metadata["retracted"] is False
 
 
 def test_html_of_titles_and_abstracts_is_read():

@@ -421,7 +421,8 @@ def test_a_retracted_document_is_left_out_by_its_id_too_and_that_is_told():
     one = searcher(library())
     ranking = one.search("1234567")
     assert ranking.ranked == ()
-    assert ranking.warnings == ("PMID:1234567 is retracted and therefore left out: retracted=any lets it in.",)
+    told = "PMID:1234567 is retracted and therefore left out: the condition retracted=any lets it in."
+    assert ranking.warnings == (told,)
     assert len(one.search("1234567", where=Filter(include_retracted=True)).ranked) == 2
 
 

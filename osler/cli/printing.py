@@ -20,6 +20,7 @@ from osler.records import (
     Document,
     EvidenceSpan,
     Metadata,
+    Passage,
     RankedPassage,
     Ranking,
     is_retracted,
@@ -118,16 +119,16 @@ def print_answer(answer: Answer) -> None:
     style = "yellow" if answer.abstained else "green"
     OUT.print(Text(answer.question, style="bold"))
     OUT.print(Panel(Text(answer.text), border_style=style))
-    titles = {ranked.passage.passage_id: ranked.passage.title for ranked in answer.ranking.ranked}
+    passages = {ranked.passage.passage_id: ranked.passage for ranked in answer.ranking.ranked}
     for citation in _first_of_each_marker(answer):
-        OUT.print(_citation(citation, titles.get(citation.passage_id, "")))
+        OUT.print(_citation(citation, passages.get(citation.passage_id)))
     for warning in answer.warnings:
         print_notice(f"note: {warning}")
 
 
 def print_document(document: Document) -> None:
     """The document with its headings, as a person reads it."""
-    OUT.print(Text.assemble((document.doc_id, "cyan"), "  ", (document.title, "bold")))
+    OUT.print(Text.assemble((document.doc_id, "cyan"), "  ", (document.title, "bold"), _states(document.metadata)))
     for section in document.sections:
         OUT.print("")
         if section.heading:
@@ -159,11 +160,19 @@ def _heading(ranked: RankedPassage) -> Text:
     line = Text.assemble((title, "bold"), "\n", (passage.passage_id, "cyan"))
     if about:
         line.append(f"  {about}", style="dim")
-    if is_retracted(passage.metadata):
-        line.append("  RETRACTED", style="bold red")
-    if is_true(passage.metadata.get("concern")):
-        line.append("  EXPRESSION OF CONCERN", style="bold yellow")
-    return line.append(f"  ({scores})", style="dim")
+    return line.append(_states(passage.metadata)).append(f"  ({scores})", style="dim")
+
+
+def _states(metadata: Metadata) -> Text:
+    """What a reader must know before resting a claim on the document; nothing where all is well."""
+    states = Text()
+    if is_retracted(metadata):
+        states.append("  RETRACTED", style="bold red")
+    if is_true(metadata.get("concern")):
+        states.append("  EXPRESSION OF CONCERN", style="bold yellow")
+    if is_true(metadata.get("corrected")):
+        states.append("  CORRECTED", style="yellow")
+    return states
 
 
 def _authors(metadata: Metadata) -> str:
@@ -198,8 +207,10 @@ def highlighted(evidence: EvidenceSpan) -> Text:
     return text
 
 
-def _citation(citation: Citation, title: str) -> Group:
-    head = Text.assemble((citation.marker, "bold green"), " ", (citation.doc_id, "cyan"), "  ", (title, "bold"))
+def _citation(citation: Citation, passage: Passage | None) -> Group:
+    head = Text.assemble((citation.marker, "bold green"), " ", (citation.doc_id, "cyan"))
+    if passage:
+        head.append("  ").append(passage.title, style="bold").append(_states(passage.metadata))
     if not citation.supported:
         head.append("  (does not support it)", style="red")
     return Group(Padding(head, (0, 0, 0, 2)), Padding(highlighted(citation.evidence), (0, 0, 0, 6)))

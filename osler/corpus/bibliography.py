@@ -1,9 +1,9 @@
-"""The names under which every reader of literature keeps its metadata and identifiers. Knows no file format."""
+"""The names under which every reader of literature keeps its metadata. Knows no file format."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,6 @@ _NO_TITLE = re.compile(
     r"\W*(?:(?:no )?(?:english )?title (?:is )?(?:not )?available|not available|in process citation|no title)?\W*",
     re.IGNORECASE,
 )
-_IDENTIFIERS = {
-    "pmid": re.compile(
-        r"(?:PMID\W*|https?://(?:www\.)?(?:pubmed\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pubmed/)?)?(\d+)/?", re.I
-    ),
-    "doi": re.compile(r"(?:(?:https?://)?(?:dx\.)?doi\.org/|doi\W*)*(10\.[^\s/]+/.*\S)", re.I),
-    "pmcid": re.compile(r"(?:PMC:|https?://\S+/)?(?:PMC)?(\d+)(?:\.\d+)?/?", re.I),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +88,6 @@ def choose_title(title: str, vernacular: str) -> tuple[str, str]:
     return title, "" if vernacular == title else vernacular
 
 
-def identifiers(*, pmid: object = None, doi: object = None, pmcid: object = None) -> dict[str, str]:
-    """The identifiers that are known, each in one spelling; what is no such identifier is left out.
-
-    >>> identifiers(pmid=12, doi="https://doi.org/10.1/x", pmcid="34")
-    {'pmid': '12', 'doi': '10.1/x', 'pmcid': 'PMC34'}
-    """
-    values = {"pmid": _plain(pmid), "doi": _plain(doi), "pmcid": _plain(pmcid)}
-    matches = {name: pattern.fullmatch(values[name]) for name, pattern in _IDENTIFIERS.items()}
-    found = {name: match[1] for name, match in matches.items() if match}
-    if "pmcid" in found:
-        found["pmcid"] = f"PMC{found['pmcid']}"
-    return found
-
-
 def related_ids(reference: str) -> tuple[str, ...]:
     """The PMIDs that NLM's reference to another publication ends with, else its DOI.
 
@@ -119,6 +98,21 @@ def related_ids(reference: str) -> tuple[str, ...]:
     return pmids or tuple(f"doi:{doi}" for doi in re.findall(r"\bdoi: *(10\.[^\s/]+/\S*[^\s.,;])", reference, re.I))
 
 
+def related_by_kind(references: Iterable[tuple[str, str]], *, own: str) -> dict[str, tuple[str, ...]]:
+    """Kind -> ids of the publications that these (kind, reference) pairs name, each once and never the own id.
+
+    A kind stays where its references name no id: that there is a notice counts by itself.
+
+    >>> related_by_kind([("retraction", "J Mice. 2003. PMID: 8"), ("concern", "J Mice. 2004")], own="PMID:7")
+    {'retraction': ('PMID:8',), 'concern': ()}
+    """
+    ids_by_kind: dict[str, tuple[str, ...]] = {}
+    for kind, reference in references:
+        related = (name for name in related_ids(reference) if name != own)
+        ids_by_kind[kind] = tuple(dict.fromkeys((*ids_by_kind.get(kind, ()), *related)))
+    return ids_by_kind
+
+
 def first_year(text: str) -> int | None:
     """The first year that the text names, also at the head of a date without dashes, or None.
 
@@ -127,9 +121,3 @@ def first_year(text: str) -> int | None:
     """
     match = _YEAR.search(text)
     return int(match[1]) if match else None
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():  # a column of a data frame with a missing value
-        value = int(value)
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from osler.corpus.bibliography import Bibliography, first_year, identifiers
+from osler.corpus.bibliography import Bibliography, first_year
 from osler.corpus.lines import Line
 from osler.corpus.publications import Publication, author_names, clean
 from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
 from osler.corpus.text_lines import read_text_lines
 from osler.records import Damage, Document, Entry, Section
+from osler.text.identifiers import identifiers
 
 # What a column holds -> its names, the best first, in small letters without blanks and punctuation.
 _COLUMNS = {
@@ -37,6 +38,7 @@ _COLUMNS = {
     "pmcid": "pmcid pmc pmcnumber",
     "accession": "accessionnumber centralid embaseaccessionid pui eid utuniquewosid ut accession id key",
     "notes": "notes note extra",
+    "retracted": "retracted isretracted retractionstatus",
     "links": "url urls link links fulltextlink embaselink",
 }
 _FIELDS = {name: field for field, names in _COLUMNS.items() for name in names.split()}
@@ -200,6 +202,7 @@ def _publication(names: Sequence[str], cells: Sequence[str]) -> Document:
         accessions=values("accession"),
         notes=values("notes"),
         links=values("links"),
+        retracted=values("retracted"),
     ).document()
 
 
@@ -210,23 +213,31 @@ def _notice(names: Sequence[str], cells: Sequence[str]) -> Document:
         raise ValueError("a notice without its Record ID")
     nature = row["retractionnature"].strip()
     kind, begin, publication_type = _NATURES.get(nature.casefold(), ("", nature, ""))
-    about = _known_identifiers(row.get("originalpaperpubmedid", ""), row["originalpaperdoi"])
-    prefixes = {"pmid": "PMID:", "doi": "doi:"}
+    about = [
+        *(f"PMID:{pmid}" for pmid in _ids("pmid", row.get("originalpaperpubmedid", ""))),
+        *(f"doi:{doi}" for doi in _ids("doi", row["originalpaperdoi"])),
+    ]
     bibliography = Bibliography(
         authors=tuple(filter(None, (name.strip() for name in row.get("author", "").split(";")))),
         journal=clean(row.get("journal", "")),
         year=first_year(row.get("retractiondate", "")),
         publication_types=(publication_type,) if publication_type else (),
-        notice_of={kind: tuple(prefixes[name] + value for name, value in about.items())} if kind else {},
+        notice_of={kind: tuple(about)} if kind else {},
     )
     title = f"{begin}: {clean(row['title'])}"
     reasons = "; ".join(reason.strip(" +") for reason in row.get("reason", "").split(";") if reason.strip(" +"))
     sections = (Section("Reasons", f"Reasons: {reasons}."),) if reasons else ()
-    ids = _known_identifiers(row.get("retractionpubmedid", ""), row.get("retractiondoi", ""))
+    ids = identifiers(
+        pmid=_ids("pmid", row.get("retractionpubmedid", "")), doi=_ids("doi", row.get("retractiondoi", ""))
+    )
     return Document(f"RetractionWatch:{row['recordid'].strip()}", title, sections, ids, bibliography.metadata(title))
 
 
-def _known_identifiers(pmid: str, doi: str) -> dict[str, str]:
-    """What the table knows of them: it writes 0 or `unavailable` for what it does not."""
-    pmid, doi = pmid.strip(), doi.strip()
-    return identifiers(pmid=pmid if re.fullmatch(r"[1-9]\d*", pmid) else "", doi=doi if doi.startswith("10.") else "")
+def _ids(kind: str, cell: str) -> list[str]:
+    """The ids of this kind that a cell names, which writes 0 or `unavailable` for none.
+
+    >>> _ids("doi", "https://doi.org/10.1000/X; 10.1000/Y"), _ids("pmid", "0"), _ids("pmid", "7.0")
+    (['10.1000/X', '10.1000/Y'], [], ['7'])
+    """
+    names = (name.strip().removesuffix(".0") for name in re.split(r"[;|\s]+", cell))
+    return [value for name in names for value in identifiers(**{kind: name}).values()]

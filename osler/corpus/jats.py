@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from osler.corpus.bibliography import Bibliography, first_year, identifiers
+from osler.corpus.bibliography import Bibliography, first_year
 from osler.corpus.jats_text import (
     english_abstracts,
     english_translation,
@@ -17,6 +17,7 @@ from osler.corpus.jats_text import (
 from osler.corpus.jats_types import notices, publication_types
 from osler.corpus.xml_records import Element, read_records
 from osler.records import Document, Entry
+from osler.text.identifiers import identifiers
 
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
 # The date that PubMed would call that of the issue comes first; those behind "" only where there is no other.

@@ -66,6 +66,10 @@ _NOTICE_TYPES = frozenset(("Published Erratum", "Expression of Concern", "Retrac
 _HEADINGS = frozenset(
     ("heading", "article-type", "articletype", "display-channel", "toc-section", "toc-heading", "section")
 )
+_RETRACTED_SUBJECT = re.compile(  # "Article retracted", "Retracted: Research Article"
+    r"(?:(?:this|original|research|review|article|paper|preprint|has|been|was)-)*(?:retracted|withdrawn|removed)"
+    r"(?:-(?:original|research|review|article|paper|preprint|publication|manuscript))*"
+)
 _NO_TYPES = frozenset(("", "other", "article"))
 _WITHDRAWN = re.compile(r"\b(?:withdrawn|withdrawal|retracted|retraction)\b", re.IGNORECASE)
 
@@ -102,6 +106,7 @@ def publication_types(article: Element, meta: Element) -> tuple[str, ...]:
     headings = [group for group in groups if group.get("subj-group-type", "heading").lower() in _HEADINGS]
     subjects = [_singular(inline_text(subject)) for group in headings for subject in group.iter("subject")]
     by_subject = [_PUBLICATION_TYPES.get(subject, "") for subject in subjects]
+    by_subject += ["Retracted Publication" for subject in subjects if _RETRACTED_SUBJECT.fullmatch(subject)]
     by_kind = "" if kind in _NO_TYPES else _PUBLICATION_TYPES.get(kind, kind)
     by_version = "Retracted Publication" if _is_withdrawn(meta) else ""
     types = dict.fromkeys(filter(None, (by_kind, *by_subject, by_version)))

@@ -12,18 +12,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from osler.corpus.bibliography import identifiers
 from osler.corpus.lines import Line, read_lines
 from osler.corpus.retraction import title_state
 from osler.records import Damage, Document, Entry, Section
+from osler.text.identifiers import identifiers, spelled_identifiers
 
 _IDS = ("_id", "id", "doc_id", "docid")
 _TEXTS = ("text", "abstract", "content", "contents")
 _OTHER_LAYOUT = {*_IDS, *_TEXTS, "title", "metadata"}
 _IDENTIFIERS = {"pmid": "pmid", "pubmedid": "pmid", "doi": "doi", "pmcid": "pmcid", "pmc": "pmcid"}
-_SPELLED_ID = re.compile(
-    r"(?P<pmid>PMID:.*)|(?P<pmcid>(?:PMC:)?PMC\d+)|(?P<doi>(?:doi:|https?://(?:dx\.)?doi\.org/).*)", re.I
-)
 _BETWEEN = re.compile(r"[\s\ufeff]*")  # with a byte order mark, where files were joined
 
 
@@ -106,8 +103,7 @@ def _document(values: Mapping[str, Any]) -> Document:
         doc_id = str(doc_id)
     if not isinstance(doc_id, str) or not doc_id:
         raise ValueError(f"`_id` is {doc_id!r}, but must be a string that is not empty")
-    if spelled := _SPELLED_ID.fullmatch(doc_id.strip()):
-        ids = identifiers(**spelled.groupdict()) | ids
+    ids = spelled_identifiers(doc_id) | ids
     title = "" if values.get("title") is None else _text(values["title"], "title")
     text = _first(values, _TEXTS)
     text = "" if text is None and title.strip() else _text(text, "text")

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from lxml import html as lxml_html
 
-from osler.corpus.bibliography import Bibliography, first_year, identifiers
+from osler.corpus.bibliography import Bibliography, first_year
 from osler.corpus.markup import flat_text
-from osler.records import Document, Section
+from osler.corpus.retraction import is_notice, says_retracted
+from osler.records import Document, Section, is_true
+from osler.text.identifiers import identifiers
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>|]+")
 _PMID_IN_URL = re.compile(
@@ -77,9 +79,10 @@ _TYPES = {
     "meeting abstract": "Meeting Abstract",
     "dataset": "Dataset",
 }  # as many tools write it -> as PubMed does
+
 _RETRACTED_NOTE = re.compile(
-    r"(?:^|[.;\n]\s*)(?:retracted (?:article|publication|paper)\b|retraction in\b"
-    r"|this (?:article|paper|publication) (?:has been|was) retracted\b)",
+    r"(?:^|[.;\n]\s*)\W*(?:retracted (?:article|publication|paper)\b|retraction in\b"
+    r"|(?:retracted|withdrawn)\s*(?:$|[.:;!\n]))",
     re.IGNORECASE,
 )
 
@@ -105,7 +108,10 @@ _INITIALS = re.compile(r"(?:[^\W\d_]\.?[- ]?){1,5}\.?|[^\W\d_]{1,4}", re.UNICODE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A record of an export, its values as the tool writes them; `notes` and `links` are searched for identifiers."""
+    """A record of an export, its values as the tool writes them.
+
+    `notes` and `links` are searched for identifiers, notes for a retraction too; `retracted` holds marks: "TRUE".
+    """
 
     title: str = ""
     abstracts: Sequence[str] = ()
@@ -121,6 +127,7 @@ class Publication:
     accessions: Sequence[str] = ()
     notes: Sequence[str] = ()
     links: Sequence[str] = ()
+    retracted: Sequence[str] = ()
 
     def document(self) -> Document:
         """The document: `PMID:1`, else `PMC:PMC1`, else `doi:10.1/x`, else an id of its database, else of its content.
@@ -142,7 +149,7 @@ class Publication:
             journal_abbreviations=tuple(journals[1:]),
             year=first_year(self.year),
             language=tuple(dict.fromkeys(_language(name) for name in _items(self.languages))),
-            publication_types=self._publication_types(),
+            publication_types=self._publication_types(title, abstract),
             keywords=tuple(dict.fromkeys(filter(None, (clean(word).lstrip("*") for word in self.keywords)))),
         )
         ids = self._identifiers()
@@ -163,12 +170,16 @@ class Publication:
         doi = next(dois, "").rstrip(".,;)")
         return identifiers(pmid=pmid, doi=doi, pmcid=pmcid.upper())
 
-    def _publication_types(self) -> tuple[str, ...]:
+    def _publication_types(self, title: str, abstract: str) -> tuple[str, ...]:
         words = [word for value in self.types for word in (value, *re.split(r"[;,|]", value))]
+        # Tools put what has no field of its own under keywords and notes.
+        words += [word for word in self.keywords if word.strip().casefold().startswith("retracted ")]
         types = [
             _TYPES[word] for word in (re.sub(r"\s+", " ", word).strip().casefold() for word in words) if word in _TYPES
         ]
-        if any(_RETRACTED_NOTE.search(note) for note in self.notes):
+        said = says_retracted(abstract) or any(map(_RETRACTED_NOTE.search, self.notes))
+        said = said or any(says_retracted(line) for note in self.notes for line in note.split("\n"))
+        if any(map(is_true, self.retracted)) or (said and not is_notice(types, title)):
             types.append("Retracted Publication")
         return tuple(dict.fromkeys(types))
 

@@ -9,10 +9,11 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 
 from osler.corpus.abstracts import OtherAbstract, choose_sections, heading_of
-from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, related_by_kind
 from osler.corpus.markup import flat_text
 from osler.corpus.xml_records import Element, read_records
 from osler.records import Deletion, Document, Entry, Section
+from osler.text.identifiers import identifiers
 
 _RECORDS = {
     "PubmedArticle": "MedlineCitation",
@@ -183,16 +184,12 @@ def _mesh_major(citation: Element) -> tuple[str, ...]:
 
 
 def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Kind -> ids of the other publications that are related to this one in that way."""
-    own = f"PMID:{_text(citation, 'PMID')}"
-    ids_by_kind: dict[str, tuple[str, ...]] = {}
-    for comment in citation.iterfind("CommentsCorrectionsList/CommentsCorrections"):
-        if kind := kinds.get(comment.get("RefType", "")):
-            related = related_ids(f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
-            ids_by_kind[kind] = tuple(
-                dict.fromkeys((*ids_by_kind.get(kind, ()), *(name for name in related if name != own)))
-            )
-    return ids_by_kind
+    references = (
+        (kind, f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
+        for comment in citation.iterfind("CommentsCorrectionsList/CommentsCorrections")
+        if (kind := kinds.get(comment.get("RefType", "")))
+    )
+    return related_by_kind(references, own=f"PMID:{_text(citation, 'PMID')}")
 
 
 def _doi(record: Element, article: Element) -> str:

@@ -58,6 +58,11 @@ _NOTICE = re.compile(
     r".*[(\[](?:retraction|withdrawal|correction) (?:of|to|for) (?:vol|pg|p\.|art|doi|[\"“‘])",
     re.IGNORECASE | re.DOTALL,
 )
+_STATEMENT = re.compile(
+    rf"\W*(?:(?:this|the (?:above|following)) (?:\w+ )?{_THING} (?:has been|was|is being) (?:retracted|withdrawn)\b|"
+    rf"(?:the )?authors? ha(?:s|ve) withdrawn (?:this|their|the) {_THING}\b)",
+    re.IGNORECASE,
+)
 _SUBTITLE = re.compile(r"(?:an?|are|can|do|does|how|is|lessons|should|the|what|when|where|which|who|why)\b")
 _ONLY_A_KIND = re.compile(
     r"(?:(?:an?|the) (?:[\w-]+ ){0,3}(?:analysis|guide|history|meta-analysis|primer|study|trial|update)|"
@@ -75,7 +80,7 @@ def title_state(title: str, publication_types: Iterable[str] = ()) -> State:
     ''
     """
     title = title[:_LONG] + title[_LONG:][-_LONG:]
-    if is_notice(publication_types) or _NOTICE.match(title):
+    if is_notice(publication_types, title):
         return ""
     capitals = _BEHIND_IN_CAPITALS.search(title)
     behind = _BEHIND.search(title) or (capitals and not title[: capitals.start()].isupper())
@@ -84,13 +89,23 @@ def title_state(title: str, publication_types: Iterable[str] = ()) -> State:
     return "concern" if _marks_a_study(_CONCERN_BEFORE.match(title)) or _CONCERN_BEHIND.search(title) else ""
 
 
-def is_notice(publication_types: Iterable[str]) -> bool:
-    """Whether one of these types is that of a notice about another publication.
+def is_notice(publication_types: Iterable[str], title: str = "") -> bool:
+    """Whether one of these types, or the title, is that of a notice about another publication.
 
-    >>> is_notice(["Journal Article"]), is_notice(["Retraction of Publication"])
-    (False, True)
+    >>> is_notice(["Journal Article"]), is_notice(["Retraction of Publication"]), is_notice([], "Erratum")
+    (False, True, True)
     """
-    return any(re.sub(r"[\s_-]+", " ", name).strip().casefold() in _NOTICE_TYPES for name in publication_types)
+    types = (re.sub(r"[\s_-]+", " ", name).strip().casefold() for name in publication_types)
+    return not _NOTICE_TYPES.isdisjoint(types) or _NOTICE.match(title) is not None
+
+
+def says_retracted(text: str) -> bool:
+    """Whether the text begins with the statement that its publication was retracted, as some abstracts and notes do.
+
+    >>> says_retracted("This article has been retracted: please see our policy."), says_retracted("Skin was retracted.")
+    (True, False)
+    """
+    return _STATEMENT.match(text[:_LONG]) is not None
 
 
 def _marks_a_study(match: re.Match[str] | None) -> bool:

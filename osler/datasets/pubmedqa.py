@@ -12,12 +12,12 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
-from osler.corpus.bibliography import identifiers
 from osler.datasets.dataset import Dataset
 from osler.datasets.files import digest, refuse_damages, refuse_duplicates
 from osler.datasets.names import source_name
 from osler.errors import CorpusError
 from osler.records import Damage, Document, Query, Section
+from osler.text.identifiers import identifiers
 
 _FILES: Final = ("ori_pqal.json", "ori_pqaa.json")
 

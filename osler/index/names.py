@@ -15,12 +15,16 @@ from typing import Any, Final
 _LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _NO_WORD: Final = re.compile(r"[^a-z0-9]+")
 _BRACKETS: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_LETTERS_APART: Final = re.compile(r"\b(\w) (?=\w\b)")
+_ET_AL: Final = re.compile(r"[\s,]+et al\.?\s*$", re.IGNORECASE)
 _SUBTITLE: Final = re.compile(r"\s*(?:\s:|:\s|=)\s*")
 
 _PARTICLES: Final = frozenset(
     {"van", "von", "der", "den", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "ten", "ter"}
     | {"te", "zu", "zur", "af", "al", "el", "bin", "ibn"}
 )
+_JOINED: Final = _PARTICLES | {"o", "mac", "mc"}
+"""What some write as one word with the family name: `DeSouza`, `O'Brien`, `MacDonald`."""
 _SUFFIXES: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "2nd", "3rd", "4th"})
 _MOST_INITIALS: Final = 3
 _MOST_WORDS: Final = 12
@@ -86,7 +90,8 @@ def author_keys(names: Iterable[str]) -> str:
     >>> author_keys(["Osler, William H", "Vesalius, A."])
     ';osler/wh;osler|william h;vesalius.a;vesalius/a;'
     """
-    keys = {key for name in names for family, given in _stored_readings(name) for key in _keys(family, given)}
+    readings = (reading for name in names for reading in _stored_readings(name))
+    keys = {key for family, given in readings for spelled in _families(family) for key in _keys(spelled, given)}
     return f";{';'.join(sorted(keys))};" if keys else ""
 
 
@@ -99,16 +104,16 @@ def author_query(name: str) -> list[str]:
     [';osler/']
     """
     parts: list[str] = []
-    for family, given, sure in _asked_readings(name):
-        told = folded(" ".join(given))
-        if not told:
-            parts.append(f";{family}/")
-        elif _are_initials(given):
-            parts.append(f";{family}/{_joined(given)}")
-        if told and not (_are_initials(given) and len(given[0]) == 1):
-            parts += [f";{family}|{told};", f";{family}|{told} "]
-        if told and sure and not _are_initials(given):
-            parts.append(f";{family}.{told[0]}")
+    for reading, given, sure in _asked_readings(_ET_AL.sub("", name)):
+        for family in _families(reading):
+            if not folded(" ".join(given)):
+                parts.append(f";{family}/")
+            elif _are_initials(given):
+                parts.append(f";{family}/{_joined(given)}")
+            if not (_are_initials(given) and len(given[0]) == 1):
+                parts += [f";{family}|{told}{end}" for told in _given_names(given) for end in (";", " ")]
+            if sure and not _are_initials(given):
+                parts += [f";{family}.{told[0]}" for told in _given_names(given)]
     return list(dict.fromkeys(parts))
 
 
@@ -117,8 +122,20 @@ def _without_marks(text: str) -> str:
 
 
 def _journal_key(name: str) -> str:
-    key = folded(name)
+    key = _LETTERS_APART.sub(r"\1", folded(name))  # "U S A", "U.S.A." and "USA"
     return key.removeprefix("the ") or name.strip().casefold()
+
+
+def _families(family: str) -> list[str]:
+    """A family name, and as one word where it begins with one that some join to it."""
+    joined = [family.replace(" ", "")] if family.partition(" ")[0] in _JOINED else []
+    return list(dict.fromkeys([family, *joined]))
+
+
+def _given_names(given: Sequence[str]) -> list[str]:
+    """Given names, also without their hyphens: `ji young` and `jiyoung` of `Ji-Young`."""
+    told = [folded(" ".join(given)), folded(" ".join(given).replace("-", ""))]
+    return list(dict.fromkeys(filter(None, told)))
 
 
 def _shorter(name: str) -> set[str]:
@@ -218,4 +235,4 @@ def _keys(family: str, given: list[str]) -> Iterator[str]:
         words = [word if name.isupper() and _are_initials([name]) else word[0]
                  for name in given for word in folded(name).split()]  # fmt: skip
         yield f"{family}/{''.join(words)}"
-        yield f"{family}|{told}"
+        yield from (f"{family}|{names}" for names in _given_names(given))

@@ -120,8 +120,14 @@ def _reached(statement: _Statement, carriers: Mapping[Identifier, Sequence[Descr
 
 
 def _with(metadata: Metadata, told: Sequence[_Statement]) -> Metadata:
-    """The metadata with these statements: marks that are missing become true, notices that are not listed are added."""
-    marks = {_MARKS[one.kind]: True for one in told if not _is_marked(metadata, one.kind)}
+    """The metadata with these statements: notices that are not listed are added, and each mark is true where it holds.
+
+    So it reads, too, where the document says it of itself in another way: by a publication type, notices or `"yes"`; a
+    mark that is there and does not hold, such as `"no"`, reads as false.
+    """
+    kinds = {statement.kind for statement in told}
+    holds = {mark: kind in kinds or _is_marked(metadata, kind) for kind, mark in _MARKS.items()}
+    marks = {mark: value for mark, value in holds.items() if metadata.get(mark, False) is not value}
     notices = _ids_by_kind(metadata.get("notices"))
     added = False
     for statement in told:

@@ -12,7 +12,7 @@ from osler.records import Filter, RankedPassage, is_retracted
 from osler.text.identifiers import names_in, parse_identifier, without_position
 
 _SHORT: Final = 6  # a number of fewer digits is more often a year or a count than a PMID
-_PREFIXED: Final = re.compile(r"[A-Za-z]+:\d+(?:#\d+)?")
+_PREFIXED: Final = re.compile(r"[A-Za-z]+(?::\d+|_\d{4,})(?:#\d+)?|https?://\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +76,5 @@ def _document_of(passage_id: str) -> str:
 def _left_out(doc_id: str, index: PassageIndex) -> str:
     document = index.document(doc_id)
     if document and is_retracted(document.metadata):
-        return f"{doc_id} is retracted and therefore left out: retracted=any lets it in."
+        return f"{doc_id} is retracted and therefore left out: the condition retracted=any lets it in."
     return f"{doc_id} does not meet the conditions: leave them out to see it."

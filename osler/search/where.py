@@ -72,7 +72,8 @@ def _retracted(values: _Values) -> bool:
     for value in given:
         if value.lower() != "any":
             raise UsageError(
-                f"retracted={value} is unknown; retracted=any lets retracted documents in, else leave out."
+                f"retracted={value} is unknown; write retracted=any to let retracted documents in, "
+                "or leave this condition out."
             )
     return bool(given)
 
