@@ -126,6 +126,35 @@ def test_a_subscript_stands_on_the_line_unless_a_number_would_grow(markup, text)
     assert read(markup) == text
 
 
+def test_raised_numbers_that_count_up_behind_words_are_references():
+    nature = (
+        "Cancer kills<sup>1-3</sup>. Here, drugs<sup>4</sup> and (CNS)<sup>5,6</sup>, 10<sup>7</sup> m<sup>2</sup>."
+    )
+    assert read(nature) == "Cancer kills. Here, drugs and (CNS), 10⁷ m²."
+    assert read("as shown <sup>1,2</sup>, and earlier<sup>2,3</sup>") == "as shown, and earlier"
+
+
+def test_a_raised_number_behind_a_stop_is_a_reference():
+    assert read("It rose.<sup>7</sup> It fell (by 4%).<sup>8-10</sup> Then,<sup>8</sup> no.") == (
+        "It rose. It fell (by 4%). Then, no."
+    )
+    assert read("with,<sup>18</sup>F; 0.<sup>5</sup>") == "with,¹⁸F; 0.⁵"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("[Sar<sup>1</sup>, Ile<sup>8</sup>]-angiotensin", "[Sar¹, Ile⁸]-angiotensin"),
+        ("Asp<sup>1</sup>-Arg<sup>2</sup>-Val<sup>3</sup>-", "Asp¹-Arg²-Val³-"),
+        ("angiotensin<sup>1-7</sup> and angiotensin<sup>1-7</sup>", "angiotensin^(1-7) and angiotensin^(1-7)"),
+        ("per metre<sup>2</sup>, serine<sup>473</sup>, D-Pen<sup>2,5</sup>", "per metre², serine⁴⁷³, D-Pen^(2,5)"),
+        ("a min<sup>1</sup> and a mol<sup>2</sup>", "a min¹ and a mol²"),
+    ],
+)
+def test_the_numbers_of_residues_and_exponents_of_words_stay(markup, text):
+    assert read(markup) == text
+
+
 def test_the_notations_of_older_abstracts_stay():
     assert read("10(6) cells, 10(-6) M, 10^6, m2") == "10(6) cells, 10(-6) M, 10^6, m2"
 

@@ -15,6 +15,7 @@ from osler.corpus.inline_text import (
     subscript,
     superscript,
 )
+from osler.corpus.reference_marks import without_reference_marks
 from osler.corpus.tex import tex_text
 from osler.corpus.xml_records import Element
 
@@ -49,7 +50,7 @@ def flat_text(element: Element | None) -> str:
     """
     if element is None:
         return ""
-    return plain_text("".join(_marked(element)) if len(element) else element.text or "")
+    return plain_text(without_reference_marks("".join(_marked(element))) if len(element) else element.text or "")
 
 
 def math_text(math: Element) -> str:
