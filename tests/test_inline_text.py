@@ -126,6 +126,26 @@ def test_a_subscript_stands_on_the_line_unless_a_number_would_grow(markup, text)
     assert read(markup) == text
 
 
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<math><msup><mi>R</mi><mi>n</mi></msup></math>", "R^n"),
+        ("<math><msubsup><mi>x</mi><mi>i</mi><mi>Q</mi></msubsup></math>", "xi^Q"),
+        ("<math><msup><mi>A</mi><mi>T</mi></msup><mi>B</mi></math>", "A^(T)B"),
+        ("<i>x</i><sub>i</sub><sup><i>Q</i></sup>", "xi^Q"),
+        ("<math><msup><mi>i</mi><mtext>th</mtext></msup></math> row", "ith row"),
+        ("<math><msup><mi>CD4</mi><mo>+</mo></msup></math>, x<sub>i</sub><sup>+</sup>", "CD4+, xi+"),
+        ("HbA<sub>1</sub><sup>c</sup>, CD25<sup>high</sup>, PrP<sup>Sc</sup>", "HbA1c, CD25high, PrPSc"),
+    ],
+)
+def test_a_letter_is_an_exponent_in_a_formula_and_a_marker_elsewhere(markup, text):
+    assert read(markup) == text
+
+
+def test_a_raised_zero_before_a_scale_is_a_degree():
+    assert read("42<sup>0</sup>C, 98 <sup>0</sup> F, 37<sup>oC</sup>, 10<sup>0</sup>") == "42°C, 98 ° F, 37°C, 10⁰"
+
+
 def test_raised_numbers_that_count_up_behind_words_are_references():
     nature = (
         "Cancer kills<sup>1-3</sup>. Here, drugs<sup>4</sup> and (CNS)<sup>5,6</sup>, 10<sup>7</sup> m<sup>2</sup>."

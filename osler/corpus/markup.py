@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from osler.corpus.inline_text import (
     GUARD,
+    exponent,
     fraction,
     limited,
     overlined,
@@ -161,13 +162,13 @@ def _over(base: str, high: str) -> str:
         if accented := overlined(base, accent):
             return accented
         raise _NotOneLineError
-    return base if high.strip() in _STRETCHED else base + superscript(high)
+    return base if high.strip() in _STRETCHED else base + exponent(high)
 
 
 def _both(base: str, low: str, high: str) -> str:
     if base.strip(GUARD) in _BIG_OPERATORS:
         return base.strip(GUARD) + limited("_", low).rstrip(GUARD) + limited("^", high)
-    return base + subscript(low) + superscript(high)
+    return base + subscript(low) + exponent(high)
 
 
 def _power(base: str, high: str) -> str:
