@@ -183,6 +183,21 @@ def test_links_and_named_things_stay_in_their_sentence():
     assert line(f"See {named}, {link}.") == "See BRCA1 x a@b.org, a.org."
 
 
+def test_a_link_without_text_is_its_address():
+    assert line("Data: <ext-link xlink:href='https://a.org/x'/>, <uri xlink:href='https://b.org'>b</uri>.") == (
+        "Data: https://a.org/x, b."
+    )
+
+
+def test_a_figure_table_or_box_within_a_sentence_follows_its_paragraph():
+    figure = "<fig><label>Fig. 1</label><caption><p>Growth.</p></caption></fig>"
+    box = "<boxed-text><caption><title>Box</title></caption><p>Aside.</p></boxed-text>"
+    assert line(f"As Fig. 1{figure} shows, cells grew (Fig. 1{figure}).") == (
+        "As Fig. 1 shows, cells grew (Fig. 1).\nFig. 1. Growth.\nFig. 1. Growth."
+    )
+    assert line(f"Cells <bold>grew</bold>.{box}Then they died.") == "Cells grew. Then they died.\nBox\nAside."
+
+
 def test_terms_for_an_index_are_not_text():
     assert line("Mice<index-term><term>mouse</term></index-term> ran.") == "Mice ran."
 
