@@ -142,6 +142,33 @@ def test_a_letter_is_an_exponent_in_a_formula_and_a_marker_elsewhere(markup, tex
     assert read(markup) == text
 
 
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("5×10&lt;sup&gt;6&lt;/sup&gt; PFU in H&lt;SUB&gt;2&lt;/SUB&gt;O", "5×10⁶ PFU in H2O"),
+        ("&lt;i&gt;E. coli&lt;/i&gt; with &lt;b&gt;10&lt;sup&gt;-3&lt;/sup&gt; M&lt;/b&gt;", "E. coli with 10⁻³ M"),
+        ("p &lt;b and c&gt; d, 1&lt;i&gt;0", "p <b and c> d, 1<i>0"),
+    ],
+)
+def test_escaped_tags_read_as_the_markup_that_they_are(markup, text):
+    assert read(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("HLA-A<sup>*</sup>02:01, CYP2D6<sup>*</sup>4", "HLA-A*02:01, CYP2D6*4"),
+        ("e<sup>kt</sup>, e<sup>iπ</sup>, 10<sup>0.5x</sup>", "e^kt, e^iπ, 10^(0.5x)"),
+        (
+            "<math><mn>1.73</mn><mtext> </mtext><msup><mi>m</mi><mn>2</mn></msup><mtext> if </mtext><mi>x</mi></math>",
+            "1.73 m² if x",
+        ),
+    ],
+)
+def test_an_allele_a_power_and_a_formula_with_words_read_as_they_are_printed(markup, text):
+    assert read(markup) == text
+
+
 def test_a_raised_zero_before_a_scale_is_a_degree():
     assert read("42<sup>0</sup>C, 98 <sup>0</sup> F, 37<sup>oC</sup>, 10<sup>0</sup>") == "42°C, 98 ° F, 37°C, 10⁰"
 

@@ -40,7 +40,7 @@ _SHORT_SYMBOL = re.compile(r"(?<![^\W_])[^\W\d_]{1,3}$")  # a unit or a variable
 _INDEXED = re.compile(r"(?<![^\W_])(?:[A-Z][A-Za-z]{0,3}|[^\W\d_])$")  # an element, a molecule or a variable
 _VARIABLE = re.compile(r"(?<![^\W_])[a-zα-ω]$")
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}$")
-_VARIABLE_POWER = re.compile(rf"[^\W\d_]|\(?[^\W_](?:[{_SIGNS}][^\W_]+)+\)?")
+_VARIABLE_POWER = re.compile(rf"[^\W\d_]{{1,3}}|\(?[^\W_](?:[{_SIGNS}][^\W_]+)+\)?")
 _DIGIT_BEFORE = re.compile(r"[0-9⁰¹²³⁴⁵⁶⁷⁸⁹][.,]?$")
 _DIGIT = re.compile("[0-9]")
 _DIGIT_BEHIND = re.compile(r"[.,]?[0-9]")
@@ -277,7 +277,7 @@ def _touches(left: str, content: str, behind: str) -> bool:
     """Whether a digit beside the content, or a decimal point with its digit, would make another number of both."""
     if _DIGIT_BEFORE.search(left) and (content[0].isdigit() or _DIGIT_BEHIND.match(content)):
         return True
-    if left[-1:].isdigit() and behind[:1].isdigit() and not any(character.isalpha() for character in content):
+    if _BARE_NUMBER.search(left) and behind[:1].isdigit() and not any(map(str.isalpha, content)):
         return True
     pattern = _DIGIT_BEHIND if content[-1].isdigit() else _DIGIT
     return _DIGIT_BEFORE.search(content) is not None and pattern.match(behind) is not None
@@ -289,5 +289,5 @@ def _apart(mark: str, content: str, behind: str) -> str:
         content = ("+" if sign.group() == "+" else "-") + content[1:]
     if re.fullmatch(r"\([^()]*\)", content):
         return mark + content
-    inside = re.search(rf"[\s,/=<>^_{_SIGNS}×·*]", content[1:])
+    inside = re.search(rf"[\s,/=<>^_{_SIGNS}×·*]|(?<=[0-9])[^\W\d_]", content[1:])
     return f"{mark}({content})" if inside or _GOES_ON.match(behind) else mark + content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from osler.corpus.inline_text import (
@@ -37,6 +38,8 @@ _ACCENTS = dict.fromkeys("¯‾―—–_ˉ-−\u0304\u0305", "\u0304") | {
     "^": "\u0302", "ˆ": "\u0302", "\u0302": "\u0302", "~": "\u0303", "˜": "\u0303", "∼": "\u0303", "\u0303": "\u0303",
     "˙": "\u0307", ".": "\u0307", "\u0307": "\u0307", "¨": "\u0308", "\u0308": "\u0308", "→": "\u20d7", "⃗": "\u20d7",
 }  # fmt: skip
+# Some publishers escape their markup, so that its tags reach PubMed as text; `p<b and c>d` are none.
+_ESCAPED_TAGS = re.compile(r"<(sup|sub|i|b|u|em|strong|italic|bold)>([^<>]*)</\1>", re.IGNORECASE)
 _INVISIBLE = frozenset("\u2061\u2062\u2063\u2064\u200b")
 _ROWS = frozenset(("math", "mrow", "mstyle", "mpadded", "merror", "mtd"))
 _NOT_SHOWN = frozenset(("mphantom", "none", "mprescripts", "malignmark", "maligngroup", "annotation", "annotation-xml"))
@@ -51,7 +54,16 @@ def flat_text(element: Element | None) -> str:
     """
     if element is None:
         return ""
-    return plain_text(without_reference_marks("".join(_marked(element))) if len(element) else element.text or "")
+    text = "".join(_marked(element)) if len(element) else element.text or ""
+    for _ in range(3 if "</" in text else 0):  # tags within tags
+        text = _ESCAPED_TAGS.sub(_unescaped, text)
+    return plain_text(without_reference_marks(text))
+
+
+def _unescaped(tags: re.Match[str]) -> str:
+    """What stands between the tags, raised or lowered as they say."""
+    write = {"sup": superscript, "sub": subscript}.get(tags[1].lower())
+    return write(tags[2]) if write else tags[2]
 
 
 def math_text(math: Element) -> str:
@@ -117,7 +129,8 @@ def _presented(node: Element) -> str:
 def _token(node: Element) -> str:
     if len(node):  # a picture of a character
         raise _NotOneLineError
-    return (node.text or "").strip("\t\n\r ")
+    text = node.text or ""
+    return text if node.tag == "mtext" else text.strip("\t\n\r ")  # the blanks of a text part words: " if "
 
 
 def _identifier(text: str) -> str:

@@ -52,7 +52,7 @@ _PLAIN = frozenset(
         "mathrm", "mathit", "mathbf", "mathsf", "mathtt", "mathcal", "mathbb", "mathfrak", "mathscr", "mathnormal",
         "text", "textrm", "textit", "textbf", "textsf", "textnormal", "textup", "emph", "boldsymbol", "bm", "mbox",
         "hbox", "mathop", "mathrel", "mathbin", "mathord", "mathopen", "mathclose", "ensuremath", "underline",
-        "operatorname", "pmb", "mathregular",
+        "operatorname", "pmb", "mathregular", "varvec",
     )
 )  # fmt: skip
 _DROPPED = frozenset(
