@@ -169,6 +169,13 @@ def test_an_allele_a_power_and_a_formula_with_words_read_as_they_are_printed(mar
     assert read(markup) == text
 
 
+def test_a_run_in_heading_does_not_grow_into_the_sentence_before_it():
+    assert read("<i>Treatment:</i> surgery.<i>Surveillance:</i> MRI (<b>note:</b> no <i>E. coli</i>s).") == (
+        "Treatment: surgery. Surveillance: MRI (note: no E. colis)."
+    )
+    assert read("10<sup>6:</sup> 5") == "10⁶: 5"
+
+
 def test_a_raised_zero_before_a_scale_is_a_degree():
     assert read("42<sup>0</sup>C, 98 <sup>0</sup> F, 37<sup>oC</sup>, 10<sup>0</sup>") == "42°C, 98 ° F, 37°C, 10⁰"
 

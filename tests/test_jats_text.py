@@ -198,6 +198,12 @@ def test_a_figure_table_or_box_within_a_sentence_follows_its_paragraph():
     assert line(f"Cells <bold>grew</bold>.{box}Then they died.") == "Cells grew. Then they died.\nBox\nAside."
 
 
+def test_a_run_in_heading_does_not_grow_into_the_sentence_before_it():
+    assert (
+        line("<bold>Aims:</bold> To see.<bold><italic>Methods: </italic></bold>Mice.") == "Aims: To see. Methods: Mice."
+    )
+
+
 def test_terms_for_an_index_are_not_text():
     assert line("Mice<index-term><term>mouse</term></index-term> ran.") == "Mice ran."
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from osler.corpus.inline_text import GUARD, plain_text, subscript, superscript
 from osler.corpus.markup import FORMULA, MATHML, math_text
-from osler.corpus.reference_marks import MARK, is_mark, reference, without_reference_marks
+from osler.corpus.reference_marks import MARK, emphasised, is_mark, reference, without_reference_marks
 from osler.corpus.tex import tex_text
 from osler.corpus.xml_records import Element
 from osler.records import Section
@@ -262,6 +262,8 @@ _FORMULA_PARTS = MATHML | {
 _INLINE: dict[str, Callable[[Element], str]] = {
     "sup": lambda element: superscript(_joined(element)),
     "sub": lambda element: subscript(_joined(element)),
+    "bold": lambda element: emphasised(_joined(element)),
+    "italic": lambda element: emphasised(_joined(element)),
     "xref": _cross_reference,
     "fn": lambda element: MARK,
     "break": lambda element: " ",

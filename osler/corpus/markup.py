@@ -17,7 +17,7 @@ from osler.corpus.inline_text import (
     subscript,
     superscript,
 )
-from osler.corpus.reference_marks import without_reference_marks
+from osler.corpus.reference_marks import emphasised, without_reference_marks
 from osler.corpus.tex import tex_text
 from osler.corpus.xml_records import Element
 
@@ -40,6 +40,7 @@ _ACCENTS = dict.fromkeys("¯‾―—–_ˉ-−\u0304\u0305", "\u0304") | {
 }  # fmt: skip
 # Some publishers escape their markup, so that its tags reach PubMed as text; `p<b and c>d` are none.
 _ESCAPED_TAGS = re.compile(r"<(sup|sub|i|b|u|em|strong|italic|bold)>([^<>]*)</\1>", re.IGNORECASE)
+_WRITTEN = {"sup": superscript, "sub": subscript}  # other markup is emphasis
 _INVISIBLE = frozenset("\u2061\u2062\u2063\u2064\u200b")
 _ROWS = frozenset(("math", "mrow", "mstyle", "mpadded", "merror", "mtd"))
 _NOT_SHOWN = frozenset(("mphantom", "none", "mprescripts", "malignmark", "maligngroup", "annotation", "annotation-xml"))
@@ -62,8 +63,7 @@ def flat_text(element: Element | None) -> str:
 
 def _unescaped(tags: re.Match[str]) -> str:
     """What stands between the tags, raised or lowered as they say."""
-    write = {"sup": superscript, "sub": subscript}.get(tags[1].lower())
-    return write(tags[2]) if write else tags[2]
+    return _WRITTEN.get(tags[1].lower(), emphasised)(tags[2])
 
 
 def math_text(math: Element) -> str:
@@ -93,7 +93,7 @@ def _marked(element: Element) -> Iterator[str]:
             yield math_text(child)
         else:
             inner = "".join(_marked(child))
-            yield superscript(inner) if child.tag == "sup" else subscript(inner) if child.tag == "sub" else inner
+            yield _WRITTEN.get(str(child.tag), emphasised)(inner)
         yield child.tail or ""
 
 

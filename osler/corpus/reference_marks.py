@@ -11,7 +11,7 @@ import re
 from osler.corpus.inline_text import GUARD, SUB, SUB_END, SUP, SUP_END
 
 _REFERENCE, _REFERENCE_END, MARK = "\x06", "\x07", "\x08"
-"""`MARK` stands where a mark was left out, until it is known what grows together there."""
+"""`MARK` stands where something was left out, until it is known what grows together there."""
 
 _NUMBER = r"(?:[0-9]{1,3}[a-z]?|(?!1[5-9]|20)[0-9]{4}|[a-z]{1,2}|[ivx]+|[*†‡§¶#∥|]+)"
 _SEPARATOR = r"[\s,;\-–—−‐‑]"
@@ -52,6 +52,15 @@ _NAMES_A_REFERENCE = re.compile(r"\b(?:refs?|references?|nos?|numbers?)\.?$", re
 def reference(text: str) -> str:
     """The text of a cross-reference to the literature, marked as such."""
     return f"{_REFERENCE}{text}{_REFERENCE_END}" if text.strip() else ""
+
+
+def emphasised(text: str) -> str:
+    """The text in italics or bold; a run-in heading, which a colon ends, does not grow into the sentence before it.
+
+    >>> without_reference_marks(f"Surgery.{emphasised('Surveillance:')} MRI in{emphasised('vivo')}.")
+    'Surgery. Surveillance: MRI invivo.'
+    """
+    return f"{MARK}{text}" if text.rstrip().endswith(":") else text
 
 
 def is_mark(text: str) -> bool:
