@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,7 @@ class Bibliography:
         """JSON values by name: the four states always, the rest where it is known."""
         said = title_state(title, self.publication_types) if not self.notice_of else ""
         marked = is_retracted({"publication_types": self.publication_types})
-        known: dict[str, Any] = {
+        values: dict[str, Any] = {
             "authors": list(self.authors),
             "journal": self.journal,
             "journal_abbreviations": list(self.journal_abbreviations),
@@ -78,7 +78,7 @@ class Bibliography:
             "retracted": "retraction" in self.notices or marked or said == "retraction",
             "concern": "concern" in self.notices or said == "concern",
             "corrected": "correction" in self.notices,
-            **{name: value for name, value in known.items() if value},
+            **{name: value for name, value in values.items() if value},
         }
 
 
@@ -103,10 +103,10 @@ def identifiers(*, pmid: object = None, doi: object = None, pmcid: object = None
     """
     values = {"pmid": _plain(pmid), "doi": _plain(doi), "pmcid": _plain(pmcid)}
     matches = {name: pattern.fullmatch(values[name]) for name, pattern in _IDENTIFIERS.items()}
-    found = {name: match[1] for name, match in matches.items() if match}
-    if "pmcid" in found:
-        found["pmcid"] = f"PMC{found['pmcid']}"
-    return found
+    numbers = {name: match[1] for name, match in matches.items() if match}
+    if "pmcid" in numbers:
+        numbers["pmcid"] = f"PMC{numbers['pmcid']}"
+    return numbers
 
 
 def related_ids(reference: str) -> tuple[str, ...]:
@@ -117,6 +117,21 @@ def related_ids(reference: str) -> tuple[str, ...]:
     """
     pmids = tuple(f"PMID:{pmid}" for pmid in re.findall(r"\bPMID: *(\d+)", reference))
     return pmids or tuple(f"doi:{doi}" for doi in re.findall(r"\bdoi: *(10\.[^\s/]+/\S*[^\s.,;])", reference, re.I))
+
+
+def related_by_kind(references: Iterable[tuple[str, str]], *, own: str) -> dict[str, tuple[str, ...]]:
+    """Kind -> the ids in the references of that kind, each once, without the publication's `own`.
+
+    A kind whose references name no id is there too: that such a notice exists is known.
+
+    >>> related_by_kind([("retraction", "PMID: 8"), ("retraction", "PMID: 7"), ("correction", "J Mice")], own="PMID:7")
+    {'retraction': ('PMID:8',), 'correction': ()}
+    """
+    ids_by_kind: dict[str, tuple[str, ...]] = {}
+    for kind, reference in references:
+        ids = (*ids_by_kind.get(kind, ()), *related_ids(reference))
+        ids_by_kind[kind] = tuple(dict.fromkeys(name for name in ids if name != own))
+    return ids_by_kind
 
 
 def first_year(text: str) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap, zip_longest
 
 from osler.corpus.abstracts import OtherAbstract, choose_sections, labelled_sections
-from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_by_kind, related_ids
 from osler.corpus.lines import Line, read_lines
 from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
 from osler.records import Damage, Document, Entry
@@ -204,13 +204,8 @@ def _doi(fields: Fields) -> str:
 
 def _related(fields: Fields, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Kind -> ids of the other publications that are related to this one in that way."""
-    own = f"PMID:{_first(fields, 'PMID')}"
-    ids_by_kind: dict[str, tuple[str, ...]] = {}
-    for tag, kind in kinds.items():
-        for value in fields.get(tag, ()):
-            related = (name for name in related_ids(value) if name != own)
-            ids_by_kind[kind] = tuple(dict.fromkeys((*ids_by_kind.get(kind, ()), *related)))
-    return ids_by_kind
+    references = ((kind, value) for tag, kind in kinds.items() for value in fields.get(tag, ()))
+    return related_by_kind(references, own=f"PMID:{_first(fields, 'PMID')}")
 
 
 def _first(fields: Fields, *tags: str) -> str:

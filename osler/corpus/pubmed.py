@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 
 from osler.corpus.abstracts import OtherAbstract, choose_sections, heading_of
-from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_ids
+from osler.corpus.bibliography import Bibliography, choose_title, first_year, identifiers, related_by_kind
 from osler.corpus.markup import flat_text
 from osler.corpus.xml_records import Element, read_records
 from osler.records import Deletion, Document, Entry, Section
@@ -184,15 +184,13 @@ def _mesh_major(citation: Element) -> tuple[str, ...]:
 
 def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Kind -> ids of the other publications that are related to this one in that way."""
-    own = f"PMID:{_text(citation, 'PMID')}"
-    ids_by_kind: dict[str, tuple[str, ...]] = {}
-    for comment in citation.iterfind("CommentsCorrectionsList/CommentsCorrections"):
-        if kind := kinds.get(comment.get("RefType", "")):
-            related = related_ids(f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
-            ids_by_kind[kind] = tuple(
-                dict.fromkeys((*ids_by_kind.get(kind, ()), *(name for name in related if name != own)))
-            )
-    return ids_by_kind
+    comments = citation.iterfind("CommentsCorrectionsList/CommentsCorrections")
+    references = (
+        (kinds[kind], f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
+        for comment in comments
+        if (kind := comment.get("RefType", "")) in kinds
+    )
+    return related_by_kind(references, own=f"PMID:{_text(citation, 'PMID')}")
 
 
 def _doi(record: Element, article: Element) -> str:
@@ -211,4 +209,4 @@ def _text(element: Element, path: str) -> str:
 
 
 def _texts(element: Element, path: str) -> tuple[str, ...]:
-    return tuple(text for found in element.findall(path) if (text := flat_text(found)))
+    return tuple(text for child in element.findall(path) if (text := flat_text(child)))

@@ -26,22 +26,10 @@ _ROW_OF_MARKS = re.compile(rf"{MARK}(?:{_SEPARATOR}*{MARK})+")
 _EMPTY_BRACKETS = re.compile(rf"\s*[(\[]\s*(?:(?:see|e\.g\.|i\.e\.|cf\.|refs?\.?),?\s*)*{MARK}\s*[)\]]", re.IGNORECASE)
 _CONNECTIVES = frozenset(
     (
-        "see",
-        "also",
-        "and",
-        "cf",
-        "ref",
-        "refs",
-        "reference",
-        "references",
-        "reviewed",
-        "review",
-        "in",
-        "for",
-        "by",
+        "see", "also", "and", "cf", "ref", "refs", "reference", "references", "reviewed", "review", "in", "for", "by",
         "eg",
     )
-)
+)  # fmt: skip
 _RAISED_NUMBERS = re.compile(rf"{SUP}\s*([0-9]{{1,3}}(?:{_SEPARATOR}+[0-9]{{1,3}})*)\s*{SUP_END}(?=[\s.,;:!?)\]]|$)")
 _STOP = re.compile(r"(?:[^\W\d_]|[%)\]”\"’])[.,;:!?][”\"’]?$")
 _WHOLE_WORD = re.compile(r"[^\W\d_]{3}[)\]”\"’]* ?$")
