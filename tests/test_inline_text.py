@@ -70,6 +70,7 @@ def test_a_blank_before_an_exponent_is_dropped_behind_numbers_and_units_alone():
         ("2<sup>2<sup>n</sup></sup>", "2^(2^n)"),
         ("10<sup>6.5</sup>3 and 10<sup>x</sup>y", "10^(6.5)3 and 10^(x)y"),
         ("54<sup>a</sup>, 12.3<sup>a,b</sup>, cells<sup>a</sup>", "54^a, 12.3^(a,b), cells^a"),
+        ("mice<sup>a,b</sup> and cells<sup>b, c</sup>", "mice^(a,b) and cells^(b, c)"),
     ],
 )
 def test_an_exponent_without_superscript_characters_follows_a_caret(markup, text):

@@ -249,7 +249,7 @@ def _with_other(left: str, content: str, behind: str, in_formula: bool) -> str:
     if is_power and (content[0].isdigit() or _SIGNED.match(content) or (in_formula and not is_symbol)):
         return left + _apart("^", content, behind)
     is_term = left[-1:] in (")", "]", "}") or (_VARIABLE.search(left) and _VARIABLE_POWER.fullmatch(content))
-    is_note = _WORD.search(left) and re.fullmatch(r"[a-z]", content)
+    is_note = _WORD.search(left) and re.fullmatch(r"[a-z](?:\s*,\s*[a-z])*", content)
     if (is_term and not is_symbol) or is_note:
         return left + _apart("^", content, behind)
     if _touches(left, content, behind):
