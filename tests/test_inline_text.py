@@ -70,6 +70,7 @@ def test_a_blank_before_an_exponent_is_dropped_behind_numbers_and_units_alone():
         ("2<sup>2<sup>n</sup></sup>", "2^(2^n)"),
         ("10<sup>6.5</sup>3 and 10<sup>x</sup>y", "10^(6.5)3 and 10^(x)y"),
         ("54<sup>a</sup>, 12.3<sup>a,b</sup>, cells<sup>a</sup>", "54^a, 12.3^(a,b), cells^a"),
+        ("mice<sup>a,b</sup> and cells<sup>b, c</sup>", "mice^(a,b) and cells^(b, c)"),
     ],
 )
 def test_an_exponent_without_superscript_characters_follows_a_caret(markup, text):
@@ -123,6 +124,89 @@ def test_ordinals_degrees_trade_marks_and_fractions_read_as_they_are_printed():
     ],
 )
 def test_a_subscript_stands_on_the_line_unless_a_number_would_grow(markup, text):
+    assert read(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<math><msup><mi>R</mi><mi>n</mi></msup></math>", "R^n"),
+        ("<math><msubsup><mi>x</mi><mi>i</mi><mi>Q</mi></msubsup></math>", "xi^Q"),
+        ("<math><msup><mi>A</mi><mi>T</mi></msup><mi>B</mi></math>", "A^(T)B"),
+        ("<i>x</i><sub>i</sub><sup><i>Q</i></sup>", "xi^Q"),
+        ("<math><msup><mi>i</mi><mtext>th</mtext></msup></math> row", "ith row"),
+        ("<math><msup><mi>CD4</mi><mo>+</mo></msup></math>, x<sub>i</sub><sup>+</sup>", "CD4+, xi+"),
+        ("HbA<sub>1</sub><sup>c</sup>, CD25<sup>high</sup>, PrP<sup>Sc</sup>", "HbA1c, CD25high, PrPSc"),
+    ],
+)
+def test_a_letter_is_an_exponent_in_a_formula_and_a_marker_elsewhere(markup, text):
+    assert read(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("5×10&lt;sup&gt;6&lt;/sup&gt; PFU in H&lt;SUB&gt;2&lt;/SUB&gt;O", "5×10⁶ PFU in H2O"),
+        ("&lt;i&gt;E. coli&lt;/i&gt; with &lt;b&gt;10&lt;sup&gt;-3&lt;/sup&gt; M&lt;/b&gt;", "E. coli with 10⁻³ M"),
+        ("p &lt;b and c&gt; d, 1&lt;i&gt;0", "p <b and c> d, 1<i>0"),
+    ],
+)
+def test_escaped_tags_read_as_the_markup_that_they_are(markup, text):
+    assert read(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("HLA-A<sup>*</sup>02:01, CYP2D6<sup>*</sup>4", "HLA-A*02:01, CYP2D6*4"),
+        ("e<sup>kt</sup>, e<sup>iπ</sup>, 10<sup>0.5x</sup>", "e^kt, e^iπ, 10^(0.5x)"),
+        (
+            "<math><mn>1.73</mn><mtext> </mtext><msup><mi>m</mi><mn>2</mn></msup><mtext> if </mtext><mi>x</mi></math>",
+            "1.73 m² if x",
+        ),
+    ],
+)
+def test_an_allele_a_power_and_a_formula_with_words_read_as_they_are_printed(markup, text):
+    assert read(markup) == text
+
+
+def test_a_run_in_heading_does_not_grow_into_the_sentence_before_it():
+    assert read("<i>Treatment:</i> surgery.<i>Surveillance:</i> MRI (<b>note:</b> no <i>E. coli</i>s).") == (
+        "Treatment: surgery. Surveillance: MRI (note: no E. colis)."
+    )
+    assert read("10<sup>6:</sup> 5") == "10⁶: 5"
+
+
+def test_a_raised_zero_before_a_scale_is_a_degree():
+    assert read("42<sup>0</sup>C, 98 <sup>0</sup> F, 37<sup>oC</sup>, 10<sup>0</sup>") == "42°C, 98 ° F, 37°C, 10⁰"
+
+
+def test_raised_numbers_that_count_up_behind_words_are_references():
+    nature = (
+        "Cancer kills<sup>1-3</sup>. Here, drugs<sup>4</sup> and (CNS)<sup>5,6</sup>, 10<sup>7</sup> m<sup>2</sup>."
+    )
+    assert read(nature) == "Cancer kills. Here, drugs and (CNS), 10⁷ m²."
+    assert read("as shown <sup>1,2</sup>, and earlier<sup>2,3</sup>") == "as shown, and earlier"
+
+
+def test_a_raised_number_behind_a_stop_is_a_reference():
+    assert read("It rose.<sup>7</sup> It fell (by 4%).<sup>8-10</sup> Then,<sup>8</sup> no.") == (
+        "It rose. It fell (by 4%). Then, no."
+    )
+    assert read("with,<sup>18</sup>F; 0.<sup>5</sup>") == "with,¹⁸F; 0.⁵"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("[Sar<sup>1</sup>, Ile<sup>8</sup>]-angiotensin", "[Sar¹, Ile⁸]-angiotensin"),
+        ("Asp<sup>1</sup>-Arg<sup>2</sup>-Val<sup>3</sup>-", "Asp¹-Arg²-Val³-"),
+        ("angiotensin<sup>1-7</sup> and angiotensin<sup>1-7</sup>", "angiotensin^(1-7) and angiotensin^(1-7)"),
+        ("per metre<sup>2</sup>, serine<sup>473</sup>, D-Pen<sup>2,5</sup>", "per metre², serine⁴⁷³, D-Pen^(2,5)"),
+        ("a min<sup>1</sup> and a mol<sup>2</sup>", "a min¹ and a mol²"),
+    ],
+)
+def test_the_numbers_of_residues_and_exponents_of_words_stay(markup, text):
     assert read(markup) == text
 
 

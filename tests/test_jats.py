@@ -84,6 +84,14 @@ def test_the_title_has_its_subtitle_and_no_footnote_mark():
     )
 
 
+def test_a_heading_and_the_title_before_a_subtitle_have_no_colon():
+    title = "<title-group><article-title>Mice:</article-title><subtitle>a trial</subtitle></title-group>"
+    abstract = "<abstract><title>Abstract:</title><sec><title>Results:</title><p>Four.</p></sec></abstract>"
+    document = article("<sec><title>Methods :</title><p>We counted.</p></sec>", meta=title + abstract)
+    assert document.title == "Mice: a trial"
+    assert [section.heading for section in document.sections] == ["Abstract > Results", "Methods"]
+
+
 def test_an_article_that_was_retracted_says_so_and_the_notice_does_not():
     related = "<related-article xmlns:xlink='http://www.w3.org/1999/xlink' related-article-type='{}' {}/>"
     link = "ext-link-type='doi' xlink:href='10.1/n'"

@@ -37,6 +37,10 @@ def line(paragraph: str) -> str:
         f"<sup>{bibr('1')}</sup><sup>,</sup><sup>{bibr('2')}</sup>",
         f"{bibr('<sup>1</sup>')}<sup>,</sup>{bibr('<sup>2</sup>')}",
         f"<sup>{bibr('1')}</sup>, <sup>{bibr('2')}</sup>",
+        f" {bibr('<sup>1</sup>')} <sup>,</sup> {bibr('<sup>2</sup>')}",
+        f"<sup>(</sup>{bibr('<sup>1</sup>')}<sup>)</sup>",
+        f"<sup>[</sup><sup>{bibr('1')}</sup><sup>,</sup> <sup>{bibr('2')}</sup><sup>]</sup>",
+        f"<sup>[</sup>{bibr('1')}<sup>]</sup>",
         f"<sup>{bibr('1')})</sup>",
         f"<sup>({bibr('1')})</sup>",
         f"<sup>[{bibr('1')}]</sup>",
@@ -177,6 +181,27 @@ def test_links_and_named_things_stay_in_their_sentence():
     link = "<ext-link xlink:href='http://a.org/b'>a.org</ext-link>"
     named = "<named-content>BRCA1</named-content> <styled-content>x</styled-content> <email>a@b.org</email>"
     assert line(f"See {named}, {link}.") == "See BRCA1 x a@b.org, a.org."
+
+
+def test_a_link_without_text_is_its_address():
+    assert line("Data: <ext-link xlink:href='https://a.org/x'/>, <uri xlink:href='https://b.org'>b</uri>.") == (
+        "Data: https://a.org/x, b."
+    )
+
+
+def test_a_figure_table_or_box_within_a_sentence_follows_its_paragraph():
+    figure = "<fig><label>Fig. 1</label><caption><p>Growth.</p></caption></fig>"
+    box = "<boxed-text><caption><title>Box</title></caption><p>Aside.</p></boxed-text>"
+    assert line(f"As Fig. 1{figure} shows, cells grew (Fig. 1{figure}).") == (
+        "As Fig. 1 shows, cells grew (Fig. 1).\nFig. 1. Growth.\nFig. 1. Growth."
+    )
+    assert line(f"Cells <bold>grew</bold>.{box}Then they died.") == "Cells grew. Then they died.\nBox\nAside."
+
+
+def test_a_run_in_heading_does_not_grow_into_the_sentence_before_it():
+    assert (
+        line("<bold>Aims:</bold> To see.<bold><italic>Methods: </italic></bold>Mice.") == "Aims: To see. Methods: Mice."
+    )
 
 
 def test_terms_for_an_index_are_not_text():

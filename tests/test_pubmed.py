@@ -38,7 +38,7 @@ def test_the_version_of_a_citation_is_kept():
 
 def test_abstract_labels_become_headings():
     parts = (
-        "<AbstractText Label='METHODS'>We counted.</AbstractText><AbstractText Label='UNLABELLED'>So.</AbstractText>"
+        "<AbstractText Label='METHODS:'>We counted.</AbstractText><AbstractText Label='UNLABELLED'>So.</AbstractText>"
     )
     document = citation(f"<Abstract>{parts}<CopyrightInformation>(c) J</CopyrightInformation></Abstract>")
     assert document.sections == (Section("METHODS", "We counted."), Section("", "So."))

@@ -78,12 +78,13 @@ def choose_sections(abstract: Sequence[Section], others: Iterable[OtherAbstract]
 
 
 def heading_of(label: str) -> str:
-    """The heading that a label makes; "" for those that say there is none.
+    """The heading that a label makes, without its colon; "" for those that say there is none.
 
-    >>> heading_of("RESULTS"), heading_of("UNLABELLED")
+    >>> heading_of("RESULTS:"), heading_of("UNLABELLED")
     ('RESULTS', '')
     """
-    return "" if label.strip().upper() in _UNLABELLED else label.strip()
+    heading = " ".join(label.split()).rstrip(" :")
+    return "" if heading.upper() in _UNLABELLED else heading
 
 
 def labelled_sections(text: str) -> tuple[Section, ...]:

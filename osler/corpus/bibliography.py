@@ -51,7 +51,7 @@ class Bibliography:
         """JSON values by name: the four states always, the rest where it is known."""
         said = title_state(title, self.publication_types) if not self.notice_of else ""
         marked = is_retracted({"publication_types": self.publication_types})
-        known: dict[str, Any] = {
+        values: dict[str, Any] = {
             "authors": list(self.authors),
             "journal": self.journal,
             "journal_abbreviations": list(self.journal_abbreviations),
@@ -71,7 +71,7 @@ class Bibliography:
             "retracted": "retraction" in self.notices or marked or said == "retraction",
             "concern": "concern" in self.notices or said == "concern",
             "corrected": "correction" in self.notices,
-            **{name: value for name, value in known.items() if value},
+            **{name: value for name, value in values.items() if value},
         }
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable
 SUP, SUP_END, SUB, SUB_END = "\x01", "\x02", "\x03", "\x04"
 GUARD = "\x05"
 """Stands where two characters must not grow together: it becomes a blank there, and nothing elsewhere."""
+_POWER = "\x11"
+"""Stands in a superscript of a formula, where letters are exponents and no marker such as that of `CD4high`."""
 
 # All that publishers write for a minus, the soft hyphen and the macron among them.
 _MINUS = "-\u2212\u2013\u2014\u2010\u2011\u2012\u2015\u02d7\u2043\u00ad"
@@ -38,17 +40,18 @@ _SHORT_SYMBOL = re.compile(r"(?<![^\W_])[^\W\d_]{1,3}$")  # a unit or a variable
 _INDEXED = re.compile(r"(?<![^\W_])(?:[A-Z][A-Za-z]{0,3}|[^\W\d_])$")  # an element, a molecule or a variable
 _VARIABLE = re.compile(r"(?<![^\W_])[a-zα-ω]$")
 _WORD = re.compile(r"(?<![^\W_])[a-z]{4,}$")
-_VARIABLE_POWER = re.compile(rf"[^\W\d_]|\(?[^\W_](?:[{_SIGNS}][^\W_]+)+\)?")
+_VARIABLE_POWER = re.compile(rf"[^\W\d_]{{1,3}}|\(?[^\W_](?:[{_SIGNS}][^\W_]+)+\)?")
 _DIGIT_BEFORE = re.compile(r"[0-9⁰¹²³⁴⁵⁶⁷⁸⁹][.,]?$")
 _DIGIT = re.compile("[0-9]")
 _DIGIT_BEHIND = re.compile(r"[.,]?[0-9]")
 _GOES_ON = re.compile(rf"[\w{SUP}{SUB}]|[.,^{_SIGNS}/][\w{SUP}{SUB}]")
 _ORDINALS = frozenset(("st", "nd", "rd", "th", "er", "re", "ère", "ème", "eme"))
-_DEGREES = frozenset("oOº°˚∘◦ο")
+_DEGREE = re.compile("[oOº°˚∘◦ο] ?[CF]?")
+_SCALE = re.compile(r" ?[CF]\b")
 _TRADE_MARKS = {"TM": "™", "™": "™", "®": "®", "(R)": "®", "©": "©", "SM": "℠", "℠": "℠"}
 _CONTEXT = 40  # characters on either side that decide
 _ONE_THING = re.compile(
-    rf"(?:[0-9.,]+|[^\W\d_]+\W?|[^\w\s])?(?:{SUP}[^{SUP_END}]*{SUP_END}|{SUB}[^{SUB_END}]*{SUB_END})*|\([^()]*\)|\[[^\[\]]*\]"
+    rf"(?:[0-9.,]+|[^\W\d_]+[0-9]*\W?|[^\w\s])?(?:{SUP}[^{SUP_END}]*{SUP_END}|{SUB}[^{SUB_END}]*{SUB_END})*|\([^()]*\)|\[[^\[\]]*\]"
 )
 
 _START = re.compile(f"[{SUP}{SUB}]")
@@ -62,6 +65,10 @@ _TIDYINGS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(rf"([{SUP}{SUB}][^(){SUP}{SUB}]*[0-9])([.,;:)]+)([{SUP_END}{SUB_END}])"), r"\1\3\2"),  # so do stops
     (re.compile(f"{SUP_END}{SUP}|{SUB_END}{SUB}"), ""),  # in a row they are one
     (re.compile(f"({SUP}[{_SIGNS}]){SUP_END} {SUP}(?=[0-9])"), r"\1"),
+    (  # a letter raised beside a letter with an index: the power of a variable
+        re.compile(rf"((?<![^\W_])[^\W\d_]{SUB}[^{SUB_END}]+{SUB_END}{SUP})(?=[^\W\d_]{SUP_END})"),
+        rf"\1{_POWER}",
+    ),
 )
 
 
@@ -87,9 +94,18 @@ def root(content: str, index: str = "") -> str:
     return f"{_grouped(content)}{superscript(f'1/{index.strip()}')}"
 
 
-def power(base: str, exponent: str) -> str:
-    """The base with its superscript, in parentheses where it is more than one thing."""
-    return _grouped(base) + superscript(exponent) if base.strip() else superscript(exponent)
+def exponent(text: str) -> str:
+    """The text marked as a superscript of a formula.
+
+    >>> plain_text("R" + exponent("n")), plain_text("CD4" + superscript("high"))
+    ('R^n', 'CD4high')
+    """
+    return superscript(f"{_POWER}{text}" if any(map(str.isalpha, text)) else text)
+
+
+def power(base: str, raised: str) -> str:
+    """The base with its exponent, in parentheses where it is more than one thing."""
+    return (_grouped(base) if base.strip() else "") + exponent(raised)
 
 
 def limited(mark: str, content: str) -> str:
@@ -136,11 +152,14 @@ def _resolved(text: str) -> str:
     while start := _START.search(text, position):
         written += text[position : start.start()]
         end = _matching_end(text, start.start())
-        content = _without_guards(_resolved(text[start.end() : end])).strip()
-        write = _raised if start.group() == SUP else _lowered
+        content = _without_guards(_resolved(text[start.end() : end]))
+        in_formula, content = _POWER in content, content.replace(_POWER, "").strip()
         left, behind = written[-_CONTEXT:], text[end + 1 : end + 1 + _CONTEXT]
+        context = left.rstrip(GUARD)
         if content:
-            written = written[: len(written) - len(left)] + write(left.rstrip(GUARD), content, behind)
+            is_raised = start.group() == SUP
+            added = _raised(context, content, behind, in_formula) if is_raised else _lowered(context, content, behind)
+            written = written[: len(written) - len(left)] + added
         position = end + 1
     return written + _BOUNDARY.sub("", text[position:])
 
@@ -164,15 +183,15 @@ def _numeric(content: str) -> str:
     return unicodedata.normalize("NFKC", content.translate(_MACRON)).replace(" ", "")
 
 
-def _raised(left: str, content: str, behind: str) -> str:
+def _raised(left: str, content: str, behind: str, in_formula: bool) -> str:
     """`left` with the superscript behind it."""
     before = left.rstrip()
     numeric = _numeric(content)
     if symbol := _TRADE_MARKS.get(content):
         return left + symbol
-    if content in _DEGREES and before[-1:].isdigit():
-        return f"{left}°"
-    if content.lower() in _ORDINALS and before[-1:].isdigit():
+    if (_DEGREE.fullmatch(content) or (content == "0" and _SCALE.match(behind))) and before[-1:].isdigit():
+        return f"{left}°{content[1:]}"
+    if content.lower() in _ORDINALS and (before[-1:].isdigit() or _VARIABLE.search(before)):
         return before + content
     if _is_isotope(left, content, behind):
         return left + content
@@ -181,7 +200,7 @@ def _raised(left: str, content: str, behind: str) -> str:
         return (before if attached else left) + numeric.translate(_RAISED)
     if _CHARGE.fullmatch(numeric):
         return _with_charge(left, numeric, content.replace(" ", ""), behind)
-    return _with_other(left, content, behind)
+    return _with_other(left, content, behind, in_formula)
 
 
 def _is_isotope(left: str, content: str, behind: str) -> bool:
@@ -216,7 +235,7 @@ def _with_charge(left: str, charge: str, spelled: str, behind: str) -> str:
     return left + spelled
 
 
-def _with_other(left: str, content: str, behind: str) -> str:
+def _with_other(left: str, content: str, behind: str, in_formula: bool) -> str:
     """What has no superscript characters: behind a caret where it is an exponent, else on the line."""
     before = left.rstrip()
     is_symbol = not any(character.isalnum() for character in content)
@@ -227,10 +246,10 @@ def _with_other(left: str, content: str, behind: str) -> str:
             return left + content
         return before + _apart("^", content, behind)
     is_power = left[-1:].isalnum() or left[-1:] in (")", "]", "}")
-    if is_power and (content[0].isdigit() or _SIGNED.match(content)):
+    if is_power and (content[0].isdigit() or _SIGNED.match(content) or (in_formula and not is_symbol)):
         return left + _apart("^", content, behind)
     is_term = left[-1:] in (")", "]", "}") or (_VARIABLE.search(left) and _VARIABLE_POWER.fullmatch(content))
-    is_note = _WORD.search(left) and re.fullmatch(r"[a-z]", content)
+    is_note = _WORD.search(left) and re.fullmatch(r"[a-z](?:\s*,\s*[a-z])*", content)
     if (is_term and not is_symbol) or is_note:
         return left + _apart("^", content, behind)
     if _touches(left, content, behind):
@@ -258,7 +277,7 @@ def _touches(left: str, content: str, behind: str) -> bool:
     """Whether a digit beside the content, or a decimal point with its digit, would make another number of both."""
     if _DIGIT_BEFORE.search(left) and (content[0].isdigit() or _DIGIT_BEHIND.match(content)):
         return True
-    if left[-1:].isdigit() and behind[:1].isdigit() and not any(character.isalpha() for character in content):
+    if _BARE_NUMBER.search(left) and behind[:1].isdigit() and not any(map(str.isalpha, content)):
         return True
     pattern = _DIGIT_BEHIND if content[-1].isdigit() else _DIGIT
     return _DIGIT_BEFORE.search(content) is not None and pattern.match(behind) is not None
@@ -270,5 +289,5 @@ def _apart(mark: str, content: str, behind: str) -> str:
         content = ("+" if sign.group() == "+" else "-") + content[1:]
     if re.fullmatch(r"\([^()]*\)", content):
         return mark + content
-    inside = re.search(rf"[\s,/=<>^_{_SIGNS}×·*]", content[1:])
+    inside = re.search(rf"[\s,/=<>^_{_SIGNS}×·*]|(?<=[0-9])[^\W\d_]", content[1:])
     return f"{mark}({content})" if inside or _GOES_ON.match(behind) else mark + content

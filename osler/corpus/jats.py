@@ -116,7 +116,8 @@ def _english_title(article: Element, meta: Element) -> str:
 
 
 def _joined_title(group: Element, *names: str) -> str:
-    return ": ".join(filter(None, (inline_text(part) for part in group if part.tag in names)))
+    parts = [text for part in group if part.tag in names and (text := inline_text(part))]
+    return ": ".join((*(part.rstrip(" :") for part in parts[:-1]), *parts[-1:]))
 
 
 def _languages(article: Element, meta: Element) -> tuple[str, ...]:

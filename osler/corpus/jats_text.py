@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from osler.corpus.inline_text import GUARD, plain_text, subscript, superscript
 from osler.corpus.markup import FORMULA, MATHML, math_text
-from osler.corpus.reference_marks import MARK, is_mark, reference, without_reference_marks
+from osler.corpus.reference_marks import MARK, emphasised, is_mark, reference, without_reference_marks
 from osler.corpus.tex import tex_text
 from osler.corpus.xml_records import Element
 from osler.records import Section
@@ -28,9 +28,11 @@ _PARAGRAPHS = frozenset(
 )  # fmt: skip
 _FORMULAS = MATHML | {"inline-formula", "disp-formula", "tex-math", "chem-struct", "inline-graphic", "private-char"}
 _BLOCK_FORMULAS = frozenset(("disp-formula", "disp-formula-group", "chem-struct-wrap"))
+_FLOATS = frozenset(("fig", "fig-group", "table-wrap", "table-wrap-group", "boxed-text"))
 _CAPTIONED = frozenset(("fig", "table-wrap", "boxed-text", "statement"))
 _FOOTNOTES = frozenset(("fn", "table-fn", "author-notes", "corresp", "aff", "contrib"))
 _OTHER_ABSTRACTS = frozenset(("graphical", "teaser", "toc", "video", "stereochemical"))
+_LINK = "{http://www.w3.org/1999/xlink}href"
 _XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # No XML document can hold these characters, so none of them comes from a source.
 _PARAGRAPH_END, _CAPTION_FOLLOWS, _MEANING_FOLLOWS = "\x0e", "\x0f", "\x10"
@@ -121,18 +123,27 @@ def _sections(element: Element, path: tuple[str, ...]) -> Iterator[Section]:
 
 
 def _title(element: Element) -> str:
-    return inline_text(element.find("title"))
+    return inline_text(element.find("title")).rstrip(" :")
 
 
 def _content(element: Element) -> Iterator[str]:
-    """The text below `element` in pieces, with marks where a paragraph begins or ends and around what is raised."""
+    """The text below `element` in pieces, with marks where a paragraph begins or ends and around what is raised.
+
+    A figure, a table or a box within a paragraph follows it, since its place there may be the middle of a sentence.
+    """
+    floats: list[Element] = []
     yield element.text or ""
     for child in element:
         if child.tag == "label":
             yield _label(child, of=element)
+        elif child.tag in _FLOATS and element.tag == "p":
+            floats.append(child)
+            yield MARK  # so that the words on both sides do not grow together
         else:
             yield from _child_text(child)
         yield child.tail or ""
+    for child in floats:
+        yield from _child_text(child)
 
 
 def _child_text(element: Element) -> Iterator[str]:
@@ -251,12 +262,16 @@ _FORMULA_PARTS = MATHML | {
 _INLINE: dict[str, Callable[[Element], str]] = {
     "sup": lambda element: superscript(_joined(element)),
     "sub": lambda element: subscript(_joined(element)),
+    "bold": lambda element: emphasised(_joined(element)),
+    "italic": lambda element: emphasised(_joined(element)),
     "xref": _cross_reference,
     "fn": lambda element: MARK,
     "break": lambda element: " ",
     "td": lambda element: f" {_joined(element)} ",
     "th": lambda element: f" {_joined(element)} ",
     "abbrev": _explained,
+    "ext-link": lambda element: _joined(element) or element.get(_LINK, ""),
+    "uri": lambda element: _joined(element) or element.get(_LINK, ""),
     "term": lambda element: _joined(element) + (_MEANING_FOLLOWS if _is_defined(element) else ""),
     "speaker": lambda element: _joined(element) + _MEANING_FOLLOWS,
     "preformat": _lines,

@@ -145,11 +145,11 @@ def notices(article: Element, meta: Element, *, types: Collection[str]) -> tuple
     for link in related:
         word = link.get("related-article-type") or link.get("link-type") or ""
         kind = _NOTICES.get(word.removesuffix("-forward"), "")
-        found = about_this
+        ids_by_kind = about_this
         if word in _NOTICE_OF or (kind and is_notice and not word.endswith("-forward")):
-            kind, found = _NOTICE_OF.get(word, kind), about_others
+            kind, ids_by_kind = _NOTICE_OF.get(word, kind), about_others
         if kind:
-            found[kind] = tuple(dict.fromkeys((*found.get(kind, ()), *_related_ids(link))))
+            ids_by_kind[kind] = tuple(dict.fromkeys((*ids_by_kind.get(kind, ()), *_related_ids(link))))
     return about_this, about_others
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from osler.corpus.inline_text import (
     GUARD,
+    exponent,
     fraction,
     limited,
     overlined,
@@ -15,6 +17,7 @@ from osler.corpus.inline_text import (
     subscript,
     superscript,
 )
+from osler.corpus.reference_marks import emphasised, without_reference_marks
 from osler.corpus.tex import tex_text
 from osler.corpus.xml_records import Element
 
@@ -35,6 +38,9 @@ _ACCENTS = dict.fromkeys("¯‾―—–_ˉ-−\u0304\u0305", "\u0304") | {
     "^": "\u0302", "ˆ": "\u0302", "\u0302": "\u0302", "~": "\u0303", "˜": "\u0303", "∼": "\u0303", "\u0303": "\u0303",
     "˙": "\u0307", ".": "\u0307", "\u0307": "\u0307", "¨": "\u0308", "\u0308": "\u0308", "→": "\u20d7", "⃗": "\u20d7",
 }  # fmt: skip
+# Some publishers escape their markup, so that its tags reach PubMed as text; `p<b and c>d` are none.
+_ESCAPED_TAGS = re.compile(r"<(sup|sub|i|b|u|em|strong|italic|bold)>([^<>]*)</\1>", re.IGNORECASE)
+_WRITTEN = {"sup": superscript, "sub": subscript}  # other markup is emphasis
 _INVISIBLE = frozenset("\u2061\u2062\u2063\u2064\u200b")
 _ROWS = frozenset(("math", "mrow", "mstyle", "mpadded", "merror", "mtd"))
 _NOT_SHOWN = frozenset(("mphantom", "none", "mprescripts", "malignmark", "maligngroup", "annotation", "annotation-xml"))
@@ -49,7 +55,15 @@ def flat_text(element: Element | None) -> str:
     """
     if element is None:
         return ""
-    return plain_text("".join(_marked(element)) if len(element) else element.text or "")
+    text = "".join(_marked(element)) if len(element) else element.text or ""
+    for _ in range(3 if "</" in text else 0):  # tags within tags
+        text = _ESCAPED_TAGS.sub(_unescaped, text)
+    return plain_text(without_reference_marks(text))
+
+
+def _unescaped(tags: re.Match[str]) -> str:
+    """What stands between the tags, raised or lowered as they say."""
+    return _WRITTEN.get(tags[1].lower(), emphasised)(tags[2])
 
 
 def math_text(math: Element) -> str:
@@ -79,7 +93,7 @@ def _marked(element: Element) -> Iterator[str]:
             yield math_text(child)
         else:
             inner = "".join(_marked(child))
-            yield superscript(inner) if child.tag == "sup" else subscript(inner) if child.tag == "sub" else inner
+            yield _WRITTEN.get(str(child.tag), emphasised)(inner)
         yield child.tail or ""
 
 
@@ -115,7 +129,8 @@ def _presented(node: Element) -> str:
 def _token(node: Element) -> str:
     if len(node):  # a picture of a character
         raise _NotOneLineError
-    return (node.text or "").strip("\t\n\r ")
+    text = node.text or ""
+    return text if node.tag == "mtext" else text.strip("\t\n\r ")  # the blanks of a text part words: " if "
 
 
 def _identifier(text: str) -> str:
@@ -160,13 +175,13 @@ def _over(base: str, high: str) -> str:
         if accented := overlined(base, accent):
             return accented
         raise _NotOneLineError
-    return base if high.strip() in _STRETCHED else base + superscript(high)
+    return base if high.strip() in _STRETCHED else base + exponent(high)
 
 
 def _both(base: str, low: str, high: str) -> str:
     if base.strip(GUARD) in _BIG_OPERATORS:
         return base.strip(GUARD) + limited("_", low).rstrip(GUARD) + limited("^", high)
-    return base + subscript(low) + superscript(high)
+    return base + subscript(low) + exponent(high)
 
 
 def _power(base: str, high: str) -> str:

@@ -208,4 +208,4 @@ def _text(element: Element, path: str) -> str:
 
 
 def _texts(element: Element, path: str) -> tuple[str, ...]:
-    return tuple(text for found in element.findall(path) if (text := flat_text(found)))
+    return tuple(text for child in element.findall(path) if (text := flat_text(child)))

@@ -11,7 +11,7 @@ import re
 from osler.corpus.inline_text import GUARD, SUB, SUB_END, SUP, SUP_END
 
 _REFERENCE, _REFERENCE_END, MARK = "\x06", "\x07", "\x08"
-"""`MARK` stands where a mark was left out, until it is known what grows together there."""
+"""`MARK` stands where something was left out, until it is known what grows together there."""
 
 _NUMBER = r"(?:[0-9]{1,3}[a-z]?|(?!1[5-9]|20)[0-9]{4}|[a-z]{1,2}|[ivx]+|[*†‡§¶#∥|]+)"
 _SEPARATOR = r"[\s,;\-–—−‐‑]"
@@ -20,27 +20,19 @@ _SCRIPT = re.compile(f"{SUP}[^{SUP_END}]*{SUP_END}")
 _SCRIPT_CHARACTERS = re.compile(f"[{SUP}{SUP_END}{SUB}{SUB_END}{GUARD}]")
 _REFERENCE_TEXT = re.compile(f"{_REFERENCE}([^{_REFERENCE_END}]*){_REFERENCE_END}")
 _RAISED_MARK = re.compile(f"{SUP}([^{SUP}{SUP_END}]*{MARK}[^{SUP}{SUP_END}]*){SUP_END}")
-_RAISED_SEPARATOR = re.compile(rf"(?<={MARK}){SUP}{_SEPARATOR}*{SUP_END}|{SUP}{_SEPARATOR}*{SUP_END}(?={MARK})")
+_RAISED_BETWEEN = rf"{SUP}(?:{_SEPARATOR}|[()\[\]])*{SUP_END}"  # separators and brackets, raised apart from the numbers
+_RAISED_SEPARATOR = re.compile(rf"(?<={MARK})\s*{_RAISED_BETWEEN}|{_RAISED_BETWEEN}\s*(?={MARK})")
 _ROW_OF_MARKS = re.compile(rf"{MARK}(?:{_SEPARATOR}*{MARK})+")
 _EMPTY_BRACKETS = re.compile(rf"\s*[(\[]\s*(?:(?:see|e\.g\.|i\.e\.|cf\.|refs?\.?),?\s*)*{MARK}\s*[)\]]", re.IGNORECASE)
 _CONNECTIVES = frozenset(
     (
-        "see",
-        "also",
-        "and",
-        "cf",
-        "ref",
-        "refs",
-        "reference",
-        "references",
-        "reviewed",
-        "review",
-        "in",
-        "for",
-        "by",
+        "see", "also", "and", "cf", "ref", "refs", "reference", "references", "reviewed", "review", "in", "for", "by",
         "eg",
     )
-)
+)  # fmt: skip
+_RAISED_NUMBERS = re.compile(rf"{SUP}\s*([0-9]{{1,3}}(?:{_SEPARATOR}+[0-9]{{1,3}})*)\s*{SUP_END}(?=[\s.,;:!?)\]]|$)")
+_STOP = re.compile(r"(?:[^\W\d_]|[%)\]”\"’])[.,;:!?][”\"’]?$")
+_WHOLE_WORD = re.compile(r"[^\W\d_]{3}[)\]”\"’]* ?$")
 _UNIT = re.compile(r"(?:[0-9)\]]|(?<![^\W_])[^\W\d_]{1,3})$")
 _NAMES_A_REFERENCE = re.compile(r"\b(?:refs?|references?|nos?|numbers?)\.?$", re.IGNORECASE)
 
@@ -48,6 +40,15 @@ _NAMES_A_REFERENCE = re.compile(r"\b(?:refs?|references?|nos?|numbers?)\.?$", re
 def reference(text: str) -> str:
     """The text of a cross-reference to the literature, marked as such."""
     return f"{_REFERENCE}{text}{_REFERENCE_END}" if text.strip() else ""
+
+
+def emphasised(text: str) -> str:
+    """The text in italics or bold; a run-in heading, which a colon ends, does not grow into the sentence before it.
+
+    >>> without_reference_marks(f"Surgery.{emphasised('Surveillance:')} MRI in{emphasised('vivo')}.")
+    'Surgery. Surveillance: MRI invivo.'
+    """
+    return f"{MARK}{text}" if text.rstrip().endswith(":") else text
 
 
 def is_mark(text: str) -> bool:
@@ -65,17 +66,50 @@ def without_reference_marks(line: str) -> str:
     >>> without_reference_marks(f"Cells died.{reference(SUP + '1' + SUP_END)} Then they{reference('2')} grew.")
     'Cells died. Then they grew.'
     """
-    if _REFERENCE not in line and MARK not in line:
+    if not any(character in line for character in (_REFERENCE, MARK, SUP)):
         return line
     line = " ".join(line.split())
+    line = _without_numbered_marks(line)
     line = _REFERENCE_TEXT.sub(_raised_reference, line)
     line = _RAISED_MARK.sub(_raised_mark, line)
-    line = _RAISED_SEPARATOR.sub("", _RAISED_SEPARATOR.sub("", line))
     line = _references_on_the_line(line)
+    line = _RAISED_SEPARATOR.sub("", _RAISED_SEPARATOR.sub("", line))
     line = _ROW_OF_MARKS.sub(MARK, line)
     line = _EMPTY_BRACKETS.sub(MARK, line)
     line = re.sub(rf"\s+{MARK}(?=\s|[.,;:!?)\]]|$)", MARK, line)
     return _closed_up(line)
+
+
+def _without_numbered_marks(line: str) -> str:
+    """The line with marks for raised numbers that no element tells from exponents, as in the abstracts of Nature.
+
+    Directly behind a stop, a number is no exponent. Behind a word it is none where such numbers count up from 1 without
+    a gap, at least to 3 and in more than one place: those of `metre²` and `[Sar¹,Ile⁸]` do not.
+    """
+    behind_stops, behind_words = set(), set()
+    last = steps = 0
+    for match in _RAISED_NUMBERS.finditer(line):
+        left = line[max(0, match.start() - 20) : match.start()]
+        counted = _counted_on(match[1], last)
+        if _STOP.search(left):
+            behind_stops.add(match.start())
+        elif counted and _WHOLE_WORD.search(left):
+            behind_words.add(match.start())
+        else:
+            continue
+        steps += counted > last
+        last = max(last, counted)
+    marks = behind_stops | behind_words if last >= 3 and steps >= 2 else behind_stops
+    return _RAISED_NUMBERS.sub(lambda match: MARK if match.start() in marks else match[0], line)
+
+
+def _counted_on(numbers: str, last: int) -> int:
+    """The highest number so far, where these leave out none behind `last`; else 0."""
+    for first, end in re.findall(r"([0-9]+)(?:\s*[^\s,;0-9]\s*([0-9]+))?", numbers):
+        if int(first) > last + 1:
+            return 0
+        last = max(last, int(end or first))
+    return last
 
 
 def _raised_reference(match: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from osler.corpus.inline_text import GUARD, fraction, limited, overlined, root, subscript, superscript
+from osler.corpus.inline_text import GUARD, exponent, fraction, limited, overlined, root, subscript, superscript
 
 _BODY = re.compile(r"\\begin\s*\{document\}(.*?)(?:\\end\s*\{document\}|\Z)", re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)%.*")
@@ -52,7 +52,7 @@ _PLAIN = frozenset(
         "mathrm", "mathit", "mathbf", "mathsf", "mathtt", "mathcal", "mathbb", "mathfrak", "mathscr", "mathnormal",
         "text", "textrm", "textit", "textbf", "textsf", "textnormal", "textup", "emph", "boldsymbol", "bm", "mbox",
         "hbox", "mathop", "mathrel", "mathbin", "mathord", "mathopen", "mathclose", "ensuremath", "underline",
-        "operatorname", "pmb", "mathregular",
+        "operatorname", "pmb", "mathregular", "varvec",
     )
 )  # fmt: skip
 _DROPPED = frozenset(
@@ -139,7 +139,7 @@ class _Reader:
             case "{":
                 return self.read("}")
             case "^":
-                return superscript(self._argument())
+                return exponent(self._argument())
             case "_":
                 return subscript(self._argument())
             case "'":
