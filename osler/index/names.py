@@ -86,7 +86,7 @@ def author_keys(names: Iterable[str]) -> str:
     >>> author_keys(["Osler, William H", "Vesalius, A."])
     ';osler/wh;osler|william h;vesalius.a;vesalius/a;'
     """
-    keys = {key for name in names for family, given in _stored_readings(name) for key in _keys(family, given)}
+    keys = set(chain.from_iterable(map(_filed_under, names)))
     return f";{';'.join(sorted(keys))};" if keys else ""
 
 
@@ -131,6 +131,8 @@ def _shorter(name: str) -> set[str]:
 def _between_commas(text: str) -> list[str]:
     """One name with a comma in it, or several with commas between them."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        return []
     several = all(" " in part for part in parts) and (len(parts) > 2 or _ends_in_initials(parts[0]))
     return parts if several or len(parts) == 1 else [text]
 
@@ -147,6 +149,11 @@ def _are_initials(given: list[str]) -> bool:
 
 def _joined(given: list[str]) -> str:
     return folded("".join(given)).replace(" ", "")
+
+
+@lru_cache(16384)  # the authors of a corpus write more than one paper, and these often follow each other
+def _filed_under(name: str) -> Sequence[str]:
+    return tuple(key for family, given in _stored_readings(name) for key in _keys(family, given))
 
 
 def _stored_readings(name: str) -> Iterator[tuple[str, list[str]]]:
