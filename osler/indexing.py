@@ -239,20 +239,25 @@ def _version_of(document: Document) -> DocumentVersion:
 
 
 def _damage(document: Document, reason: str) -> Damage:
-    return Damage(document.doc_id.encode(errors="replace").decode(), "document", reason)
+    return Damage(str(document.doc_id).encode(errors="replace").decode(), "document", reason)
 
 
 def _checked(entry: Entry) -> Entry:
     """The entry, or, in place of a document that cannot be stored, its damage."""
     if not isinstance(entry, Document):
         return entry
+    parts = [part for section in entry.sections for part in (section.heading, section.text)]
+    if others := [text for text in (entry.doc_id, entry.title, *parts) if not isinstance(text, str)]:
+        return _damage(entry, f"its id, title, headings and text must be strings, not {others[0]!r:.40}")
     if not entry.title.strip() and not entry.text.strip():
         return _damage(entry, "neither a title nor text")
     try:
         entry.doc_id.encode()
-        _check_metadata(entry.metadata)
+        _check_metadata({**entry.metadata, "identifiers": dict(entry.identifiers)})
         _version_of(entry)
-    except (TypeError, ValueError) as error:  # half a surrogate pair, a version that is no number
+    except UnicodeEncodeError as error:
+        return _damage(entry, f"half a surrogate pair ({error.object[error.start]!r}) is no character: leave it out")
+    except (TypeError, ValueError) as error:  # a version that is no number
         return _damage(entry, str(error))
     return entry
 

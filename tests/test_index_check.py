@@ -108,6 +108,32 @@ def test_a_damaged_search_index_is_found_and_made_anew_and_nothing_else(index, t
     assert check_index(open_index(tmp_path / "index")).whole
 
 
+def test_a_search_index_over_short_words_or_ids_alone_is_asked_too(tmp_path):
+    index = create_index(tmp_path / "index", MANIFEST)
+    index.upsert([encoded(document(f"d{number}", "ill or not")) for number in range(20)])
+    index.optimise()
+    for path in files(tmp_path, "_indices/*/*.lance"):
+        path.write_bytes(bytes(path.stat().st_size))
+    reported = " ".join(check_index(open_index(tmp_path / "index")).search_indexes)
+    assert all(
+        f"that of {column} " in reported for column in ("doc_id", "pmid", "doi", "pmcid", "notice_of", "lexical")
+    )
+
+
+@pytest.mark.parametrize("length", [0, 50, 400])
+def test_an_old_version_that_cannot_be_read_is_found_and_removed_by_the_repair(index, tmp_path, length):
+    oldest = files(tmp_path, "_versions/*.manifest")[-1]
+    oldest.write_bytes(oldest.read_bytes()[:length])
+    reader = open_index(tmp_path / "index")
+    report = check_index(reader)
+    assert report.versions == ("the list of version 1 cannot be read",)
+    with pytest.raises(StoreError, match="osler check --index .*--repair"):
+        reader.optimise()
+    repair(reader, report)
+    assert check_index(open_index(tmp_path / "index")).whole
+    assert reader.statistics().documents == 21
+
+
 def test_damaged_documents_are_removed_by_the_repair_so_that_they_are_stored_again(index, tmp_path):
     table_of(tmp_path).update(where="passage_id = 'd3#0'", values_sql={"text": "'other'"})
     reader = open_index(tmp_path / "index")

@@ -17,7 +17,7 @@ from osler import encoding, indexing
 from osler.encoding import EncodedPassages
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
 from osler.indexing import IndexingReport, index_documents, without_giants
-from osler.records import NOT_RETRACTED, Damage, Deletion, Document, Entry
+from osler.records import NOT_RETRACTED, Damage, Deletion, Document, Entry, Section
 
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
@@ -205,6 +205,23 @@ def test_metadata_that_could_not_be_read_again_cost_their_document_alone(index, 
     assert (report.skipped, report.documents) == (1, 1)
     assert reason in report.damages[0].reason
     assert index.document("b").metadata["odd"] == nested(90)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "reason"),
+    [
+        (Document(7, "title", ()), "must be strings, not 7"),
+        (Document("a", None, ()), "must be strings, not None"),
+        (Document("a", "title", (Section("", b"text"),)), "must be strings, not b'text'"),
+        (Document("a", "title", (Section(None, "text"),)), "must be strings, not None"),
+        (Document("a", "title", (), {"pmid": {1}}), "JSON cannot hold"),
+        (Document("a", "half \ud83d", ()), "half a surrogate pair"),
+    ],
+)
+def test_a_document_of_other_types_costs_itself_alone(index, damaged, reason):
+    report = run([document("b", "text"), damaged, document("c", "text")], index)
+    assert (report.skipped, report.documents) == (1, 2)
+    assert reason in report.damages[0].reason
 
 
 @pytest.mark.parametrize("types", [7, True, None, 1.5, {"a": 1}, [[1]], "Review"])

@@ -258,7 +258,7 @@ def test_a_file_is_no_index(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="other files"):
         create_index(tmp_path / "file", MANIFEST)
-    with pytest.raises(StoreError, match="make one with"):
+    with pytest.raises(StoreError, match="name the folder of an index"):
         open_index(tmp_path / "file")
 
 

@@ -159,6 +159,18 @@ def test_weights_that_changed_before_they_were_compiled_are_converted_anew(backb
     assert np.allclose(vector(backbones), expected, atol=1e-6)
 
 
+def test_weights_of_a_copied_cache_are_looked_at_before_they_are_compiled_anew(backbones, tmp_path, monkeypatch):
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
+    expected = vector(backbones)
+    shutil.copytree(tmp_path / "cache", tmp_path / "copy")
+    monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "copy"))
+    (model,) = (tmp_path / "copy" / "models").iterdir()
+    flip_bit(model / "network.bin", 0.9)
+    with pytest.raises(ModelError, match="is damaged: run the same command again"):  # OpenVINO takes no copied blob
+        vector(backbones)
+    assert np.allclose(vector(backbones), expected, atol=1e-6)
+
+
 def test_pickled_or_damaged_weights_are_one_sentence(backbones, tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
     for number, (name, content) in enumerate(

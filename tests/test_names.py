@@ -130,6 +130,8 @@ def test_accents_hyphens_suffixes_and_groups(asked, author):
         ("Osler, W.; Smith, J. and Jones, A.", ["Osler, W.", "Smith, J.", "Jones, A."]),
         ([{"name": "William Osler"}, {}, 5, None, ["Smith J"]], ["William Osler", "Smith J"]),
         (None, []),
+        (",", []),
+        (" , ; , ", []),
     ],
 )
 def test_authors_are_read_from_what_metadata_have(value, names):

@@ -113,6 +113,24 @@ def test_an_older_copy_that_is_brought_back_is_not_taken_for_what_followed_it(tm
         words_of(reader)
 
 
+def test_a_reader_that_has_read_nothing_yet_is_told_that_an_older_copy_was_brought_back(tmp_path):
+    folder = made(tmp_path / "index", "apple")
+    shutil.copytree(folder, tmp_path / "backup")
+    open_index(folder).upsert([encoded(document("d1", "plum"))])
+    reader = open_index(folder)
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "backup", folder)
+    with pytest.raises(StoreError, match=REPLACED):
+        words_of(reader)
+
+
+def test_a_writer_makes_no_folder_where_its_index_was_deleted(apples, tmp_path):
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(StoreError, match=REPLACED):
+        apples.upsert([encoded(document("d1", "new"))])
+    assert not (tmp_path / "index").exists()
+
+
 def test_a_version_that_lancedb_restores_is_followed(apples, tmp_path):
     before = apples._table.version
     apples.upsert([encoded(document(f"d{number}", f"plum {number}")) for number in range(50)])

@@ -41,8 +41,9 @@ def check(
                 "documents": report.documents,
                 "search_indexes": report.search_indexes,
                 "row_copy": report.row_copy,
+                "versions": report.versions,
                 "unreadable": report.unreadable,
-                "repaired": repair and not report.whole,
+                "repaired": repair and not report.whole and not report.unreadable,
             }
         )
     else:
@@ -53,7 +54,9 @@ def check(
     if repair:
         repair_index(opened, report)
         if not json:
-            OUT.print(f"{index}: repaired", soft_wrap=True)
+            OUT.print(
+                f"{index}: repaired{', but for rows that cannot be read' * bool(report.unreadable)}", soft_wrap=True
+            )
     raise typer.Exit(1)
 
 
@@ -62,6 +65,7 @@ def _lines(report: CheckReport, index: str) -> list[str]:
     lines = [f"document {doc_id}: {reason}" for doc_id, reason in report.documents.items()]
     lines += [f"search index: {reason}" for reason in report.search_indexes]
     lines += [f"row copy: {reason}" for reason in report.row_copy]
+    lines += [f"versions: {reason}" for reason in report.versions]
     lines += [f"rows: {reason}" for reason in report.unreadable]
     if report.whole:
         lines.append(f"{index}: {report.passages:,} passages, all as they were written")
@@ -73,5 +77,7 @@ def _lines(report: CheckReport, index: str) -> list[str]:
             "with their sources"
         )
     elif not report.whole:
-        lines.append(f"{index}: run `osler check --index {index} --repair`, which makes these anew")
+        lines.append(
+            f"{index}: run `osler check --index {index} --repair`, which makes these anew, or removes old versions"
+        )
     return lines

@@ -20,14 +20,15 @@ from lancedb.table import LanceTable
 from osler.index.approximate import nearest_query
 from osler.index.copying import remove_copy
 from osler.index.failures import attempt, opening
-from osler.index.filters import one_of
+from osler.index.filters import one_of, quoted
 from osler.index.lance import LanceIndex
 from osler.index.lookup import ROW_ID
 from osler.index.row_copy import RowCopy
 from osler.index.rows import Row, to_document, to_vectors
 from osler.index.sums import SUM_COLUMN, row_sums
 from osler.index.token_values import to_token_vectors
-from osler.index.upkeep import rebuild
+from osler.index.upkeep import SEARCH_INDEXES, rebuild
+from osler.index.versions import damaged_versions, remove_versions
 
 _SAMPLES: Final = 50
 """Passages that each search index is asked for."""
@@ -40,20 +41,21 @@ _WORD: Final = re.compile(r"\b[A-Za-z]{8,20}\b")  # no word that a full-text ind
 class CheckReport:
     """What was read, and what of it is damaged, each in a sentence.
 
-    documents: damaged ones with the reason, by doc_id. `repair` makes search_indexes and row_copy anew. Of
-    unreadable rows not even the documents are known.
+    documents: damaged ones with the reason, by doc_id. `repair` makes search_indexes and row_copy anew, and removes
+    old versions that cannot be read. Of unreadable rows not even the documents are known, and they stay.
     """
 
     passages: int
     documents: dict[str, str] = field(default_factory=dict)
     search_indexes: tuple[str, ...] = ()
     row_copy: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
         """Whether nothing is damaged."""
-        return not (self.documents or self.search_indexes or self.row_copy or self.unreadable)
+        return not (self.documents or self.search_indexes or self.row_copy or self.versions or self.unreadable)
 
 
 def check_index(index: LanceIndex) -> CheckReport:
@@ -62,25 +64,29 @@ def check_index(index: LanceIndex) -> CheckReport:
     StoreError where the index cannot even be opened at its last version.
     """
     index.watch.look()
-    with opening(index.watch.table.uri):
-        checking = _Checking(index.watch.table, index)
+    table = index.watch.table
+    with opening(table.uri):
+        checking = _Checking(table, index)
         for rows in checking.readable_rows():
             checking.take(rows)
         checking.end()
         return CheckReport(
             passages=len(checking.passage_ids),
             documents=checking.damaged,
-            search_indexes=tuple(_check_search_indexes(index.watch.table)),
+            search_indexes=tuple(_check_search_indexes(table)),
             row_copy=(f"{checking.uncopied:,} of its rows are not as they were written",) if checking.uncopied else (),
+            versions=tuple(f"the list of version {number} cannot be read" for number in damaged_versions(table)),
             unreadable=tuple(checking.unreadable),
         )
 
 
 def repair(index: LanceIndex, report: CheckReport) -> None:
-    """Make search indexes and row copy anew where they are damaged, and remove damaged documents.
+    """Make search indexes and row copy anew where they are damaged; remove damaged documents and old versions.
 
     Documents that are gone are stored again by `osler index` with their sources; a damaged one would be `unchanged`.
     """
+    with index.watch.writing():
+        remove_versions(index.watch.table, damaged_versions(index.watch.table))
     if report.documents:
         index.delete(list(report.documents))
     with index.watch.writing():
@@ -228,7 +234,9 @@ def _check_search_indexes(table: LanceTable) -> Iterator[str]:
     if names is None:
         yield f"the list of search indexes cannot be read ({reason})"
         return
-    asked: dict[str, Callable[[LanceTable, Row], bool]] = {"doc_id": _by_id, "lexical": _by_words}
+    asked: dict[str, Callable[[LanceTable, Row], bool]] = {
+        column: _by_words if column == "lexical" else partial(_by_value, column) for column in SEARCH_INDEXES
+    }
     if "vector" in names:
         asked["vector"] = _by_vector
     for column, ask in asked.items():
@@ -248,20 +256,25 @@ def _unfound(table: LanceTable, sample: Sequence[Row], ask: Callable[[LanceTable
 def _sample(table: LanceTable) -> list[Row]:
     rows = table.count_rows()
     offsets = list(range(0, rows, max(1, rows // _SAMPLES)))[:_SAMPLES]
-    return list(table.take_offsets(offsets).select(["passage_id", "doc_id", "lexical", "vector"]).to_list())
+    columns = ["passage_id", "vector", *SEARCH_INDEXES]
+    return list(table.take_offsets(offsets).select(columns).to_list())
 
 
-def _by_id(table: LanceTable, row: Row) -> bool:
-    return bool(table.count_rows(f"{one_of('doc_id', [row['doc_id']])} AND position = 0"))
+def _by_value(column: str, table: LanceTable, row: Row) -> bool:
+    """Whether the row is among those with its value; where it has none, whether the index can be asked at all."""
+    value = row[column]
+    of_value = f"array_has_any({column}, [{quoted(value or [''])}])" if column == "notice_of" else None
+    condition = of_value or one_of(column, [value or ""])
+    return bool(table.count_rows(f"{condition} AND {one_of('passage_id', [row['passage_id']])}")) or not value
 
 
 def _by_words(table: LanceTable, row: Row) -> bool:
+    """Whether words find the row; where it has none that surely count, whether the index can be asked at all."""
     words = _WORD.findall(row["lexical"])[:20]
-    if not words:
-        return True
-    words_query = MatchQuery(" ".join(words), "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
+    words_query = MatchQuery(" ".join(words) or row["lexical"][:200], "lexical")  # type: ignore[call-arg]  # pydantic
     query = table.search(words_query, query_type="fts")
-    return bool(query.where(one_of("passage_id", [row["passage_id"]])).select(["passage_id"]).limit(1).to_list())
+    found = query.where(one_of("passage_id", [row["passage_id"]])).select(["passage_id"]).limit(1).to_list()
+    return bool(found) or not words
 
 
 def _by_vector(table: LanceTable, row: Row) -> bool:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from osler.errors import StoreError
 from osler.index.lookup import ROW_ID
-from osler.index.row_copy import DAMAGED, columns_of, copy_path, history, listed, source_of
+from osler.index.row_copy import DAMAGED, columns_of, copy_path, listed, source_of
 from osler.index.rows import to_vectors
 from osler.index.sums import SUM_COLUMN, value_sums
+from osler.index.versions import history
 
 RowIds = NDArray[np.uint64]
 Versions = Sequence[tuple[int, str]]

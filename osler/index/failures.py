@@ -11,6 +11,9 @@ from osler.errors import StoreError
 _CONFLICT = ("commit conflict", "concurrent", "incompatible transaction", "too many retries")
 """What Lance says where another process committed first."""
 
+_DAMAGE = ("corrupt", "magic number", "not found", "invalid", "decode", "file size is too small")
+"""What Lance says where a file that it reads before it writes is not as it was written."""
+
 _PANICS = {"PanicException", "RustPanic"}
 """Classes that cannot be imported; the first is not even an Exception."""
 
@@ -30,15 +33,17 @@ def attempt(read: Callable[[], T]) -> tuple[T | None, str]:
 @contextmanager
 def opening(path: str) -> Iterator[None]:
     """Turn a failure to open the index at this path into a StoreError with the remedy."""
-    with _told(path, "check the disk and its rights, or index the corpus again into a new folder"):
+    remedy = "check the disk and its rights, or index the corpus again into a new folder"
+    with _told(path, "check the address, and the credentials in the environment" if "://" in path else remedy):
         yield
 
 
 @contextmanager
 def reading(table: str) -> Iterator[None]:
     """Turn a failure to read this table into a StoreError with the remedy."""
-    folder = table.removesuffix("/passages.lance")
-    with _told(table, f"see what is damaged with `osler check --index {folder}`, or check the disk and its rights"):
+    with _told(
+        table, f"see what is damaged with `osler check --index {_folder(table)}`, or check the disk and its rights"
+    ):
         yield
 
 
@@ -65,6 +70,8 @@ def writing(place: str) -> Iterator[None]:
             remedy = "what was committed before is kept; run the same command again when that one is done"
             raise StoreError(f"{place}: another process writes this index too ({why}): {remedy}.") from error
         remedy = "check the free space and the rights there; what was committed before is kept"
+        if not isinstance(error, OSError) and any(word in why.lower() for word in _DAMAGE):
+            remedy = f"see what is damaged with `osler check --index {_folder(place)}`, and mend it with `--repair`"
         raise StoreError(f"{place} cannot be written ({why}): {remedy}.") from error
 
 
@@ -76,6 +83,11 @@ def reason(error: BaseException) -> str:
     """
     line = str(error).partition(", /")[0].partition("\n")[0]
     return line.rpartition("LanceError(IO): ")[2].removeprefix("lance error: ").strip() or type(error).__name__
+
+
+def _folder(place: str) -> str:
+    """The index, of its table."""
+    return place.removesuffix("/passages.lance")
 
 
 def _is_failure(error: BaseException) -> bool:

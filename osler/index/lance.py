@@ -19,7 +19,6 @@ from osler.index.manifest import Manifest
 from osler.index.residence import MEMORY, Residence
 from osler.index.resident import ResidentRows
 from osler.index.restriction import Restriction
-from osler.index.row_copy import history
 from osler.index.rows import (
     DOCUMENT_COLUMNS,
     Row,
@@ -33,6 +32,7 @@ from osler.index.rows import (
 from osler.index.statistics import IndexStatistics, index_statistics
 from osler.index.token_values import to_token_vectors
 from osler.index.upkeep import keep_lookups_fast, optimise
+from osler.index.versions import history
 from osler.index.watch import TableWatch, reads, writes
 from osler.late_interaction.named import NamedTokenVectors
 from osler.records import (

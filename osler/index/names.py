@@ -90,8 +90,7 @@ def author_keys(names: Iterable[str]) -> str:
     >>> author_keys(["Osler, William H", "Vesalius, A."])
     ';osler/wh;osler|william h;vesalius.a;vesalius/a;'
     """
-    readings = (reading for name in names for reading in _stored_readings(name))
-    keys = {key for family, given in readings for spelled in _families(family) for key in _keys(spelled, given)}
+    keys = set(chain.from_iterable(map(_filed_under, names)))
     return f";{';'.join(sorted(keys))};" if keys else ""
 
 
@@ -148,6 +147,8 @@ def _shorter(name: str) -> set[str]:
 def _between_commas(text: str) -> list[str]:
     """One name with a comma in it, or several with commas between them."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        return []
     several = all(" " in part for part in parts) and (len(parts) > 2 or _ends_in_initials(parts[0]))
     return parts if several or len(parts) == 1 else [text]
 
@@ -164,6 +165,12 @@ def _are_initials(given: list[str]) -> bool:
 
 def _joined(given: list[str]) -> str:
     return folded("".join(given)).replace(" ", "")
+
+
+@lru_cache(16384)  # the authors of a corpus write more than one paper, and these often follow each other
+def _filed_under(name: str) -> Sequence[str]:
+    readings = ((spelled, given) for family, given in _stored_readings(name) for spelled in _families(family))
+    return tuple(key for family, given in readings for key in _keys(family, given))
 
 
 def _stored_readings(name: str) -> Iterator[tuple[str, list[str]]]:

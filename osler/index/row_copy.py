@@ -14,7 +14,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -25,6 +24,7 @@ from lancedb.table import LanceTable
 
 from osler.index.lookup import ROW_ID
 from osler.index.sums import SUM_COLUMN, value_sums
+from osler.index.versions import history
 
 DAMAGED: Final = (sqlite3.Error, ValueError, TypeError)
 """What reading a damaged copy raises; sqlite3.Error also while it is being written."""
@@ -139,13 +139,6 @@ def source_of(file: sqlite3.Connection) -> tuple[int, str]:
         raise sqlite3.DatabaseError("The copy names no version.")
     version, made = found
     return version, made
-
-
-def history(table: LanceTable) -> list[tuple[int, str]]:
-    """The versions of a table that are kept, the last one last, and when they were made."""
-    versions = table.list_versions()
-    # Lance gives local time without a zone.
-    return [(int(one["version"]), one["timestamp"].astimezone(UTC).isoformat()) for one in versions]
 
 
 def copy_size(table: LanceTable) -> int:

@@ -41,8 +41,9 @@ def open_index(path: str | Path, *, memory: int = MEMORY, exact: bool = False) -
     """
     table = _table_at(path)
     if table is None:
-        found = "holds other files and no index" if _holds_something(path) else "holds no index"
-        raise StoreError(f"{path} {found}: make one with `osler index SOURCE --index {path}`.")
+        if _holds_something(path):
+            raise StoreError(f"{path} holds other files and no index: name the folder of an index.")
+        raise StoreError(f"{path} holds no index: make one with `osler index SOURCE --index {path}`.")
     with opening(str(path)):
         schema = table.schema
         written = (schema.metadata or {}).get(MANIFEST_KEY)

@@ -6,7 +6,9 @@ it fast again. Joining files rewrites every row, so it is done only where there 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from lancedb.index import FTS, BTree, IndexConfig, LabelList
 from lancedb.table import LanceTable
@@ -21,7 +23,8 @@ _LOOKUPS: dict[str, BTree | LabelList] = {
 }
 """The columns by which documents are looked up."""
 
-_INDEXES: dict[str, FTS | BTree | LabelList] = {"lexical": LEXICAL, **_LOOKUPS}
+SEARCH_INDEXES: Final[Mapping[str, FTS | BTree | LabelList]] = {"lexical": LEXICAL, **_LOOKUPS}
+"""What every table has, by column; a large one has an approximate index of its vectors too."""
 
 _MOST_FILES = 64
 """Above this many data files, or versions out of use, the table is tidied. A commit makes one of each."""
@@ -44,7 +47,7 @@ _LOOKUP_ROWS = 65_536
 
 def create_search_indexes(table: LanceTable) -> None:
     """Make the search indexes of a new table, so that it can be searched from its first row on."""
-    for column, config in _INDEXES.items():
+    for column, config in SEARCH_INDEXES.items():
         table.create_index(column, config=config)
 
 
@@ -61,7 +64,7 @@ def optimise(table: LanceTable) -> None:
         _tidy(table)
         stale = _stale_columns(table)
     for column in stale:
-        table.create_index(column, config=_INDEXES[column], replace=True)
+        table.create_index(column, config=SEARCH_INDEXES[column], replace=True)
     keep_approximate(table)
 
 
@@ -97,7 +100,7 @@ def _bring_tags_back(table: LanceTable) -> None:
 
 def rebuild(table: LanceTable) -> None:
     """Make every search index anew, whatever has become of the files of the one before."""
-    for column, config in _INDEXES.items():
+    for column, config in SEARCH_INDEXES.items():
         table.create_index(column, config=config, replace=True)
     if approximate_index(table):
         make_approximate(table)
@@ -132,7 +135,7 @@ def _index_of(table: LanceTable, column: str) -> IndexConfig | None:
 
 
 def _stale_columns(table: LanceTable) -> list[str]:
-    found = {column: _index_of(table, column) for column in _INDEXES}
+    found = {column: _index_of(table, column) for column in SEARCH_INDEXES}
     return [column for column, index in found.items() if index is None or index.num_unindexed_rows]
 
 

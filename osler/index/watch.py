@@ -14,7 +14,7 @@ from functools import wraps
 from pathlib import Path
 from threading import RLock
 from time import monotonic
-from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from lancedb.table import LanceTable
 
@@ -23,14 +23,13 @@ from osler.index.failures import reading, writing
 from osler.index.lock import lock_path, only_writer
 from osler.index.manifest import Manifest
 from osler.index.rows import MANIFEST_KEY
+from osler.index.versions import version_file, versions_folder
 
 CHECK_EVERY = 0.1
 """Seconds for which a table in a folder is taken as unchanged: to ask takes a hundredth of a search."""
 
 CHECK_STORAGE_EVERY = 1.0
 """The same for object storage, where asking takes as long as a search."""
-
-_LAST: Final = 2**64 - 1
 
 Mark = tuple[int, int, int]
 
@@ -52,7 +51,7 @@ class TableWatch:
         self._id = manifest.id
         self._uri = table.uri  # asked for once, since it takes as long as a small read
         self._lock_path = lock_path(self._uri)
-        self._versions = _versions_folder(self._uri)
+        self._versions = versions_folder(self._uri)
         self._lock = RLock()
         self._known_until = 0.0
         self._replaced = False
@@ -84,13 +83,16 @@ class TableWatch:
         """The table's version now."""
         with self._lock:
             known_until = monotonic() + (CHECK_EVERY if self._versions else CHECK_STORAGE_EVERY)
-            self._move()
+            self._check_place()
+            self._table.checkout_latest()  # type: ignore[no-untyped-call]
             version = self._table.version
             file = self._file_of(version)
             # In this order: had another table taken the place before the new mark, the old one would show it.
             new, old = _mark(file), _mark(self._file)
             epoch, before = self.seen
-            restored = version < before or (old is not None and old != self._mark)
+            # Lance goes on with a version that it holds, also where a backup without it was brought back.
+            gone = new is None and self._mark is not None
+            restored = gone or version < before or (old is not None and old != self._mark)
             if restored or ((version != before or old is None) and self._id_now() != self._id):
                 self._raise_replaced()
             if old is None and self._mark is not None:  # an old version that was removed, and proves nothing any more
@@ -117,6 +119,7 @@ class TableWatch:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """What is written meanwhile follows the table's last version, and no other process writes to it in a folder."""
+        self._check_place()  # or the lock would make the folder of an index that was deleted
         with writing(self._uri), only_writer(self._lock_path):
             self.refresh()
             try:
@@ -129,12 +132,11 @@ class TableWatch:
         return not self._replaced and (self._mark is None or _mark(self._file) == self._mark)
 
     def _file_of(self, version: int) -> Path | None:
-        return self._versions / f"{_LAST - version:020}.manifest" if self._versions else None
+        return version_file(self._versions, version) if self._versions else None
 
-    def _move(self) -> None:
+    def _check_place(self) -> None:
         if self._replaced or (self._versions and not self._versions.is_dir()):
             self._raise_replaced()
-        self._table.checkout_latest()  # type: ignore[no-untyped-call]
 
     def _id_now(self) -> str:
         return Manifest.from_json((self._table.schema.metadata or {}).get(MANIFEST_KEY, b"")).id
@@ -178,11 +180,6 @@ def writes(method: Callable[Concatenate[W, P], R]) -> Callable[Concatenate[W, P]
             return method(self, *args, **kwargs)
 
     return write
-
-
-def _versions_folder(uri: str) -> Path | None:
-    local = uri.removeprefix("file://")
-    return None if "://" in local else Path(local) / "_versions"
 
 
 def _mark(path: Path | None) -> Mark | None:

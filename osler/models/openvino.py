@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
@@ -139,11 +139,7 @@ class Network:
         # A folder each: OpenVINO 2026.4 reads what it compiled in float32 for bfloat16 too, and fails with it.
         folder = model / _COMPILED / computed_in / hint.lower()
         ready, writable = whole(folder), os.access(model, os.W_OK)
-        if not whole(model, unread={_WEIGHTS} if ready else ()):
-            shutil.rmtree(model, ignore_errors=True)
-            raise ModelError(
-                f"{model}: the converted model is damaged: run the same command again, which makes it anew."
-            )
+        _check_whole(model, unread={_WEIGHTS} if ready else ())
         options: dict[str, str | int] = {
             **more,
             "PERFORMANCE_HINT": hint,
@@ -154,10 +150,22 @@ class Network:
         if ready or writable:  # in a folder of another user, what is there is read, and nothing is added
             options["CACHE_DIR"] = str(folder)
         compiled = core.compile_model(str(self.path), "CPU", options)
+        if ready and not compiled.get_property("LOADED_FROM_CACHE"):  # it was of another OpenVINO, or another place
+            _check_whole(model)
+            ready = False
         if not ready and writable:
             with suppress(OSError):  # a full disk: it is compiled again next time
                 write_sums(folder)
         return compiled
+
+
+def _check_whole(model: Path, *, unread: Collection[str] = ()) -> None:
+    """ModelError where a file of this folder is damaged; of unread ones only the size counts. The folder is removed."""
+    if not whole(model, unread=unread):
+        shutil.rmtree(model, ignore_errors=True)
+        kept = "remove that folder, or name another cache by OSLER_CACHE"
+        remedy = kept if model.exists() else "run the same command again, which makes it anew"
+        raise ModelError(f"{model}: the converted model is damaged: {remedy}.")
 
 
 def _hint(core: Any, precision: Precision) -> str:
