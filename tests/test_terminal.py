@@ -329,7 +329,8 @@ def test_a_file_may_have_any_name_and_an_index_one_in_utf_8(tmp_path, capsys):
 def test_a_name_that_the_file_system_refuses_is_one_sentence(capsys):
     with pytest.raises(SystemExit):
         main(["show", "x", "--index", "a" * 300])
-    assert capsys.readouterr().err == f"osler: {'a' * 300}: File name too long.\n"
+    shown = f"{'a' * 40}…{'a' * 20}"
+    assert capsys.readouterr().err == f"osler: {shown} cannot be a folder (File name too long): name another one.\n"
 
 
 def test_wrong_usage_is_one_line_that_names_the_help(capsys):

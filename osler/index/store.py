@@ -89,7 +89,10 @@ def _table_at(path: str | Path) -> LanceTable | None:
 def _check_path(path: Path) -> None:
     """StoreError where no folder can be at this path: its name is too long, a parent is a file, or has no rights."""
     try:
+        str(path).encode()  # Lance takes no other names
         path.stat()
+    except UnicodeEncodeError:
+        raise StoreError(f"{str(path)!r} is not UTF-8: take a name in UTF-8.") from None
     except (FileNotFoundError, NotADirectoryError):
         parent = next(folder for folder in (*path.parents, Path()) if folder.exists())
         if not parent.is_dir():
