@@ -221,7 +221,35 @@ NAMES = [
     ("a 5-year-old", "5 years old", True),
     ("omega-3", "omega 3", True),
 ]
-ROWS = [*SIGNS, *MARKDOWN, *WORDS, *ORDINALS, *PARTS, *MULTIPLES, *SEPARATORS, *EXPONENTS, *UNITS, *NAMES]
+TEMPERATURES = [
+    ("Temperature rose to 38.5 °C.", "It rose to 38.5 degrees Celsius.", True),
+    ("Temperature rose to 38.5 ℃.", "It rose to 38.5°C.", True),
+    ("Temperature rose to 38.5 °C.", "It rose to 38.5 °F.", False),
+    ("Temperature rose to 38.5 °C.", "It rose to 39.5 °C.", False),
+]
+DOUBLED = [
+    ("The risk doubled.", "The risk increased twofold.", True),
+    ("The risk doubled.", "The risk tripled.", False),
+    ("The risk doubled.", "The risk halved.", False),
+    ("The risk was halved.", "The risk fell by half.", True),
+    ("The risk was halved.", "The risk fell by 50%.", True),
+    ("The risk was halved.", "The risk doubled.", False),
+    ("The risk rose from 10% to 20%.", "The risk doubled, from 10% to 20%.", True),
+]
+ROWS = [
+    *TEMPERATURES,
+    *DOUBLED,
+    *SIGNS,
+    *MARKDOWN,
+    *WORDS,
+    *ORDINALS,
+    *PARTS,
+    *MULTIPLES,
+    *SEPARATORS,
+    *EXPONENTS,
+    *UNITS,
+    *NAMES,
+]
 
 
 @pytest.mark.parametrize(("source", "claim", "expected"), ROWS)
