@@ -221,6 +221,19 @@ NAMES = [
     ("a 5-year-old", "5 years old", True),
     ("omega-3", "omega 3", True),
 ]
+LETTERS = [
+    ("Vitamin D lowers the risk.", "Vitamin C lowers the risk.", False),
+    ("Vitamins C and D lower the risk.", "Vitamin D lowers the risk.", True),
+    ("Hepatitis B vaccine protects.", "The vaccine protects from hepatitis C.", False),
+    ("Hepatitis B/C coinfection", "coinfection with hepatitis C", True),
+    ("influenza A and B", "influenza B", True),
+    ("Low vitD was common.", "Low vitamin D was common.", True),
+    ("IgG was raised.", "Immunoglobulin G was raised.", True),
+    ("Group A streptococci", "group-A streptococci", True),
+    ("hepatitis b vaccine", "Hepatitis B vaccine", True),
+    ("Escherichia coli grew.", "Growth of E. coli was seen.", True),
+    ("We saw it.", "It is what I saw.", True),
+]
 TEMPERATURES = [
     ("Temperature rose to 38.5 °C.", "It rose to 38.5 degrees Celsius.", True),
     ("Temperature rose to 38.5 ℃.", "It rose to 38.5°C.", True),
@@ -237,6 +250,7 @@ DOUBLED = [
     ("The risk rose from 10% to 20%.", "The risk doubled, from 10% to 20%.", True),
 ]
 ROWS = [
+    *LETTERS,
     *TEMPERATURES,
     *DOUBLED,
     *SIGNS,

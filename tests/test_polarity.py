@@ -62,6 +62,7 @@ OPPOSED = [
     ("A rise of the risk", "A decline of the risk"),
     ("Half of the patients relapsed.", "All of the patients relapsed."),
     ("A benign tumour", "A malignant tumour"),
+    ("Statins are recommended in diabetes.", "Statins are contra-indicated in diabetes."),
     ("Acute hepatitis was seen.", "Chronic hepatitis was seen."),
     ("Systolic pressure fell.", "Diastolic pressure fell."),
     ("The left kidney failed.", "The right kidney failed."),

@@ -43,7 +43,8 @@ def test_stop_words_and_bare_numbers_carry_no_claim() -> None:
 
 
 @pytest.mark.parametrize(
-    "sentence", ["5 mm Hg", "38.5 °C", "38 degrees Celsius", "6 weeks", "less than 60 mL", "at least 3"]
+    "sentence",
+    ["5 mm Hg", "38.5 °C", "38 degrees Celsius", "6 weeks", "less than 60 mL per min", "8 mmol/L", "at least 3"],
 )
 def test_units_and_comparisons_beside_a_number_need_not_be_in_the_source(sentence: str) -> None:
     assert claimed_words(sentence) == frozenset()

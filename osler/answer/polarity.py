@@ -51,6 +51,7 @@ _OPPOSITES: Final = (
     (r"common\w*|frequent\w*", r"rare\w*|uncommon\w*|infrequent\w*"),
     (r"confirm\w*", r"refut\w+|contradict\w*"),
     (r"all(?!-)|every", r"half(?!-)|some|few|several"),
+    (r"recommend\w*|(?<!contra-)indicated", r"contra-?indicat\w+"),
     (r"benign", r"malignan\w+"),
     (r"acute\w*", r"chronic\w*"),
     (r"systolic", r"diastolic"),

@@ -41,6 +41,7 @@ _STATISTICS = tuple(
     for name, short in (
         (r"(?i:confidence intervals?)|\bCIs\b", "CI"),
         (r"(?i:standard deviations?)", "SD"),
+        (r"(?i:interquartile ranges?)", "IQR"),
         (r"(?i:hazard ratios?)", "HR"),
         (r"(?i:relative risks?|risk ratios?)", "RR"),
         (r"(?i:odds ratios?)|\bOR\b(?=\s*[=(,:\d])", "odds"),
@@ -48,6 +49,7 @@ _STATISTICS = tuple(
 )
 _MEASURED = re.compile(
     rf"(?<=\d)[\s-]?(?:mm ?Hg|° ?[CF]|degrees?(?: (?:celsius|centigrade|fahrenheit))?|{SPELLINGS})\b"
+    rf"(?:(?:\s?/\s?|\sper\s)(?:{SPELLINGS})\b)*"
     r"|\b(?:less|fewer|lower|smaller|more|greater|higher) than(?=\s\d)|\bat (?:least|most)(?=\s\d)",
     re.IGNORECASE,
 )

@@ -15,7 +15,7 @@ from typing import Literal
 
 from osler.text.matching import fold
 from osler.text.number_words import CARDINAL, MULTIPLE, ORDINAL, PART, SCALES, cardinal, multiple, ordinal, part
-from osler.text.numbered_names import spelled_name, without_names
+from osler.text.numbered_names import missing_letters, spelled_name, without_names
 from osler.text.units import SPELLINGS, Unit, unit_at
 
 _INTEGER = (
@@ -133,6 +133,7 @@ def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
     names = {spelling for name in source_names for spelling in name.spellings}
     labels = {number.label for number in stated}
     lacking = [name.written for name in claim_names if not name.spellings & (names | labels)]
+    lacking += missing_letters(fold(claim), fold(source))
     multiples = any(number.unit == _TIMES for number in stated)  # else "doubled" may say it of 10 and 20
     ordinals = any(number.kind == "ordinal" and number.value > 1 for number in stated)
     for mention in _mentions(claim_rest):
