@@ -461,6 +461,17 @@ def test_who_writes_brackets_means_cells_of_passage_2_by_parentheses() -> None:
         "It presses [1: Aspirin after stroke]. It is fluid [2 – Pericardial effusion].",
         "<co: 1>It presses</co: 1>. It is fluid <co:2>.",
         "| Claim | Source |\n|---|:---:|\n| It presses. | [1] |\n| It is fluid. | [2] |",
+        "It presses.^1 It is fluid.^2",
+        "It presses.^[1] It is fluid ^[2]^.",
+        r"It presses $^{1}$. It is fluid \textsuperscript{2}.",
+        "As passage 1 notes, it presses. Based on [2], it is fluid.",
+        "It presses, as stated in passage 1. It is fluid, according to [2].",
+        "From [1]: it presses. From [2]: it is fluid.",
+        "[1]: It presses.\n[2]: It is fluid.",
+        "[1] - It presses.\n[2] - It is fluid.",
+        'It presses <a href="#p1">1</a>. It is fluid <a href="#p2">[2]</a>.',
+        "It presses [_1_]. It is fluid [**2**].",
+        "It presses [1]. It is fluid [2]. I hope this helps!",
         r"\boxed{It presses [1]. It is fluid [2].}",
         "It presses [1]. It is fluid [2].\n\n---\n[1] Aspirin after stroke, 2012.\n[2] Pericardial effusion",
         "It presses [1]. It is fluid [2].\n\nQuellen:\n[1] Aspirin after stroke",
@@ -484,6 +495,22 @@ def test_citations_listed_beside_the_sentences_are_theirs(value: object) -> None
         CitedSentence("It presses.", (1,)),
         CitedSentence("It is fluid.", (2,)),
     )
+
+
+def test_a_marker_behind_an_ellipsis_or_a_closing_quotation_mark_counts() -> None:
+    for text in ("It presses...", "“It presses.”", 'It "presses".', "It presses!"):
+        assert read(f"{text} [1]").sentences == (CitedSentence(text, (1,)),)
+
+
+def test_a_marker_may_name_several_passages_by_number_and_id() -> None:
+    for marker in ("[1, HP:0001698]", "[1] and [2]", "[1, Pericardial effusion]"):
+        assert read(f"It presses {marker}.").sentences[0].numbers == (1, 2)
+    assert read("Based on [1] and [2], it presses.").sentences == (CitedSentence("It presses.", (1, 2)),)
+
+
+def test_a_list_of_a_string_and_an_object_holds_two_sentences() -> None:
+    text = json.dumps(["It presses [1].", {"text": "It is fluid.", "citations": [2]}])
+    assert [sentence.numbers for sentence in read(text).sentences] == [(1,), (2,)]
 
 
 def test_each_sentence_of_one_text_has_the_citations_of_the_whole() -> None:
@@ -539,6 +566,7 @@ def test_a_marker_of_an_unknown_document_is_no_sentence_without_a_citation() -> 
         "<inner_thoughts>A [2].</inner_thoughts>",
         "<thinking_process>A [2].</thinking_process>",
         '<details type="reasoning" done="true"><summary>Thought for 3 seconds</summary>A [2].</details>',
+        "**Reasoning:** A [2].\n\n**Answer:** ",
         "[/INST] ",
         "<start_of_turn>model\n",
         "<｜Assistant｜>",

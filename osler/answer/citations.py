@@ -165,7 +165,7 @@ class _Given:
             unknown |= dict.fromkeys(number for number in said.numbers if number not in known)
             if said.text and all(refuses(said.text[start:end]) for start, end in sentence_spans(said.text)):
                 refused = True
-            elif any(map(str.isalnum, said.text)) and not names_passage(said.text, self.names):
+            elif any(map(str.isalpha, said.text)) and not names_passage(said.text, self.names):
                 if said.cites and not known:
                     left_out.append(said.text)
                 else:

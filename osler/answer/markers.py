@@ -21,20 +21,28 @@ _LONGEST_RANGE = 50  # [1-9999] is no list of passages
 _DEEPEST = 6
 
 _LABEL = r"(?:passages?|documents?|docs?|sources?|references?|refs?|citations?|cite|evidence|texts?|context|no|nr|id)"
-_LABELLED = re.compile(rf"(?:see\s+)?(?:(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^])[\s.:#_-]*)+", re.IGNORECASE)
+_LABELLED = re.compile(rf"(?:see\s+)?(?:(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^@])[\s.:#_-]*)+", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:[,;&/|]|\band\b|\]\s*\[)\s*")
 _NUMBER = re.compile(r"(\d{1,4})(?:\s*(?:[-–—−‑]|to)\s*(\d{1,4}))?")
-_BRACKETS = re.compile(r"(?:\\cite\w*\s*)?[\[【［〔⟦{]([^\[\]【】［］〔〕⟦⟧{}\n]{1,120})[\]】］〕⟧}]")
+_BRACKETS = re.compile(
+    r"(?:\\(?:cite|textsuperscript|footnote)\w*\s*|\$?\^)?"
+    r"[\[【［〔⟦{]([^\[\]【】［］〔〕⟦⟧{}\n]{1,120})[\]】］〕⟧}](?:\^|\$(?!\d))?"
+)
 _PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
 _ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
 _ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
+_NUMBERS = r"\d{1,2}(?:\s*(?:,|and|&)\s*\d{1,2})*"
+_MARKERS = r"\[[\d,]+\](?:\s*(?:,|and|&)\s*\[[\d,]+\])*"
+_SOURCE = rf"(?:(?:the )?(?:passages?|documents?|sources?)\s+(?:{_NUMBERS}|{_MARKERS})|{_MARKERS})"
+_SAYS = r"(?:states?|reports?|says?|shows?|finds?|found|notes?|indicates?|suggests?|describes?|mentions?)"
 _ATTRIBUTION = re.compile(
-    r"(?:(?<=^)|(?<=[.!?]\s)|(?<=\n))(?:(?:According to|As in|In|From|Per|Based on|As (?:stated|reported|shown) in)\s+"
-    r"(?:(?:the )?(?:passages?|documents?|sources?)\s+)?(?:\[(?P<marked>[\d,]+)\]|(?<=[a-z]\s)(?P<listed>\d{1,2}"
-    r"(?:\s*(?:,|and|&)\s*\d{1,2})*)),"
-    r"|(?:Passage|Document|Source)\s+(?:\[(?P<says>[\d,]+)\]|(?P<said>\d{1,2}))\s+"
-    r"(?:also\s+)?(?:states?|reports?|says?|shows?|finds?|found|notes?|indicates?|suggests?|describes?|mentions?)\s+that)"
-    r"\s+(\w)",
+    rf"(?:^|(?<=[.!?]\s))(?:(?:According to|As in|In|From|Per|Based on|As \w+ in)\s+(?P<source>{_SOURCE})\s*[,:]"
+    rf"|As\s+(?P<noting>{_SOURCE})\s+{_SAYS},|(?P<saying>{_SOURCE})\s+(?:also\s+)?{_SAYS}\s+that)\s+(?P<letter>\w)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ATTRIBUTED = re.compile(
+    rf"(?<![.!?\s])[\s,–—-]{{1,3}}(?:as\s+\w+\s+(?:in|by)|according to|based on|from|per|see|in)"
+    rf"\s+({_SOURCE})(?=[.!?]*(?:\s|$))",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
@@ -43,12 +51,12 @@ _OPENING = re.compile(
 _NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W*(\d{1,3})\s*(?:[.:)–—-]\s+\D|\()")
 _CANONICAL = r"\[\d+(?:,\d+)*\]"
-_LATE = re.compile(rf"([.!?])[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
+_LATE = re.compile(rf"([.!?]+[”\"’'»)]*)[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
 _OWN_LINE = re.compile(rf"\s*\n\s*\(?((?:{_CANONICAL}[ \t]*)+)\)?[ \t]*(?=\n|$)")
 _WRAPPED = re.compile(rf"\(\s*(?:(?:see|from|{_LABEL})[\s:]*)*((?:{_CANONICAL}[\s,;]*)+)\)", re.IGNORECASE)
 _LEADING = re.compile(rf"\W*{_CANONICAL}\s*\w(?!.*\][\s.!?]*$)")  # "[1] A. [2] B.": each marker is of what follows
-_TITLED = re.compile(r"(\d{1,3})\s*[:,;|–—-]\s*(.+)")
-_SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?](?:\s|$))")
+_TITLED = re.compile(r"(\d{1,3})\s*[:–—-]\s*(.+)")
+_SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?]{1,3}[”\"’']?(?:\s|$))")
 
 # Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
 _RAISED = re.compile(r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4}))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)")
@@ -101,16 +109,22 @@ def canonical(text: str, passages: int, names: Names) -> str:
         return f"[{_joined(numbers)}]" if all(1 <= number <= passages for number in numbers) else match[0]
 
     def attributed(match: re.Match[str]) -> str:
-        numbers = _listed(next(filter(None, match.groups())), {}) or []
-        given = all(1 <= number <= passages for number in numbers)
-        return f"[{_joined(numbers)}] {match[5].upper()}" if given else match[0]
+        source = next(filter(None, match.groups()))
+        numbers = [int(number) for number in re.findall(r"\d+", source)]
+        given = "[" in source or all(1 <= number <= passages for number in numbers)
+        letter = match.groupdict().get("letter")
+        return (
+            f"{'' if letter else ' '}[{_joined(numbers)}]{f' {letter.upper()}' if letter else ''}"
+            if given
+            else match[0]
+        )
 
     marked = _WRAPPED.sub(r"\1", _BRACKETS.sub(bracketed, text))
     if not re.search(_CANONICAL, marked):  # who writes [1] means cells of passage 3 by (passage 3)
         marked = _PARENTHESES.sub(in_parentheses, marked)
     lines = _OWN_LINE.sub(r" \1", _RAISED.sub(raised, marked)).splitlines()
     late = [line if _LEADING.match(line) else _LATE.sub(_before_end, line) for line in lines]
-    return _ATTRIBUTION.sub(attributed, "\n".join(late)).strip()
+    return _ATTRIBUTED.sub(attributed, _ATTRIBUTION.sub(attributed, "\n".join(late))).strip()
 
 
 def _before_end(match: re.Match[str]) -> str:
@@ -119,7 +133,8 @@ def _before_end(match: re.Match[str]) -> str:
 
 def without_markers(text: str) -> str:
     """The canonical text without its markers, on one line."""
-    return _SPACE_BEFORE_END.sub("", " ".join(_ID.sub(" ", re.sub(_CANONICAL, " ", text)).split()))
+    plain = " ".join(_ID.sub(" ", re.sub(_CANONICAL, " ", text)).split())
+    return _SPACE_BEFORE_END.sub("", re.sub(r" [–—-](?=\s?[.!?]*$)", "", plain)).lstrip("-–—: ")
 
 
 def names_another(text: str) -> bool:
@@ -200,7 +215,7 @@ def _numbers_of_text(text: str, names: Names) -> list[int] | None:
 def _listed(text: str, names: Names) -> list[int] | None:
     """The numbers of a list such as "1, 3-5 and 7", "passages 1; 2" or "PMID:7, PMID:9"; None where it is another."""
     numbers: list[int] = []
-    for part in _SEPARATOR.split(text.partition("†")[0].strip().strip("[]^")):
+    for part in _SEPARATOR.split(text.partition("†")[0].strip().strip("[]^_")):
         part = _LABELLED.sub("", part, count=1).strip() if _spelled(part) not in names else part
         ends = _NUMBER.fullmatch(re.sub(r"\.0$", "", part))
         if _spelled(part) in names and not (ends and len(part) < _SHORTEST_NUMBER):

@@ -45,6 +45,14 @@ _TAG = re.compile(
     re.I,
 )
 
+_ANCHOR = re.compile(r"<a\b[^<>]{0,200}>\s*\[?(\d{1,3})\]?\s*</a>", re.IGNORECASE)
+_CARET = re.compile(r"(?<=[.!?,;:)”\"%])\^(\d{1,2}(?:,\d{1,2})*)(?![\w^])")
+_FAREWELL = re.compile(
+    r"(?<=[.!?\])*\s])(?:let me know|(?:please )?feel free|i hope (?:this|that)|hope (?:this|that) helps"
+    r"|is there anything else|would you like)\b[^\n]{0,200}\Z",
+    re.IGNORECASE,
+)
+
 _SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
 _ENTRY = r"[-*•\s]*(?:[\[【(]{1,2}\^?|\*\*)?\s*(?:\d|[¹²³⁴-⁹]|pmid|pmc|doi|https?:|passages?\s*\d|n/?a\b|none\b)"
@@ -78,7 +86,9 @@ def plain(text: str) -> str:
     >>> plain("- Fluid [1].\\n\\n**References:**\\n[1] Effusion (2009)")
     'Fluid [1].'
     """
-    text = _cited_in_line(_FOOTNOTE.sub("", _FENCE.sub("", _TERMINAL.sub("", text))))
+    text = _cited_in_line(_FENCE.sub("", _TERMINAL.sub("", text)))
+    text = _FOOTNOTE.sub("", text) if _FOOTNOTE.sub("", text).strip() else text  # else they are the answer
+    text = _CARET.sub(_raised, _ANCHOR.sub(r"[\1]", _FAREWELL.sub("", text)))
     text = _REFERENCES.sub("", _COHERE.sub(r"\2 [\1]", _BOXED.sub(r"\1\2", text)))
     text = _ROW.sub(_cells, _TABLE_HEAD.sub("", text))
     text = _LABEL.sub("", _ITEM.sub("", _LEAD_IN.sub("", _TITLE.sub("", text))))

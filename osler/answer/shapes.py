@@ -184,7 +184,7 @@ def _pair(value: list[Any]) -> list[Any]:
     """The list with each pair ["sentence", [1]] as an object; a list that is one such pair is a list of it."""
 
     def is_pair(item: Any) -> bool:
-        return isinstance(item, list) and len(item) > 1 and isinstance(item[0], str) and not isinstance(item[1], str)
+        return isinstance(item, list) and len(item) > 1 and isinstance(item[0], str) and not text_of(item[1])
 
     pairs = [value] if is_pair(value) else value
     return [{"text": item[0], "citations": item[1:]} if is_pair(item) else item for item in pairs]

@@ -33,6 +33,13 @@ _BLOCK = re.compile(f"(?:{_OPENING.pattern}).*?(?:{_CLOSING.pattern})", re.IGNOR
 _CHANNEL = re.compile(r"<\|channel\|>|\A\s*(?:assistant)?(?:analysis|commentary)(?=[A-Z{])|assistantfinal")
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>|assistantfinal\s*")
 
+# "Reasoning: … Answer: …", in lines of their own.
+_LABELLED = re.compile(
+    r"\A\W*(?:reasoning|thoughts?|thinking|analysis|chain of thought|step[- ]by[- ]step)\W*:.*?"
+    r"^\W*(?:final )?answer\W*:[* \t]*",
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
+)
+
 _TURN_BEGINS = re.compile(
     r"\A\s*(?:<s>|\[/INST\]|<\|(?:im_start|start|start_header_id)\|>\s*(?:assistant)?\s*(?:<\|end_header_id\|>)?"
     r"|<start_of_turn>\s*model|<\|assistant\|>|<｜Assistant｜>)\s*"
@@ -63,7 +70,7 @@ def without_thoughts(reply: str) -> str:
     opening = _OPENING.search(text)
     text = text[: opening.start()] if opening else text
     turn_end = _TURN_ENDS.search(text)
-    return _TOKEN.sub("", text[: turn_end.start()] if turn_end else text)
+    return _LABELLED.sub("", _TOKEN.sub("", text[: turn_end.start()] if turn_end else text))
 
 
 def _behind_closing(text: str) -> str:
