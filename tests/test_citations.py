@@ -502,6 +502,12 @@ def test_a_marker_behind_an_ellipsis_or_a_closing_quotation_mark_counts() -> Non
         assert read(f"{text} [1]").sentences == (CitedSentence(text, (1,)),)
 
 
+def test_a_passage_of_cells_within_a_sentence_is_no_citation() -> None:
+    assert (
+        read("Growth was seen in passage 2 of the cells [1].").sentences[0].text.endswith("in passage 2 of the cells.")
+    )
+
+
 def test_a_marker_may_name_several_passages_by_number_and_id() -> None:
     for marker in ("[1, HP:0001698]", "[1] and [2]", "[1, Pericardial effusion]"):
         assert read(f"It presses {marker}.").sentences[0].numbers == (1, 2)

@@ -42,7 +42,7 @@ _ATTRIBUTION = re.compile(
 )
 _ATTRIBUTED = re.compile(
     rf"(?<![.!?\s])[\s,–—-]{{1,3}}(?:as\s+\w+\s+(?:in|by)|according to|based on|from|per|see|in)"
-    rf"\s+({_SOURCE})(?=[.!?]*(?:\s|$))",
+    rf"\s+({_SOURCE})(?=[.!?]+(?:\s|$)|[ \t]*(?:\n|$))",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
