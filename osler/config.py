@@ -128,7 +128,8 @@ class LlmSettings(_Stage):
     @property
     def shown_url(self) -> str:
         """The URL for an error or a report: without its user, its password and the values of its query."""
-        url = re.sub(r"^((?:[a-zA-Z]+://)?+)(?:[^/?#]*|[^/@]*:[^@]*)@", r"\1***@", self.url)
+        url = "".join(character for character in self.url.strip() if character.isprintable())
+        url = re.sub(r"^((?:(?:[a-zA-Z][\w+.-]*:)?//)?+)(?:[^/?#]*|[^/@]*:[^@]*)@", r"\1***@", url)
         return re.sub(r"([?&#])([^=&#]*=)?[^&#]*", r"\1\2***", url)
 
 

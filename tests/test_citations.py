@@ -191,6 +191,13 @@ def read(text: str) -> Reply:
         ("HP:0001698#0", (2,)),
         ({"passage_id": "HP:0001698#0", "start": 4}, (2,)),
         ("Aspirin after stroke (2012)", (1,)),
+        ("①", (1,)),
+        ("two", (2,)),
+        ("1.", (1,)),
+        ("<2>", (2,)),
+        ("\\[1\\]", (1,)),
+        ("1 (Aspirin after stroke, 2012)", (1,)),
+        ("source: passage 2", (2,)),
         ([1, 99], (1,)),
         ([True, "2"], (2,)),
     ],
@@ -437,6 +444,102 @@ def test_who_writes_brackets_means_cells_of_passage_2_by_parentheses() -> None:
     assert read("Cells (passage 2) grew [1].").sentences == (CitedSentence("Cells (passage 2) grew.", (1,)),)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "[1] It presses. [2] It is fluid.",
+        "According to passage 1, it presses. According to passage 2, it is fluid.",
+        "According to [1], it presses. As stated in [2], it is fluid.",
+        "Passage 1 states that it presses. Document [2] reports that it is fluid.",
+        "It presses.\n(Source: passage 1)\nIt is fluid.\n(Source: passage 2)",
+        "It presses.\n[1]\nIt is fluid.\n[2]",
+        "It presses ([1]). It is fluid (see [2]).",
+        "It presses[^1^]. It is fluid[^2^].",
+        "It presses ({1}). It is fluid ({2}).",
+        r"It presses \cite{1}. It is fluid \cite{2}.",
+        "It presses ⟦1⟧. It is fluid ⟦2⟧.",
+        "It presses [1: Aspirin after stroke]. It is fluid [2 – Pericardial effusion].",
+        "<co: 1>It presses</co: 1>. It is fluid <co:2>.",
+        "| Claim | Source |\n|---|:---:|\n| It presses. | [1] |\n| It is fluid. | [2] |",
+        "It presses.^1 It is fluid.^2",
+        "It presses.^[1] It is fluid ^[2]^.",
+        r"It presses $^{1}$. It is fluid \textsuperscript{2}.",
+        "As passage 1 notes, it presses. Based on [2], it is fluid.",
+        "It presses, as stated in passage 1. It is fluid, according to [2].",
+        "From [1]: it presses. From [2]: it is fluid.",
+        "[1]: It presses.\n[2]: It is fluid.",
+        "[1] - It presses.\n[2] - It is fluid.",
+        'It presses <a href="#p1">1</a>. It is fluid <a href="#p2">[2]</a>.',
+        "It presses [_1_]. It is fluid [**2**].",
+        "It presses [1]. It is fluid [2]. I hope this helps!",
+        r"\boxed{It presses [1]. It is fluid [2].}",
+        "It presses [1]. It is fluid [2].\n\n---\n[1] Aspirin after stroke, 2012.\n[2] Pericardial effusion",
+        "It presses [1]. It is fluid [2].\n\nQuellen:\n[1] Aspirin after stroke",
+    ],
+)
+def test_a_marker_in_any_place_and_dress_belongs_to_its_own_sentence(reply: str) -> None:
+    assert read(reply).sentences == (CitedSentence("It presses.", (1,)), CitedSentence("It is fluid.", (2,)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"sentences": ["It presses.", "It is fluid."], "citations": [[1], [2]]},
+        {"sentences": ["It presses.", "It is fluid."], "sources": [1, 2]},
+        {"sentences": {"It presses.": [1], "It is fluid.": [2]}},
+        {"It presses.": 1, "It is fluid.": 2},
+    ],
+)
+def test_citations_listed_beside_the_sentences_are_theirs(value: object) -> None:
+    assert read(json.dumps(value)).sentences == (
+        CitedSentence("It presses.", (1,)),
+        CitedSentence("It is fluid.", (2,)),
+    )
+
+
+def test_a_marker_behind_an_ellipsis_or_a_closing_quotation_mark_counts() -> None:
+    for text in ("It presses...", "“It presses.”", 'It "presses".', "It presses!"):
+        assert read(f"{text} [1]").sentences == (CitedSentence(text, (1,)),)
+
+
+def test_a_passage_of_cells_within_a_sentence_is_no_citation() -> None:
+    assert (
+        read("Growth was seen in passage 2 of the cells [1].").sentences[0].text.endswith("in passage 2 of the cells.")
+    )
+
+
+def test_a_marker_may_name_several_passages_by_number_and_id() -> None:
+    for marker in ("[1, HP:0001698]", "[1] and [2]", "[1, Pericardial effusion]"):
+        assert read(f"It presses {marker}.").sentences[0].numbers == (1, 2)
+    assert read("Based on [1] and [2], it presses.").sentences == (CitedSentence("It presses.", (1, 2)),)
+
+
+def test_a_list_of_a_string_and_an_object_holds_two_sentences() -> None:
+    text = json.dumps(["It presses [1].", {"text": "It is fluid.", "citations": [2]}])
+    assert [sentence.numbers for sentence in read(text).sentences] == [(1,), (2,)]
+
+
+def test_each_sentence_of_one_text_has_the_citations_of_the_whole() -> None:
+    for text in ('{"answer": "It presses. It is fluid.", "citations": [1]}', '["It presses.", "It is fluid."]'):
+        texts = [sentence.text for sentence in read(text).sentences]
+        assert texts == ["It presses.", "It is fluid."]
+    assert read('{"answer": "It presses. It is fluid.", "citations": [1]}').sentences[1].numbers == (1,)
+
+
+def test_free_text_cut_off_loses_its_unfinished_sentence_and_says_so() -> None:
+    parsed = read("It presses [1]. It is flu")
+    assert (parsed.sentences, parsed.cut) == (ONE, True)
+    assert read("It presses [1]. It is fluid.").cut is False
+
+
+def test_json_between_typographic_quotation_marks_is_read() -> None:
+    assert read("{“sentences”: [{“text”: “It presses.”, “citations”: [1]}]}").sentences == ONE
+
+
+def test_the_end_of_json_that_lost_its_beginning_is_not_shown() -> None:
+    assert read('It presses.", "citations": [1]}]}').sentences == ()
+
+
 def test_a_marker_of_an_unknown_document_is_no_sentence_without_a_citation() -> None:
     assert read("It presses [PMID:999].").left_out == ("It presses.",)
 
@@ -465,11 +568,24 @@ def test_a_marker_of_an_unknown_document_is_no_sentence_without_a_citation() -> 
         '{"sentences": [{"text": "A.", "citations": [2]}]}</think>',
         "<|im_start|>assistant\n",
         "<think>\n\n</think>\n\n",
+        "<|thinking|>A [2].<|/thinking|>",
+        "<inner_thoughts>A [2].</inner_thoughts>",
+        "<thinking_process>A [2].</thinking_process>",
+        '<details type="reasoning" done="true"><summary>Thought for 3 seconds</summary>A [2].</details>',
+        "**Reasoning:** A [2].\n\n**Answer:** ",
+        "[/INST] ",
+        "<start_of_turn>model\n",
+        "<｜Assistant｜>",
     ],
 )
 @pytest.mark.parametrize("answer", ["It presses [1].", WHOLE])
 def test_thoughts_are_no_part_of_the_answer_with_or_without_their_opening(thoughts: str, answer: str) -> None:
     assert read(thoughts + answer).sentences == ONE
+
+
+def test_a_mark_of_thoughts_within_a_string_of_json_does_not_cut_the_json() -> None:
+    text = json.dumps({"sentences": [{"text": "<think>A [2].</think>It presses.", "citations": [1]}]})
+    assert read(text).sentences == ONE
 
 
 @pytest.mark.parametrize(
@@ -503,6 +619,9 @@ def test_a_reply_cut_off_while_thinking_holds_no_answer(text: str) -> None:
 
 
 REFUSALS = """\
+I was unable to find an answer in the passages.
+The abstracts offer no data on this question.
+None of the studies provided examines this.
 The passages do not answer the question.
 The passages [1][2] don't mention aspirin.
 None of the given passages addresses this.
@@ -544,6 +663,42 @@ Nothing was gained from surgery.
 The passages discuss stroke, and describe aspirin as effective.
 The sources of vitamin C do not include meat.
 The passages do not name a dose, but aspirin lowered mortality."""
+
+
+IN_OTHER_LANGUAGES = """\
+Die Textstellen beantworten die Frage nicht.
+Die Passagen enthalten keine Informationen zu dieser Frage.
+Den Quellen lässt sich das nicht entnehmen.
+Ich kann diese Frage nicht beantworten.
+Die Frage lässt sich anhand der Texte nicht beantworten.
+Keine Antwort.
+Les passages ne répondent pas à la question.
+Les passages fournis ne contiennent pas d'information sur ce sujet.
+Je ne peux pas répondre à cette question.
+Il n'y a pas d'information dans les passages.
+Aucune réponse.
+Los pasajes no responden a la pregunta.
+Los textos proporcionados no contienen información sobre el tema.
+No se puede responder a la pregunta."""
+
+
+@pytest.mark.parametrize("sentence", [*IN_OTHER_LANGUAGES.splitlines(), "[No answer]", "*Unknown*"])
+def test_a_refusal_in_german_french_or_spanish_declines(sentence: str) -> None:
+    assert read(sentence).declined
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Die Quellen geben an, dass Aspirin nicht half.",
+        "Il n'y a pas de différence entre les groupes.",
+        "Pas de réponse immunitaire chez les témoins.",
+        "Los pacientes no respondieron al tratamiento.",
+        "Keine Informationen verloren die Patienten.",
+    ],
+)
+def test_a_finding_in_another_language_is_an_answer(sentence: str) -> None:
+    assert not refuses(sentence)
 
 
 @pytest.mark.parametrize("sentence", REFUSALS.splitlines())

@@ -131,6 +131,19 @@ def test_a_judge_sees_each_sentence_with_the_evidence_it_cites():
     assert judge.asked[2] == "Statement: And so.\n\nPassage: Text."
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '```json\n{"supported": true}\n```',
+        "<think>{\"supported\": false}</think>{'supported': True,}",
+        'I would say {"supported": false}. No: {"supported": true}',
+    ],
+)
+def test_a_verdict_is_read_where_a_reply_wraps_it(reply):
+    measures = evaluate_answers(dataset(), answers, judge=Judge(reply, reply, reply)).json()["measures"]
+    assert measures["judged_supported"]["mean"] == 1
+
+
 @pytest.mark.parametrize("bad", ["Yes!", '{"supported": "false"}', "[]", "{}", ReplyError("nothing")])
 def test_a_verdict_that_cannot_be_read_is_counted_and_is_no_verdict(bad):
     judge = Judge(json.dumps({"supported": True}), bad, json.dumps({"supported": False}))

@@ -221,7 +221,49 @@ NAMES = [
     ("a 5-year-old", "5 years old", True),
     ("omega-3", "omega 3", True),
 ]
-ROWS = [*SIGNS, *MARKDOWN, *WORDS, *ORDINALS, *PARTS, *MULTIPLES, *SEPARATORS, *EXPONENTS, *UNITS, *NAMES]
+LETTERS = [
+    ("Vitamin D lowers the risk.", "Vitamin C lowers the risk.", False),
+    ("Vitamins C and D lower the risk.", "Vitamin D lowers the risk.", True),
+    ("Hepatitis B vaccine protects.", "The vaccine protects from hepatitis C.", False),
+    ("Hepatitis B/C coinfection", "coinfection with hepatitis C", True),
+    ("influenza A and B", "influenza B", True),
+    ("Low vitD was common.", "Low vitamin D was common.", True),
+    ("IgG was raised.", "Immunoglobulin G was raised.", True),
+    ("Group A streptococci", "group-A streptococci", True),
+    ("hepatitis b vaccine", "Hepatitis B vaccine", True),
+    ("Escherichia coli grew.", "Growth of E. coli was seen.", True),
+    ("We saw it.", "It is what I saw.", True),
+]
+TEMPERATURES = [
+    ("Temperature rose to 38.5 °C.", "It rose to 38.5 degrees Celsius.", True),
+    ("Temperature rose to 38.5 ℃.", "It rose to 38.5°C.", True),
+    ("Temperature rose to 38.5 °C.", "It rose to 38.5 °F.", False),
+    ("Temperature rose to 38.5 °C.", "It rose to 39.5 °C.", False),
+]
+DOUBLED = [
+    ("The risk doubled.", "The risk increased twofold.", True),
+    ("The risk doubled.", "The risk tripled.", False),
+    ("The risk doubled.", "The risk halved.", False),
+    ("The risk was halved.", "The risk fell by half.", True),
+    ("The risk was halved.", "The risk fell by 50%.", True),
+    ("The risk was halved.", "The risk doubled.", False),
+    ("The risk rose from 10% to 20%.", "The risk doubled, from 10% to 20%.", True),
+]
+ROWS = [
+    *LETTERS,
+    *TEMPERATURES,
+    *DOUBLED,
+    *SIGNS,
+    *MARKDOWN,
+    *WORDS,
+    *ORDINALS,
+    *PARTS,
+    *MULTIPLES,
+    *SEPARATORS,
+    *EXPONENTS,
+    *UNITS,
+    *NAMES,
+]
 
 
 @pytest.mark.parametrize(("source", "claim", "expected"), ROWS)

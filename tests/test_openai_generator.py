@@ -218,6 +218,7 @@ def test_a_key_is_never_in_the_error() -> None:
         ([{"type": "reasoning", "text": "Hm."}, {"type": "output_text", "text": {"value": "Yes."}}], "Yes."),
         ([{"text": "Gas.", "thought": True, "type": "text"}, {"text": "Yes."}], "Yes."),
         (["It is ", "fluid."], "It is fluid."),
+        ({"role": "model", "parts": [{"text": "Hm.", "thought": True}, {"text": "Yes."}]}, "Yes."),
         ({"type": "text", "text": "Yes."}, "Yes."),
         ({"sentences": []}, '{"sentences": []}'),
         ([{"text": "Yes.", "citations": [1]}], '{"text": "Yes.", "citations": [1]}'),
@@ -307,6 +308,10 @@ def test_what_is_no_reply_of_the_chat_api_names_the_variable_of_the_address(body
         ({"detail": "Model overloaded"}, "Model overloaded"),
         ([{"error": {"message": "Model overloaded"}}], "Model overloaded"),
         (b'data: {"error": {"message": "Model overloaded"}}\n\n', "Model overloaded"),
+        (
+            b'data: {"choices": [{"delta": {"content": "Ye"}}]}\n\ndata: {"error": {"message": "Provider died"}}\n\n',
+            "Provider died",
+        ),
     ],
 )
 def test_an_error_with_status_200_is_an_error_in_the_endpoints_words(body: Any, words: str) -> None:
@@ -408,6 +413,37 @@ def test_an_error_names_a_parameter_in_many_places(body: Any) -> None:
     assert "seed" not in endpoint.sent(1)
 
 
+def test_several_parameters_refused_in_one_error_are_all_left_out() -> None:
+    """The same list is sent again, as by a proxy that keeps it, until none of its parameters is there."""
+    body = {
+        "detail": [{"loc": ["body", name], "msg": "Extra inputs are not permitted"} for name in ("seed", "max_tokens")]
+    }
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        refused = {"seed", "max_tokens"} & json.loads(request.content).keys()
+        return (sends(body, 422) if refused else says("Yes."))(request)
+
+    assert Endpoint(reply).generator().complete(MESSAGES) == "Yes."
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+        "System role not supported",
+        "Developer instruction is not enabled for models/gemma-3-27b-it",
+        "Conversation roles must alternate user/assistant/user/assistant/...",
+        "messages.0.role: Input should be 'user' or 'assistant'",
+    ],
+)
+def test_where_the_role_of_the_system_is_refused_its_words_begin_the_first_turn(words: str) -> None:
+    endpoint = Endpoint(fails(400, words), says("Yes."))
+    generator = endpoint.generator()
+    assert generator.complete([{"role": "system", "content": "Be brief."}, *MESSAGES]) == "Yes."
+    assert endpoint.sent(1)["messages"] == [{"role": "user", "content": "Be brief.\n\nWhat is scurvy?"}]
+    assert endpoint.sent(1)["seed"] == 42
+
+
 @pytest.mark.parametrize("status", [404, 500, 501])
 def test_a_schema_may_be_refused_without_a_word_of_it(status: int) -> None:
     def reply(request: httpx2.Request) -> httpx2.Response:
@@ -476,6 +512,16 @@ def test_no_error_shows_the_key_the_password_or_the_query_of_the_url(reply: Any)
         Endpoint(reply).generator(url=url, key="sk-very-secret").complete(MESSAGES)
     assert "http://***@llm.example/v1?key=***: " in str(caught.value)
     assert not [word for word in ("sk-very", "hunter2", "query-secret") if word in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://bob:hunter2@h/v1", "//bob:hunter2@h/v1", "http://h/v1?key=hunter2", "http://h/v1"]
+)
+def test_no_error_repeats_a_short_secret_that_an_endpoint_or_a_client_names(url: str) -> None:
+    words = f"no Bearer hunter2, no Basic Ym9iOmh1bnRlcjI= at {url}\nfor http://hunter2@h/v1"
+    with pytest.raises(GeneratorError) as caught:
+        Endpoint(fails(401, words)).generator(url=url, key="hunter2").complete(MESSAGES)
+    assert not [word for word in ("hunter2", "Ym9i", "\n") if word in str(caught.value)]
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://h:99999999/v1", "ftp://h/v1", "http://", "http://a b/v1"])

@@ -60,6 +60,13 @@ OPPOSED = [
     ("The risk was higher in men than in women.", "The risk was lower in men than in women."),
     ("Mortality was reduced by 20%.", "Mortality increased by 20%."),
     ("A rise of the risk", "A decline of the risk"),
+    ("Half of the patients relapsed.", "All of the patients relapsed."),
+    ("A benign tumour", "A malignant tumour"),
+    ("Statins are recommended in diabetes.", "Statins are contra-indicated in diabetes."),
+    ("Acute hepatitis was seen.", "Chronic hepatitis was seen."),
+    ("Systolic pressure fell.", "Diastolic pressure fell."),
+    ("The left kidney failed.", "The right kidney failed."),
+    ("It was more common in male patients.", "It was more common in female patients."),
 ]
 NOT_OPPOSED = [
     ("Aspirin lowered the risk.", "Aspirin reduced the risk."),
@@ -74,6 +81,9 @@ NOT_OPPOSED = [
     ("Drug A was non-inferior.", "Drug A was inferior."),
     ("The risk was higher in men than in women.", "The risk was lower in women than in men."),
     ("It improved.", "It improved."),
+    ("The half-life of all drugs was known.", "All drugs were known."),
+    ("Some of all patients relapsed.", "All patients relapsed."),
+    ("All-cause mortality fell.", "Some causes of mortality fell."),
     ("", "More deaths."),
     ("More deaths.", ""),
 ]

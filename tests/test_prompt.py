@@ -56,7 +56,7 @@ TOKENS = [
     *("</passages>", "<passages>", "<|im_start|>system", "<｜User｜>", "<｜tool▁calls▁begin｜>", "<start_of_turn>"),
     *("<|eot_id|>", "<s>", "</s>", "<<SYS>>", "[INST]", "[/INST]", "[TOOL_RESULTS]", "[AVAILABLE_TOOLS]", "[gMASK]"),
     *("<think>", "<extra_id_1>", "<0x0A>", "### Instruction:", "<\u200b|im_end|>", "<\u00ad/passages>", "[\u2060INST]"),
-    *("＜|im_start|>", "[ INST ]", "[doc 2]", "[1 and 2]"),
+    *("＜|im_start|>", "[ INST ]", "◁think▷", "[|system|]", "[|endofturn|]", "[²]", "[②]", "[doc 2]", "[1 and 2]"),
     *("\n[2] Fake", "[2] Fake", "【2】", "\x1b[2J", "\U000e0041", "\u202e"),
 ]
 

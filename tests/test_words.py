@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osler.answer.words import asks_yes_or_no, content_words
+from osler.answer.words import asks_yes_or_no, claimed_words, content_words
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from osler.answer.words import asks_yes_or_no, content_words
         ("stroke", "strokes"),
         ("frequently", "frequent"),
         ("Aspirin", "ASPIRIN"),
+        ("differences", "differed"),
+        ("95% confidence intervals", "95% CI"),
+        ("odds ratio", "OR 2.1"),
+        ("interleukin", "IL"),
+        ("on average", "mean"),
     ],
 )
 def test_forms_of_one_word_are_equal(one: str, other: str) -> None:
@@ -37,11 +42,25 @@ def test_stop_words_and_bare_numbers_carry_no_claim() -> None:
     assert content_words("Yes, it was said that the 84 of these passages are not.") == frozenset()
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    ["5 mm Hg", "38.5 °C", "38 degrees Celsius", "6 weeks", "less than 60 mL per min", "8 mmol/L", "at least 3"],
+)
+def test_units_and_comparisons_beside_a_number_need_not_be_in_the_source(sentence: str) -> None:
+    assert claimed_words(sentence) == frozenset()
+
+
+def test_a_unit_that_stands_alone_is_a_word_of_the_claim() -> None:
+    assert claimed_words("a second week of days") == {"week", "day"}
+
+
 def test_letters_of_any_script_are_words() -> None:
     assert content_words("β-cells") == {"β", "cell"}
 
 
-@pytest.mark.parametrize("text", ["fifteen", "Twenty-five", "one hundred and two", "the second", "half", "10⁶", "½"])
+@pytest.mark.parametrize(
+    "text", ["fifteen", "Twenty-five", "one hundred and two", "the second", "half", "10⁶", "½", "tenfold", "2-fold"]
+)
 def test_numbers_are_no_content_words_however_they_are_written(text: str) -> None:
     assert content_words(text) == frozenset()
 

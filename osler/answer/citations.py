@@ -6,15 +6,16 @@ none makes this fail, none is shown as JSON, and what a sentence cites is never 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from osler.answer.markers import Names, canonical, names_another, numbers_in, numbers_of, without_markers
+from osler.answer.markers import Names, canonical, names_another, names_passage, numbers_in, numbers_of, without_markers
 from osler.answer.markup import plain, references
 from osler.answer.refusals import refuses
-from osler.answer.shapes import before_json, cited_values, listed_items, text_of
+from osler.answer.shapes import before_json, cited_values, is_json, listed_items, text_of
 from osler.answer.thoughts import without_thoughts
 from osler.text.sentences import sentence_spans
 
@@ -24,6 +25,8 @@ MOST_CITATIONS = 3
 _MOST_LISTED = 5
 _MOST_CHARACTERS = 40_000
 """Of a reply, thoughts left out; what is longer is a loop."""
+
+_ENDS = (".", "!", "?", ":", ")", "”", '"')
 
 _NO_NAMES: Names = MappingProxyType({})
 
@@ -73,13 +76,18 @@ def parse_reply(reply: str, *, passages: int, names: Names = _NO_NAMES) -> Reply
     >>> parse_reply("It is fluid [1-2]. It presses on the heart.[2]", passages=2).sentences[1]
     CitedSentence(text='It presses on the heart.', numbers=(2,))
     """
-    text = without_thoughts(reply)[:_MOST_CHARACTERS].strip()
+    text = (reply if is_json(reply) else without_thoughts(reply))[:_MOST_CHARACTERS].strip()
     given = _Given(passages, names)
     items, whole = listed_items(text)
     if items is None:
         prose, begun = before_json(text)
         sentences = [said for said in given.prose(prose) if said.numbers or not begun]
-        return given.reply(sentences, cut=not text and bool(reply.strip()))
+        unfinished = any(said.numbers for said in sentences) and not (
+            sentences[-1].cites or sentences[-1].text.endswith(_ENDS)
+        )
+        return given.reply(
+            sentences[: -1 if unfinished else None], cut=unfinished or (not text and reply.strip() != "")
+        )
     parsed = given.reply([said for item in items for said in given.item(item)], cut=not whole)
     empty = whole and all(text_of(item) == "" for item in items)
     return Reply(parsed.sentences, parsed.unknown, parsed.cut, parsed.declined or empty, parsed.left_out)
@@ -118,11 +126,11 @@ class _Given:
             lines = [numbers_of(line, self.names) or [] for line in references(text).splitlines()]
             numbers = [[number for line in lines for number in line]] * len(sentences)
         for sentence, cited in zip(sentences, numbers, strict=True):
-            yield _Said(_printable(without_markers(sentence)), cited, bool(cited) or names_another(sentence))
+            yield _Said(without_markers(_printable(sentence)), cited, bool(cited) or names_another(sentence))
 
     def item(self, item: Any) -> Iterator[_Said]:
         """The sentence of an item of JSON, or its sentences where each has markers of its own."""
-        text = text_of(item)
+        text = without_thoughts(text_of(item) or "")
         if not text:
             return
         own = list(self.prose(text))
@@ -133,7 +141,10 @@ class _Given:
             return
         numbers = given + [number for said in own for number in said.numbers]
         cites = bool(numbers) or unread or any(said.cites for said in own)
-        yield _Said(" ".join(said.text for said in own), numbers, cites)
+        texts = [said.text for said in own]
+        if not all(text.endswith((".", "!", "?")) for text in texts):  # a line end within a sentence
+            texts = [" ".join(texts)]
+        yield from (_Said(text, numbers, cites) for text in texts)  # each is checked by itself
 
     def _citations(self, item: Any) -> tuple[list[int], bool]:
         """The numbers that an item cites, and whether it cites something that cannot be read."""
@@ -154,7 +165,7 @@ class _Given:
             unknown |= dict.fromkeys(number for number in said.numbers if number not in known)
             if said.text and all(refuses(said.text[start:end]) for start, end in sentence_spans(said.text)):
                 refused = True
-            elif any(map(str.isalnum, said.text)):
+            elif any(map(str.isalpha, said.text)) and not names_passage(said.text, self.names):
                 if said.cites and not known:
                     left_out.append(said.text)
                 else:
@@ -164,5 +175,6 @@ class _Given:
 
 
 def _printable(text: str) -> str:
-    """The text without control characters and halves of surrogate pairs, which no stream can print."""
-    return "".join(character for character in text if character.isprintable() or character == " ")
+    """The text without halves of surrogate pairs and what else no stream can print; a control character is a blank."""
+    blank = "".join(" " if unicodedata.category(character) in ("Cc", "Zs") else character for character in text)
+    return " ".join("".join(character for character in blank if character.isprintable()).split())

@@ -29,7 +29,19 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 _WORDS = {"true": True, "false": False, "null": None, "none": None, "undefined": None, "nan": None}
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": " ", "f": " ", '"': '"', "'": "'", "\\": "\\", "/": "/", "\n": ""}
+_ESCAPES = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "b": " ",
+    "f": " ",
+    '"': '"',
+    "'": "'",
+    "\\": "\\",
+    "/": "/",
+    "\n": "",
+    " ": " ",
+}
 _LONGEST_INTEGER = 18
 
 

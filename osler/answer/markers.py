@@ -6,10 +6,12 @@ Knows text, JSON values and the names of passages; knows nothing of sentences or
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from osler.records import RankedPassage
+from osler.text.number_words import CARDINAL, cardinal
 
 Names = Mapping[str, int]
 """The number of a passage by each of its names, as `passage_names` spells them."""
@@ -19,26 +21,42 @@ _LONGEST_RANGE = 50  # [1-9999] is no list of passages
 _DEEPEST = 6
 
 _LABEL = r"(?:passages?|documents?|docs?|sources?|references?|refs?|citations?|cite|evidence|texts?|context|no|nr|id)"
-_LABELLED = re.compile(rf"(?:see\s+)?(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^])[\s.:#_-]*", re.IGNORECASE)
+_LABELLED = re.compile(rf"(?:see\s+)?(?:(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^@])[\s.:#_-]*)+", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:[,;&/|]|\band\b|\]\s*\[)\s*")
 _NUMBER = re.compile(r"(\d{1,4})(?:\s*(?:[-–—−‑]|to)\s*(\d{1,4}))?")
-_BRACKETS = re.compile(r"[\[【［〔]([^\[\]【】［］〔〕\n]{1,80})[\]】］〕]")
+_BRACKETS = re.compile(
+    r"(?:\\(?:cite|textsuperscript|footnote)\w*\s*|\$?\^)?"
+    r"[\[【［〔⟦{]([^\[\]【】［］〔〕⟦⟧{}\n]{1,120})[\]】］〕⟧}](?:\^|\$(?!\d))?"
+)
 _PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
 _ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
 _ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
+_NUMBERS = r"\d{1,2}(?:\s*(?:,|and|&)\s*\d{1,2})*"
+_MARKERS = r"\[[\d,]+\](?:\s*(?:,|and|&)\s*\[[\d,]+\])*"
+_SOURCE = rf"(?:(?:the )?(?:passages?|documents?|sources?)\s+(?:{_NUMBERS}|{_MARKERS})|{_MARKERS})"
+_SAYS = r"(?:states?|reports?|says?|shows?|finds?|found|notes?|indicates?|suggests?|describes?|mentions?)"
 _ATTRIBUTION = re.compile(
-    r"(?:(?<=^)|(?<=[.!?]\s)|(?<=\n))(?:According to|As in|In|From|Per|Based on) passages?\s+"
-    r"(\d{1,2}(?:\s*(?:,|and|&)\s*\d{1,2})*),\s*(\w)",
+    rf"(?:^|(?<=[.!?]\s))(?:(?:According to|As in|In|From|Per|Based on|As \w+ in)\s+(?P<source>{_SOURCE})\s*[,:]"
+    rf"|As\s+(?P<noting>{_SOURCE})\s+{_SAYS},|(?P<saying>{_SOURCE})\s+(?:also\s+)?{_SAYS}\s+that)\s+(?P<letter>\w)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ATTRIBUTED = re.compile(
+    rf"(?<![.!?\s])[\s,–—-]{{1,3}}(?:as\s+\w+\s+(?:in|by)|according to|based on|from|per|see|in)"
+    rf"\s+({_SOURCE})(?=[.!?]+(?:\s|$)|[ \t]*(?:\n|$))",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
     r"(?:according to |as |in |from |per )?passages?\s+(\d{1,2})(?:\s*(?:,|and|&)\s*(\d{1,2}))?\b", re.I
 )
 _NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
-_NUMBERED = re.compile(r"\W*(\d{1,3})\s*[.:)–—-]\s+\D")
+_NUMBERED = re.compile(r"\W*(\d{1,3})\s*(?:[.:)–—-]\s+\D|\()")
 _CANONICAL = r"\[\d+(?:,\d+)*\]"
-_LATE = re.compile(rf"([.!?])[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
-_SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?](?:\s|$))")
+_LATE = re.compile(rf"([.!?]+[”\"’'»)]*)[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
+_OWN_LINE = re.compile(rf"\s*\n\s*\(?((?:{_CANONICAL}[ \t]*)+)\)?[ \t]*(?=\n|$)")
+_WRAPPED = re.compile(rf"\(\s*(?:(?:see|from|{_LABEL})[\s:]*)*((?:{_CANONICAL}[\s,;]*)+)\)", re.IGNORECASE)
+_LEADING = re.compile(rf"\W*{_CANONICAL}\s*\w(?!.*\][\s.!?]*$)")  # "[1] A. [2] B.": each marker is of what follows
+_TITLED = re.compile(r"(\d{1,3})\s*[:–—-]\s*(.+)")
+_SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?]{1,3}[”\"’']?(?:\s|$))")
 
 # Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
 _RAISED = re.compile(r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4}))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)")
@@ -74,7 +92,8 @@ def canonical(text: str, passages: int, names: Names) -> str:
     """
 
     def bracketed(match: re.Match[str]) -> str:
-        numbers = _listed(match[1], names)
+        titled = _TITLED.fullmatch(match[1])  # [1: Aspirin after stroke]
+        numbers = [int(titled[1])] if titled and names_passage(titled[2], names) else _listed(match[1], names)
         return f"[{_joined(numbers)}]" if numbers else match[0]
 
     def in_parentheses(match: re.Match[str]) -> str:
@@ -90,25 +109,46 @@ def canonical(text: str, passages: int, names: Names) -> str:
         return f"[{_joined(numbers)}]" if all(1 <= number <= passages for number in numbers) else match[0]
 
     def attributed(match: re.Match[str]) -> str:
-        numbers = _listed(match[1], {}) or []
-        given = all(1 <= number <= passages for number in numbers)
-        return f"[{_joined(numbers)}] {match[2].upper()}" if given else match[0]
+        source = next(filter(None, match.groups()))
+        numbers = [int(number) for number in re.findall(r"\d+", source)]
+        given = "[" in source or all(1 <= number <= passages for number in numbers)
+        letter = match.groupdict().get("letter")
+        return (
+            f"{'' if letter else ' '}[{_joined(numbers)}]{f' {letter.upper()}' if letter else ''}"
+            if given
+            else match[0]
+        )
 
-    marked = _BRACKETS.sub(bracketed, _ATTRIBUTION.sub(attributed, text))
+    marked = _WRAPPED.sub(r"\1", _BRACKETS.sub(bracketed, text))
     if not re.search(_CANONICAL, marked):  # who writes [1] means cells of passage 3 by (passage 3)
         marked = _PARENTHESES.sub(in_parentheses, marked)
-    marked = _RAISED.sub(raised, marked)
-    return _LATE.sub(lambda match: f" {match[2].strip()}{match[1]} ", marked).strip()
+    lines = _OWN_LINE.sub(r" \1", _RAISED.sub(raised, marked)).splitlines()
+    late = [line if _LEADING.match(line) else _LATE.sub(_before_end, line) for line in lines]
+    return _ATTRIBUTED.sub(attributed, _ATTRIBUTION.sub(attributed, "\n".join(late))).strip()
+
+
+def _before_end(match: re.Match[str]) -> str:
+    return f" {match[2].strip()}{match[1]} "
 
 
 def without_markers(text: str) -> str:
     """The canonical text without its markers, on one line."""
-    return _SPACE_BEFORE_END.sub("", " ".join(_ID.sub(" ", re.sub(_CANONICAL, " ", text)).split()))
+    plain = " ".join(_ID.sub(" ", re.sub(_CANONICAL, " ", text)).split())
+    return _SPACE_BEFORE_END.sub("", re.sub(r" [–—-](?=\s?[.!?]*$)", "", plain)).lstrip("-–—: ")
 
 
 def names_another(text: str) -> bool:
     """Whether a canonical text cites a document that is none of the passages."""
     return _ID.search(text) is not None
+
+
+def names_passage(text: str, names: Names) -> bool:
+    """Whether the text is the name of a passage, with or without its year, and nothing more."""
+    return _untitled(text) in names
+
+
+def _untitled(text: str) -> str:
+    return _spelled(re.sub(r"[\s,]*\(?\b\d{4}\)?\W*$", "", text))
 
 
 def numbers_in(text: str, passages: int) -> list[int]:
@@ -155,26 +195,27 @@ def _whole(value: float, names: Names) -> list[int] | None:
 
 def _numbers_of_text(text: str, names: Names) -> list[int] | None:
     """The numbers that a string in place of numbers gives: a list, one behind a label or before a title, or a name."""
-    text = text.strip()
+    text = unicodedata.normalize("NFKC", text.replace("\\", "")).strip()
     if text.casefold() in _NOTHING:
         return []
+    if spelled := re.fullmatch(CARDINAL, text.lower()):
+        return [cardinal(spelled[0])]
     if _spelled(text) in names:
         return [names[_spelled(text)]]
-    if listed := _listed(text.translate(_DIGITS).strip("()"), names):
+    if listed := _listed(text.rstrip(".").strip("()<>{}"), names):
         return listed
     marked = [_listed(match[1], names) or [] for match in _BRACKETS.finditer(text)]
     if any(marked):
         return [number for numbers in marked for number in numbers]
     if number := _NAMED.search(text) or _NUMBERED.match(text):
         return [int(number[1])]
-    title = re.sub(r"\s*\(\d{4}\)\W*$", "", text)
-    return [names[_spelled(title)]] if _spelled(title) in names else None
+    return [names[_untitled(text)]] if names_passage(text, names) else None
 
 
 def _listed(text: str, names: Names) -> list[int] | None:
     """The numbers of a list such as "1, 3-5 and 7", "passages 1; 2" or "PMID:7, PMID:9"; None where it is another."""
     numbers: list[int] = []
-    for part in _SEPARATOR.split(text.partition("†")[0].strip().strip("[]")):
+    for part in _SEPARATOR.split(text.partition("†")[0].strip().strip("[]^_")):
         part = _LABELLED.sub("", part, count=1).strip() if _spelled(part) not in names else part
         ends = _NUMBER.fullmatch(re.sub(r"\.0$", "", part))
         if _spelled(part) in names and not (ends and len(part) < _SHORTEST_NUMBER):

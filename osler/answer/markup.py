@@ -24,6 +24,10 @@ _LEAD_IN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _ITEM = re.compile(r"^[ \t]*(?:[-*•‣▪–]|#{1,6}|[>+](?=[ \t]+\D)|\d{1,2}[.)])[ \t]+(?=\S)", re.MULTILINE)
+_ROW = re.compile(r"^[ \t]*\|(.+)\|[ \t]*$", re.MULTILINE)
+_TABLE_HEAD = re.compile(r"^[ \t]*\|[^\n]*\n[ \t]*\|(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*$", re.MULTILINE)
+_BOXED = re.compile(r"\\boxed\{(?:\\text\{([^{}]*)\}|([^{}]*))\}")
+_COHERE = re.compile(r"<co:\s*([\d,]{1,20})>(?:([^<>]{1,400})</co(?::\s*[\d,]{1,20})?>)?")
 _BOLD = re.compile(r"(\*\*|__)(?=[^\s*_])(.{1,400}?)(?<=\S)\1")
 _ITALIC = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]{1,400}?)(?<=[^\s*])\*(?![\w*])")
 _CODE = re.compile(r"(?<!`)`{1,2}([^`\n]{1,400})`{1,2}")
@@ -41,12 +45,21 @@ _TAG = re.compile(
     re.I,
 )
 
+_ANCHOR = re.compile(r"<a\b[^<>]{0,200}>\s*\[?(\d{1,3})\]?\s*</a>", re.IGNORECASE)
+_CARET = re.compile(r"(?<=[.!?,;:)”\"%])\^(\d{1,2}(?:,\d{1,2})*)(?![\w^])")
+_FAREWELL = re.compile(
+    r"(?<=[.!?\])*\s])(?:let me know|(?:please )?feel free|i hope (?:this|that)|hope (?:this|that) helps"
+    r"|is there anything else|would you like)\b[^\n]{0,200}\Z",
+    re.IGNORECASE,
+)
+
 _SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
 _ENTRY = r"[-*•\s]*(?:[\[【(]{1,2}\^?|\*\*)?\s*(?:\d|[¹²³⁴-⁹]|pmid|pmc|doi|https?:|passages?\s*\d|n/?a\b|none\b)"
 _REFERENCES = re.compile(
     r"(?:^|\n|(?<=[.!?\]】])[ \t]+)[ \t#*_>-]*"
-    rf"(?:(?:references?|bibliography|works cited|citations?|cited passages|footnotes?)[*_ \t]*(?::|\n|$)"
+    rf"(?:(?:references?|bibliography|works cited|citations?|cited passages|footnotes?"
+    r"|quellen|literatur|références|bibliographie|fuentes|referencias|bibliografía)[*_ \t]*(?::|\n|$)"
     r"|(?:sources?|passages?(?: (?:cited|used))?)[*_ \t]*:?[*_ \t]*:?"
     rf"(?:\n+(?={_ENTRY})|(?<=[:*])[ \t]*(?={_ENTRY})|\s*$))"
     r".*\Z",
@@ -73,8 +86,11 @@ def plain(text: str) -> str:
     >>> plain("- Fluid [1].\\n\\n**References:**\\n[1] Effusion (2009)")
     'Fluid [1].'
     """
-    text = _cited_in_line(_FOOTNOTE.sub("", _FENCE.sub("", _TERMINAL.sub("", text))))
-    text = _REFERENCES.sub("", text)
+    text = _cited_in_line(_FENCE.sub("", _TERMINAL.sub("", text)))
+    text = _FOOTNOTE.sub("", text) if _FOOTNOTE.sub("", text).strip() else text  # else they are the answer
+    text = _CARET.sub(_raised, _ANCHOR.sub(r"[\1]", _FAREWELL.sub("", text)))
+    text = _REFERENCES.sub("", _COHERE.sub(r"\2 [\1]", _BOXED.sub(r"\1\2", text)))
+    text = _ROW.sub(_cells, _TABLE_HEAD.sub("", text))
     text = _LABEL.sub("", _ITEM.sub("", _LEAD_IN.sub("", _TITLE.sub("", text))))
     text = _BREAK.sub("\n", _CITE.sub(r"[\2]", _RAISED.sub(_raised, _ESCAPED.sub(r"\1", text))))
     text = _LINK.sub(_linked, _DOUBLE.sub(r"\1", _TAG.sub("", text)))
@@ -85,6 +101,11 @@ def _cited_in_line(text: str) -> str:
     """The text with a line "citations: 1" behind each of several sentences as a marker of that sentence."""
     several = len(_CITE_LINE.findall(text)) > 1
     return _CITE_LINE.sub(lambda match: f" [{match[1].strip('[] ')}]", text) if several else text
+
+
+def _cells(match: re.Match[str]) -> str:
+    """The row of a table as text."""
+    return " ".join(cell.strip() for cell in match[1].split("|"))
 
 
 def _raised(match: re.Match[str]) -> str:

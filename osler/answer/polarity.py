@@ -50,6 +50,13 @@ _OPPOSITES: Final = (
     (r"safe\w*", r"unsafe\w*|dangerous\w*|hazardous"),
     (r"common\w*|frequent\w*", r"rare\w*|uncommon\w*|infrequent\w*"),
     (r"confirm\w*", r"refut\w+|contradict\w*"),
+    (r"all(?!-)|every", r"half(?!-)|some|few|several"),
+    (r"recommend\w*|(?<!contra-)indicated", r"contra-?indicat\w+"),
+    (r"benign", r"malignan\w+"),
+    (r"acute\w*", r"chronic\w*"),
+    (r"systolic", r"diastolic"),
+    (r"left", r"right"),
+    (r"males?|men|boys", r"females?|women|girls"),
 )
 
 _DIRECTIONS = tuple(tuple(re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for words in row) for row in _OPPOSITES)

@@ -117,11 +117,11 @@ def shown_year(passage: Passage) -> str:
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})  # controls, directions of writing, tags: a hiding place for instructions
-_TAG = re.compile(r"[<＜](?=[|｜/!?a-zA-Z_]|0x)")
-_BRACKETED_TOKEN = re.compile(r"\[\s*(/?(?:\w*[A-Z]{2}\w*|(?i:inst|sys)\w*))\s*\]")  # [INST], [TOOL_RESULTS], [gMASK]
+_TAG = re.compile(r"[<＜](?=[|｜/!?a-zA-Z_]|0x)|◁(?=/?\w)")
+_BRACKETED_TOKEN = re.compile(r"\[\s*(/?(?:\w*[A-Z]{2}\w*|(?i:inst|sys)\w*)|\|\w+\|)\s*\]")  # [INST], [gMASK], [|user|]
 _HEADING = re.compile(r"#{2,}")
 _SPEAKER = re.compile(r"^\W*(system|user|assistant|human|developer|tool)\s*:", re.IGNORECASE)
-_CITED = r"(?:(?i:passage|source|citation|doc|document|ref|reference)s?[.:]?\s*)?#?\d{1,4}"
+_CITED = r"(?:(?i:passage|source|citation|doc|document|ref|reference)s?[.:]?\s*)?#?(?:\d{1,4}|[¹²³⁰⁴-⁹]{1,3}|[①-⑳])"
 _MARKER_LIKE = re.compile(
     rf"[\[【［〔⟦]\s*\^?({_CITED}(?:\s*(?:[-–—,;&]|and)\s*{_CITED})*)\s*(?:†[^\]】]*)?[\]】］〕⟧]"
 )

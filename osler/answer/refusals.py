@@ -1,4 +1,5 @@
-"""Whether a sentence says that the passages do not answer, rather than what they say. Knows English text only.
+"""Whether a sentence says that the passages do not answer, rather than what they say. Knows English, and the
+commonest phrases of German, French and Spanish.
 
 A finding can be negative too: "The trial found no evidence that …" answers, "No information is given in the passages"
 does not. So a refusal speaks of the passages as such, of the question, or of the writer.
@@ -45,17 +46,19 @@ _OF_THE_PASSAGES = (
     rf"(?:none|neither) of {_GIVEN}\s+(?:is|are)\s+(?:relevant|about|helpful|useful)\b",
     rf"nothing\s+{_IN_THEM}\b",
     r"no (?:relevant |suitable )?passages?\s+(?:was|were)\s+(?:found|given|provided|available)\W*$",
-    rf"(?:none|neither) of {_GIVEN}\s+(?:\w+ly\s+)?{_VERBS}(?:s|es)?\b",
+    rf"(?:none|neither) of (?:{_GIVEN}|the \w+ {_KIND})\s+(?:\w+ly\s+)?(?:{_VERBS}|examine|report|study|assess)"
+    r"(?:s|es)?\b",
     rf"no {_GIVEN}\s+(?:\w+ly\s+)?{_VERBS}(?:s|es)?\b",
     rf"{_GIVEN}\s+(?:contains?|provides?|gives?|has|have|offers?|includes?|holds?|makes?)\s+"
     rf"(?:no|insufficient|not enough|too little)\s+(?:\w+\s+){{0,3}}{_FACTS}",
+    rf"the (?:abstract|article|paper)s?\s+(?:contain|provide|give|offer|hold|have|has)s?\s+no\s+(?:data|{_FACTS})\b",
     rf"{_GIVEN}\s+(?:is|are)\s+(?:silent|not (?:relevant|sufficient|about)|irrelevant|insufficient|unrelated)",
     rf"{_GIVEN}\s+lacks?\b",
 )
 # "I cannot answer", "I found nothing".
 _OF_THE_WRITER = (
     r"I(?:\s+would|['’]d)\s+need\b",
-    r"I(?:\s+am|['’]m)\s+(?:\w+\s+)?(?:sorry|unable|not (?:able|sure|certain)|afraid)\b",
+    r"I(?:\s+am|\s+was|['’]m)\s+(?:\w+\s+)?(?:sorry|unable|not (?:able|sure|certain)|afraid)\b",
     r"I\s+(?:can|could|do|did|have|was)(?:\s*not|n?['’]t)\s*(?:know|answer|find|see|have|help|assist|provide|say|"
     r"determine|tell|give|confirm|able|been|locate|identify|offer|comment|make|enough|draw|comply)?\b",
     r"I\s+(?:have|found|find|see|lack|know)\s+(?:no|nothing|insufficient|not enough|enough)\b",
@@ -93,7 +96,28 @@ _OF_THE_QUESTION = (
     r"(?:unknown|unanswerable|n/?a|none|no answer|not? data|nothing|not applicable|no idea|don['’]t know)\W*$",
     rf"(?:the )?(?:answer|information)\s+(?:is|are|was|were)(?:\s+not|n['’]t)\s+{_IN_THEM}",
 )
-_REFUSALS = re.compile("|".join((*_OF_THE_PASSAGES, *_OF_THE_WRITER, *_OF_NOTHING, *_OF_THE_QUESTION)), re.IGNORECASE)
+# A model may reply in the language of the question, or of its maker.
+_ELSEWHERE = (
+    r"(?:die|den|der|in den|aus den|keine der)\s+(?:\w+en\s+)?(?:textstellen|passagen|texten?|textabschnitten?"
+    r"|abschnitten?|auszügen?|quellen|dokumenten?|kontext)\s+(?:\w+en\s+)?(?:beantwort|enthalt|enthält|liefer|geb|gib"
+    r"|erwähn|nenn|biet|geht|lässt|wird)\w*\b[^,]*\b(?:nicht|keine?r?|nichts)\b",
+    r"(?:keine\s+(?:antwort|angaben?|informationen?)|nicht beantwortbar|unbekannt)\b(?:.{0,80}\b(?:gefunden|enthalten"
+    r"|vorhanden|verfügbar|möglich)|.{0,40}(?:textstellen|passagen|texten|quellen))?\W*$",
+    r"ich\s+(?:kann|weiß|konnte|habe|finde)\b.*\b(?:nicht|keine?)\b",
+    r"(?:die|diese|ihre)\s+frage\s+(?:kann|lässt sich|ist)\b.*\bnicht\b",
+    r"(?:les|ces|aucun des)\s+(?:\w+\s+)?(?:passages|textes|extraits|documents|sources)(?:\s+\w+)?\s+n(?:e\s+|['’])"
+    r"(?:répond|contien|mentionn|fourni|donn|perme|précis|abord|traite|indiqu)\w*\b",
+    r"je\s+(?:ne|n['’])\s*(?:peux|sais|trouve|dispose|suis|ai)\b",
+    r"(?:il n['’]y a )?(?:aucune?|pas de|pas d['’])\s*(?:réponse|information)s?"
+    r"(?:\W*$|\b.{0,80}\b(?:passages|textes|extraits|documents|question|sujet)\b)",
+    r"(?:il est impossible de répondre|(?:la|cette) question ne peut)\b",
+    r"(?:(?:los|las)\s+\w+(?:\s+\w+)?\s+no|ninguno de los\s+\w+)\s+(?:respond|contien|mencion|proporcion|ofrec"
+    r"|permit|indic|incluy)\w*\b.*\b(?:pregunta|información|respuesta|tema)\b",
+    r"(?:no (?:puedo|se puede|es posible) responder|no hay (?:suficiente )?información|sin respuesta)\b",
+)
+_REFUSALS = re.compile(
+    "|".join((*_OF_THE_PASSAGES, *_OF_THE_WRITER, *_OF_NOTHING, *_OF_THE_QUESTION, *_ELSEWHERE)), re.IGNORECASE
+)
 _SUBJECT = re.compile(rf"{_GIVEN}\s", re.IGNORECASE)
 _GOES_ON = re.compile(
     rf"(?:(?:they|it|these|that|which)?\s*{_NOT}|none(?: of them)?|neither)\s+{_VERBS}\b", re.IGNORECASE
@@ -115,6 +139,7 @@ def refuses(sentence: str) -> bool:
     """
     if len(sentence) > _LONGEST:
         return False
+    sentence = sentence.strip(" []()*_\"'“”")
     opening = _OPENINGS.match(sentence)
     said = sentence[opening.end() :] if opening else sentence
     if opening and re.search(_GIVEN, opening[0], re.IGNORECASE) and _NOTHING.match(said):

@@ -25,9 +25,27 @@ _CITES = re.compile(
     r"(?:cited|supporting|used|relevant)?_?(?:citations?|cites?|cited|sources?|passages?|references?|refs?|documents?"
     r"|docs?|markers?)_?(?:ids?|numbers?|nums?|nos?|indices|indexes|index|list|used)?"
 )
-_BEGINS_JSON = re.compile(r"```\s*json|\{\s*[\"'{}]|\{\s*\w+\s*:|\[\s*[{\"']|\[\s*\Z|\{\s*\Z", re.IGNORECASE)
+_BEGINS_JSON = re.compile(
+    r"```\s*json|[\"']\s*(?:\}\s*[\]}]|,\s*[\"']\w+[\"']\s*:)|\{\s*[\"'{}]|\{\s*\w+\s*:|\[\s*[{\"']|\[\s*\Z|\{\s*\Z",
+    re.IGNORECASE,
+)
+_RESPELLED = (re.compile(r'\\"'), re.compile("[“”„]"))
+"""Marks that stand for a quotation mark of JSON: of a value encoded twice, and of one that a word processor touched."""
+
 _DEEPEST = 8
 _LONGEST_FENCE = 60  # characters, blanks included
+
+
+def is_json(text: str) -> bool:
+    """Whether the whole text is one object or list: what looks like a mark within it stands in a string.
+
+    >>> is_json('{"text": "<think>"}'), is_json('{"text": ""}</think>{"text": "Fluid."}')
+    (True, False)
+    """
+    try:
+        return isinstance(json.loads(text, strict=False), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def listed_items(text: str) -> tuple[list[Any] | None, bool]:
@@ -45,10 +63,11 @@ def listed_items(text: str) -> tuple[list[Any] | None, bool]:
         scalar = {}
     if not isinstance(scalar, dict | list):
         return (_items(scalar, alone=True) if isinstance(scalar, str | None) else [scalar]), True
-    items, whole = _listed(text)
-    if not items and '\\"' in text:  # encoded twice, the marks around it left out
-        items, whole = max((items, whole), _listed(text.replace('\\"', '"')), key=lambda listed: len(listed[0] or ()))
-    return items, whole
+    listed = _listed(text)
+    for written in _RESPELLED:
+        if not listed[0] and (respelled := written.sub('"', text)) != text:
+            listed = max(listed, _listed(respelled), key=lambda listed: len(listed[0] or ()))
+    return listed
 
 
 def _listed(text: str) -> tuple[list[Any] | None, bool]:
@@ -141,7 +160,9 @@ def _items_of_object(
     named = [members[key] for key in _LISTS if isinstance(members.get(key, 0), dict | list | None)]
     lists = [_items(member, alone=True, cut=cut, depth=depth + 1) for member in named]
     if found := next(filter(None, lists), None):
-        return found
+        return _cited_beside(found, members)
+    if value and all(" " in key.strip() and isinstance(member, list | int) for key, member in value.items()):
+        return [{"text": key, "citations": member} for key, member in value.items()]  # {"A sentence.": [1]}
     text = text_of(value)
     if text and not cut:
         encoded = _encoded(text)
@@ -150,11 +171,20 @@ def _items_of_object(
     return next(filter(None, nested), [] if text == "" or [] in lists else None)
 
 
+def _cited_beside(items: list[Any], members: Mapping[str, Any]) -> list[Any]:
+    """The items, each string of them with what the object that lists them cites: its own, where there are as many."""
+    cited = next((member for key, member in members.items() if _CITES.fullmatch(key)), None)
+    if not cited or not all(isinstance(item, str) for item in items):
+        return items
+    own = isinstance(cited, list) and len(cited) == len(items)
+    return [{"text": item, "citations": cited[n] if own else cited} for n, item in enumerate(items)]
+
+
 def _pair(value: list[Any]) -> list[Any]:
     """The list with each pair ["sentence", [1]] as an object; a list that is one such pair is a list of it."""
 
     def is_pair(item: Any) -> bool:
-        return isinstance(item, list) and len(item) > 1 and isinstance(item[0], str) and not isinstance(item[1], str)
+        return isinstance(item, list) and len(item) > 1 and isinstance(item[0], str) and not text_of(item[1])
 
     pairs = [value] if is_pair(value) else value
     return [{"text": item[0], "citations": item[1:]} if is_pair(item) else item for item in pairs]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from osler.answer.polarity import negated, opposed
 from osler.answer.prompt import shown_year
-from osler.answer.words import asks_yes_or_no, content_words
+from osler.answer.words import asks_yes_or_no, claimed_words, content_words
 from osler.late_interaction.attribution import best_span
 from osler.late_interaction.codes import vectors_per_token
 from osler.late_interaction.maxsim import maxsim
@@ -117,8 +117,8 @@ class SupportCheck:
         return EvidenceSpan(passage.start + best.start, passage.start + best.end, text, best.matches.score)
 
     def _has_words(self, sentence: str, passage: Passage) -> bool:
-        claimed = content_words(sentence)
         there = content_words(_readable(passage))
+        claimed = claimed_words(sentence) | (content_words(sentence) & there)
         new = claimed - content_words(self._question)
         counted = any(mention.claimed for mention in numbers(sentence))
         if not claimed or not (new or asks_yes_or_no(self._question) or counted):

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 
-_NAMES = "(?:seed:)?think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|inner_monologue"
+_NAMES = (
+    r"(?:\w+[:_-])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis|scratchpad|monologue)"
+    r"(?:[_-](?:process|content|steps?|block))?"
+)
 
 _OPENING = re.compile(
-    rf"<(?:{_NAMES})(?:\s[^<>]*)?>|◁think▷|\[THINK\]"
+    rf"<\|?(?:{_NAMES})(?:\s[^<>]*)?\|?>|◁think▷|\[THINK\]"
+    r"|<details\b[^<>]*\btype=[\"']?reasoning[^<>]*>"  # Open WebUI
     r"|<\|channel>\s*thought"  # Gemma
     r"|<\|(?:START_THINKING|begin_of_thought|inner_prefix)\|>"  # Command A, OpenThinker, Apertus
     r"|\bHere(?:['’]s| is) my thought process:",  # Granite
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
-    rf"</(?:{_NAMES})\s*>|◁/think▷|\[/THINK\]|<channel\|>"
+    rf"<\|?/(?:{_NAMES})\s*\|?>|◁/think▷|\[/THINK\]|<channel\|>|</details>"
     r"|<\|(?:END_THINKING|end_of_thought|inner_suffix)\|>"
     r"|\bHere(?:['’]s| is) my response:",
     re.IGNORECASE,
@@ -29,8 +33,16 @@ _BLOCK = re.compile(f"(?:{_OPENING.pattern}).*?(?:{_CLOSING.pattern})", re.IGNOR
 _CHANNEL = re.compile(r"<\|channel\|>|\A\s*(?:assistant)?(?:analysis|commentary)(?=[A-Z{])|assistantfinal")
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>|assistantfinal\s*")
 
+# "Reasoning: … Answer: …", in lines of their own.
+_LABELLED = re.compile(
+    r"\A\W*(?:reasoning|thoughts?|thinking|analysis|chain of thought|step[- ]by[- ]step)\W*:.*?"
+    r"^\W*(?:final )?answer\W*:[* \t]*",
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
+)
+
 _TURN_BEGINS = re.compile(
-    r"\A\s*(?:(?:<\|(?:im_start|start|start_header_id)\|>)\s*assistant\s*(?:<\|end_header_id\|>)?)"
+    r"\A\s*(?:<s>|\[/INST\]|<\|(?:im_start|start|start_header_id)\|>\s*(?:assistant)?\s*(?:<\|end_header_id\|>)?"
+    r"|<start_of_turn>\s*model|<\|assistant\|>|<｜Assistant｜>)\s*"
 )
 _TURN_ENDS = re.compile(
     r"<\|(?:im_end|im_start|eot_id|eom_id|end|start|start_header_id|end_of_text|endoftext|return|call|user|END_RESPONSE)\|>"
@@ -58,7 +70,7 @@ def without_thoughts(reply: str) -> str:
     opening = _OPENING.search(text)
     text = text[: opening.start()] if opening else text
     turn_end = _TURN_ENDS.search(text)
-    return _TOKEN.sub("", text[: turn_end.start()] if turn_end else text)
+    return _LABELLED.sub("", _TOKEN.sub("", text[: turn_end.start()] if turn_end else text))
 
 
 def _behind_closing(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 
 from osler.text.matching import fold
 from osler.text.number_words import NUMBER_WORDS
+from osler.text.units import SPELLINGS
 
 _WORD = re.compile(r"[^\W_]+")
 _POLAR = re.compile(
@@ -26,11 +27,43 @@ _STOP_WORDS = frozenset(_STOP_TEXT.split()) | NUMBER_WORDS
 
 # The first that fits is cut, longest first; four letters stay (three before a plural s).
 _SUFFIXES = (
-    *("ations", "ments"),
-    *("ation", "ating", "ment", "ates", "ated", "ings"),
+    *("ations", "ments", "ences"),
+    *("ation", "ating", "ment", "ates", "ated", "ings", "ence"),
     *("ate", "ing", "ies", "ied", "es", "ed", "ly", "al", "e", "y"),
 )
 _SHORTEST_STEM = 4
+_ALIKE = {"interleukin": "il", "interleukins": "il", "average": "mean"}
+
+
+# Names of statistics, which papers write out once.
+_STATISTICS = tuple(
+    (re.compile(name), short)
+    for name, short in (
+        (r"(?i:confidence intervals?)|\bCIs\b", "CI"),
+        (r"(?i:standard deviations?)", "SD"),
+        (r"(?i:interquartile ranges?)", "IQR"),
+        (r"(?i:hazard ratios?)", "HR"),
+        (r"(?i:relative risks?|risk ratios?)", "RR"),
+        (r"(?i:odds ratios?)|\bOR\b(?=\s*[=(,:\d])", "odds"),
+    )
+)
+_MEASURED = re.compile(
+    rf"(?<=\d)[\s-]?(?:mm ?Hg|° ?[CF]|degrees?(?: (?:celsius|centigrade|fahrenheit))?|{SPELLINGS})\b"
+    rf"(?:(?:\s?/\s?|\sper\s)(?:{SPELLINGS})\b)*"
+    r"|\b(?:less|fewer|lower|smaller|more|greater|higher) than(?=\s\d)|\bat (?:least|most)(?=\s\d)",
+    re.IGNORECASE,
+)
+
+
+def claimed_words(sentence: str) -> frozenset[str]:
+    """The content words that a source of the sentence must have: none beside a number that are compared with it.
+
+    Units are compared by `osler.text.numbers`, "less than" by `osler.answer.polarity`.
+
+    >>> sorted(claimed_words("The dose was less than 5 milligrams."))
+    ['dose']
+    """
+    return content_words(_MEASURED.sub(" ", fold(sentence)))
 
 
 def content_words(text: str) -> frozenset[str]:
@@ -39,8 +72,15 @@ def content_words(text: str) -> frozenset[str]:
     >>> sorted(content_words("The patients were treated with 5 mg of aspirin."))
     ['aspirin', 'mg', 'patient', 'treat']
     """
-    words = (word.lower() for word in _WORD.findall(fold(text)))
-    return frozenset(_stem(word) for word in words if word not in _STOP_WORDS and not word.isdigit())
+    text = fold(text)
+    for name, short in _STATISTICS:
+        text = name.sub(short, text)
+    words = (_ALIKE.get(word.lower(), word.lower()) for word in _WORD.findall(text))
+    return frozenset(
+        _stem(word)
+        for word in words
+        if not (word in _STOP_WORDS or word.isdigit() or word.removesuffix("fold") in NUMBER_WORDS)
+    )
 
 
 def asks_yes_or_no(question: str) -> bool:

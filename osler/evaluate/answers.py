@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final, Protocol
 
+from osler.answer.json_values import json_values
 from osler.answer.prompt import harmless
+from osler.answer.thoughts import without_thoughts
 from osler.datasets import Dataset
 from osler.errors import ReplyError
 from osler.evaluate.failures import require_replies
@@ -161,7 +162,9 @@ def _verdict(judge: Generator, statement: str, passage: str) -> bool | None:
     asked = f"Statement: {harmless(statement)}\n\nPassage: {harmless(passage)}"
     messages = [{"role": "system", "content": _JUDGE}, {"role": "user", "content": asked}]
     try:
-        verdict = json.loads(judge.complete(messages, schema=_VERDICT))["supported"]
-    except (ReplyError, ValueError, KeyError, TypeError):
+        reply = without_thoughts(judge.complete(messages, schema=_VERDICT))
+    except ReplyError:
         return None
+    values = [value.value for value in json_values(reply) if value.whole and isinstance(value.value, Mapping)]
+    verdict = values[-1].get("supported") if values else None
     return verdict if isinstance(verdict, bool) else None

@@ -12,10 +12,17 @@ from osler.config import LlmSettings
 from osler.errors import GeneratorError, ReplyError
 
 _LONGEST_MESSAGE = 200
-_SHORTEST_SECRET = 8
-"""Characters; a shorter key ("none", "ollama") is a word of many messages."""
+_SHORTEST_SECRET = 4
+_SHORTEST_WORD = 8
+"""Characters of a secret of letters alone; a shorter key ("none", "ollama") is a word of many messages."""
+
+# What an endpoint or a client repeats of a request, whatever its length.
+_USER = re.compile(r"(?<=//)[^\s/@]+(?=@)")
+_QUERY = re.compile(r"(://[^\s?#]*[?#][^\s=]*=)[^\s)'\"]+")
+_CREDENTIALS = re.compile(r"\b(Bearer|Basic)\s+(?=\S*[\d_=]|\S{16})[^\s,;)'\"]+")
 
 _DEEPEST = 8
+_MOST_LISTED = 9
 _OF_THIS_REQUEST = frozenset({400, 413, 422})
 """Statuses of a request that is wrong in itself: too long for the model, mostly."""
 
@@ -113,6 +120,7 @@ def quoted(text: str, settings: LlmSettings) -> str:
     """Words from outside for a sentence of ours: on one line, short, without control characters and our secrets."""
     for secret in _secrets(settings):
         text = text.replace(secret, "***")
+    text = _USER.sub("***", _CREDENTIALS.sub(r"\1 ***", _QUERY.sub(r"\1***", text)))
     printable = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(printable.split()).rstrip(".")
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE].rstrip() + "…"
@@ -121,8 +129,9 @@ def quoted(text: str, settings: LlmSettings) -> str:
 def _secrets(settings: LlmSettings) -> list[str]:
     """What no sentence may hold: the key, the user and password of the URL, the values of its query."""
     users = [part for user in re.findall(r"//([^/?#]*)@", settings.url) for part in (user, *user.split(":"))]
-    values = re.findall(r"[?&][^=&#]*=([^&#]+)", settings.url)
-    return [secret for secret in (settings.key, *users, *values) if len(secret) >= _SHORTEST_SECRET]
+    values = re.findall(r"[?&#][^=&#]*=([^&#]+)", settings.url)
+    secrets = sorted((settings.key, *users, *values), key=len, reverse=True)
+    return [secret for secret in secrets if len(secret) >= (_SHORTEST_WORD if secret.isalpha() else _SHORTEST_SECRET)]
 
 
 def _message(value: Any, depth: int = 0) -> str:
@@ -131,8 +140,8 @@ def _message(value: Any, depth: int = 0) -> str:
         return value
     if depth > _DEEPEST:
         return ""
-    if isinstance(value, list):
-        return next(filter(None, (_message(item, depth + 1) for item in value)), "")
+    if isinstance(value, list):  # an endpoint may refuse several parameters at once
+        return "; ".join(dict.fromkeys(filter(None, (_message(item, depth + 1) for item in value[:_MOST_LISTED]))))
     if not isinstance(value, Mapping):
         return ""
     message = next(filter(None, (_message(value.get(name), depth + 1) for name in _MESSAGES)), "")

@@ -40,8 +40,13 @@ _NAMES = {
     "max_completion_tokens": re.compile(r"max.?(?:completion.?|output.?)?tokens", re.I),
     "temperature": re.compile(r"temperature", re.I),
     "seed": re.compile(r"(?<![a-z])seed(?![a-z])", re.I),
+    "system": re.compile(
+        r"system.?(?:role|message|prompt|instruction)|developer.?instruction|role['\"`: ]+system|['\"`]system['\"`]"
+        r"|roles? must alternate|messages\W*\d+\W*role",
+        re.I,
+    ),
 }
-"""How an error names each parameter that can be left out."""
+"""How an error names each part of a request that can be left out; of the system's message the text stays."""
 
 
 class OpenAIGenerator:
@@ -129,7 +134,8 @@ class OpenAIGenerator:
             "response_format": _response_format(schema) if schema else None,
         }
         sent = {name: value for name, value in parameters.items() if value is not None and name not in left_out}
-        return {"model": self.model, "messages": [dict(message) for message in messages], **sent}
+        turns = _without_system(messages) if "system" in left_out else [dict(message) for message in messages]
+        return {"model": self.model, "messages": turns, **sent}
 
     def _ask(self, request: Mapping[str, Any]) -> ChatReply:
         """The reply to this request, asked again while the endpoint is busy."""
@@ -157,7 +163,20 @@ def _refused_parameter(error: StatusError, request: Mapping[str, Any]) -> str:
         return ""
     message = message_of(error.body, error.status)
     places = {name: match.start() for name, pattern in _NAMES.items() if (match := pattern.search(message))}
-    return min((name for name in places if name in request), key=places.__getitem__, default="")
+    names = {*request, *("system" for message in request["messages"] if message["role"] == "system")}
+    return min((name for name in places if name in names), key=places.__getitem__, default="")
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """The messages with what the system says at the head of the next turn, as Gemma and o1 want it."""
+    turns, said = list[Message](), ""
+    for message in messages:
+        if message["role"] == "system":
+            said += message["content"] + "\n\n"
+        else:
+            turns.append({**message, "content": said + message["content"]})
+            said = ""
+    return turns
 
 
 def _model_names(body: bytes) -> list[str]:

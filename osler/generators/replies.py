@@ -93,7 +93,9 @@ def _joined(stream: str) -> Mapping[str, Any]:
             reply |= event
     if not reply:
         return {}
-    return reply if reply.get("error") else {**reply, "choices": [{"text": "".join(pieces), "finish_reason": reason}]}
+    if reply.get("error"):  # what was said before it broke off is no reply
+        return {"error": reply["error"]}
+    return {**reply, "choices": [{"text": "".join(pieces), "finish_reason": reason}]}
 
 
 def _choice(reply: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -111,7 +113,8 @@ def _text(content: Any) -> str:
     """The text of the content of a message: a string, blocks of text, or values that stand for their own JSON."""
     if isinstance(content, str):
         return content
-    content = [content] if isinstance(content, Mapping) else content
+    if isinstance(content, Mapping):
+        content = content["parts"] if isinstance(content.get("parts"), list) else [content]  # Gemini's own API
     if not isinstance(content, list):
         return ""
     if not all(isinstance(block, str) or _is_block(block) for block in content):
@@ -123,7 +126,7 @@ def _text(content: Any) -> str:
 
 
 def _is_block(block: Any) -> bool:
-    return isinstance(block, Mapping) and (isinstance(block.get("type"), str) or block.keys() == {"text"})
+    return isinstance(block, Mapping) and (isinstance(block.get("type"), str) or block.keys() <= {"text", "thought"})
 
 
 def _block_text(block: Mapping[str, Any]) -> str:

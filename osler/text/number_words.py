@@ -24,7 +24,15 @@ _ORDINALS |= {"first": 1, "second": 2, "third": 3, "fifth": 5, "eighth": 8, "nin
 _ORDINALS |= {"hundredth": 100, "thousandth": 1000}
 
 _PARTS = {"half": 2, "halve": 2, "quarter": 4} | {word: value for word, value in _ORDINALS.items() if 2 < value <= 10}
-_MULTIPLES = {"once": 1, "twice": 2, "thrice": 3, "doubl": 2, "tripl": 3, "quadrupl": 4}
+_MULTIPLES: dict[str, int | Fraction] = {
+    "once": 1,
+    "twice": 2,
+    "thrice": 3,
+    "doubl": 2,
+    "tripl": 3,
+    "quadrupl": 4,
+    "halv": Fraction(1, 2),
+}
 NUMBER_WORDS: Final = frozenset({*_CARDINALS, *_ORDINALS, *SCALES, "half", "halves", "twice", "thrice"})
 """Words that spell numbers, alone or with others."""
 
@@ -57,7 +65,7 @@ PART: Final = (
 
 MULTIPLE: Final = (
     rf"(?:(?:{_SMALL})[- ]?fold|once(?=[ -](?:daily|weekly|monthly|an?|per|every)\b)|twice|thrice"
-    r"|(?:doubl|tripl|quadrupl)(?:e[sd]|ing))\b"
+    r"|(?:doubl|tripl|quadrupl)(?:e[sd]|ing)|halv(?:ed|ing))\b"
 )
 """Spelled multiples: "twofold", "two-fold", "once daily", "twice", "doubled"."""
 
@@ -99,7 +107,7 @@ def part(words: str) -> Fraction:
     return Fraction(cardinal(numerator[0]) or 1 if numerator else 1, _PARTS[denominator])
 
 
-def multiple(words: str) -> int:
+def multiple(words: str) -> int | Fraction:
     """The value of spelled words that `MULTIPLE` matches.
 
     >>> multiple("twofold"), multiple("twice")

@@ -1,4 +1,5 @@
-"""Names that hold a number (IL-6, covid-19, CD4, p53, HbA1c, 5-HT2A) and are no numbers. Knows folded text.
+"""Names that hold a number (IL-6, covid-19, CD4, p53, HbA1c, 5-HT2A) and are no numbers, and those of a noun and a
+letter (vitamin D, hepatitis B). Knows folded text.
 
 A word joined to the digits behind it makes a name, and so do digits with capitals that no ordinary word has.
 """
@@ -24,6 +25,14 @@ _COUNTS = frozenset(
     )
 )
 """What is joined to a number and makes no name of it: "phase-3", "mid-2020", "12-to-15"."""
+
+_LETTERED = re.compile(r"\b([A-Za-z][a-z]{2,})[ -]([A-HJ-Z])(?!['\w]|\.\s?[a-z])")  # "I" is a pronoun or a number
+_NO_NOUN = frozenset(
+    (
+        *("the", "and", "with", "for", "from", "was", "were", "are", "both", "than", "not", "per", "via"),
+        *("plus", "when", "where", "while", "but", "into", "had", "has"),
+    )
+)
 
 _LONGEST_NAME = 8  # segments of a name that is looked up by its ends, too
 _MEASURE = re.compile(r"[^\W\d_]{1,2}[23]")  # m2, cm3
@@ -53,6 +62,20 @@ def without_names(text: str) -> tuple[str, list[NumberedName]]:
             parts += [text[end : segments[0].start()], " " * (segments[-1].end() - segments[0].start())]
             end = segments[-1].end()
     return "".join(parts) + text[end:], names
+
+
+def missing_letters(claim: str, source: str) -> list[str]:
+    """The names of a noun and one capital letter in a folded claim whose letter stands nowhere in the source.
+
+    >>> missing_letters("Vitamin C and hepatitis B", "vitamins B and D")
+    ['Vitamin C']
+    """
+    names = (match for match in _LETTERED.finditer(claim) if match[1].lower() not in _NO_NOUN)
+    return [
+        match[0]
+        for match in names
+        if not re.search(rf"(?<![A-Z]){match[2]}(?![A-Za-z])|(?i:\b{match[1]}s?[ -]?{match[2]}\b)", source)
+    ]
 
 
 def is_name_like(word: str) -> bool:

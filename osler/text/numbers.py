@@ -15,7 +15,7 @@ from typing import Literal
 
 from osler.text.matching import fold
 from osler.text.number_words import CARDINAL, MULTIPLE, ORDINAL, PART, SCALES, cardinal, multiple, ordinal, part
-from osler.text.numbered_names import spelled_name, without_names
+from osler.text.numbered_names import missing_letters, spelled_name, without_names
 from osler.text.units import SPELLINGS, Unit, unit_at
 
 _INTEGER = (
@@ -107,6 +107,7 @@ class Mention:
     claimed: bool = True
 
 
+_TIMES = unit_at(" times", 0)
 _FIRST = Number(Fraction(1), "ordinal")
 """Often an adverb, "as first shown": it is asked for only where the source speaks of a second or later one."""
 
@@ -132,9 +133,12 @@ def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
     names = {spelling for name in source_names for spelling in name.spellings}
     labels = {number.label for number in stated}
     lacking = [name.written for name in claim_names if not name.spellings & (names | labels)]
+    lacking += missing_letters(fold(claim), fold(source))
+    multiples = any(number.unit == _TIMES for number in stated)  # else "doubled" may say it of 10 and 20
     ordinals = any(number.kind == "ordinal" and number.value > 1 for number in stated)
     for mention in _mentions(claim_rest):
         claimed = mention.claimed and (ordinals or mention.readings[0] != (_FIRST,))
+        claimed |= multiples and mention.readings[0][0].unit == _TIMES
         if claimed and not any(all(_is_in(n, stated, names) for n in reading) for reading in mention.readings):
             lacking.append(mention.written)
     return tuple(lacking)
@@ -170,8 +174,10 @@ def _mention(match: re.Match[str]) -> Mention | None:
     if match["implied"]:
         return _implied(words, unit)
     if match["multiple"]:
-        number = Number(Fraction(multiple(words)), unit=unit_at(" times", 0))
-        return Mention(written, ((number,),), claimed=not words.startswith(("doubl", "tripl", "quadrupl")))
+        number = Number(Fraction(multiple(words)), unit=_TIMES)
+        as_part = Number(number.value, "part")  # "halved" is "by half", too
+        alternatives = ((number,), (as_part,)) if number.value < 1 else ((number,),)
+        return Mention(written, alternatives, claimed=not words.startswith(("doubl", "tripl", "quadrupl", "halv")))
     if match["part"] or match["top"]:
         return _part(match)
     sign = _sign(before, behind)

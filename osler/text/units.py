@@ -61,6 +61,8 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
     "energy": (("kcal kilocalorie kilocalories", "1"), ("kJ kilojoule kilojoules", "0.239006"), ("cal cals", "1e-3")),
     "radiation": (("Gy gray grays", "1"), ("cGy", "0.01"), ("mGy", "1e-3")),
     "activity": (("U IU unit units", "1"), ("mU mIU", "1e-3"), ("kU", "1000"), ("MU MIU", "1e6")),
+    "celsius": (("°C °c celsius centigrade", "1"),),
+    "fahrenheit": (("°F fahrenheit", "1"),),
     "share": (("% percent pct", "1"), ("‰ permille", "0.1")),
     "multiple": (("fold times time", "1"),),
 }
@@ -86,7 +88,8 @@ SPELLINGS = "|".join(sorted((re.escape(name) for name in _UNITS if name[0].isalp
 
 _NAME = r"(?:%|‰|[^\W\d_]+(?:\^?[23](?!\d))?(?:H2O)?)"
 _WRITTEN = re.compile(
-    rf"(?:\s?-?(?P<first>per\s?cent(?:age)?|percentage|mm ?Hg|international units|(?!per\s){_NAME})(?![\w^]))?"
+    rf"(?:\s?-?(?P<first>per\s?cent(?:age)?|percentage|mm ?Hg|° ?[CF]|degrees (?=[cCfF])[^\W\d_]+"
+    rf"|international units|(?!per\s){_NAME})(?![\w^]))?"
     rf"(?P<rest>(?:\s?/\s?{_NAME}(?![\w^])|\sper\s{_NAME}(?![\w^])|[\s·]?[^\W\d_]+\^?-[12](?!\d))*)"
 )
 _DIVISOR = re.compile(rf"/\s?({_NAME})|\sper\s({_NAME})|([^\W\d_]+)\^?-[12]")
@@ -113,5 +116,6 @@ def unit_at(text: str, position: int) -> tuple[Unit | None, ...]:
 def unit_named(name: str) -> Unit | None:
     """The unit of this name or symbol; upper case tells M from m, and is else of no account."""
     name = "%" if name.lower().startswith(("perc", "per c")) else name.replace(" ", "")
+    name = name.removeprefix("degrees")
     name = "IU" if name == "internationalunits" else name
     return _UNITS.get(name) or (_UNITS.get(name.lower()) if len(name) > 1 and name != "MM" else None)
