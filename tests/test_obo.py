@@ -103,6 +103,20 @@ def test_the_tags_of_obo_1_0_name_synonyms_with_their_scope(scope):
     assert document.metadata["xrefs"] == ["UMLS:C1"]
 
 
+@pytest.mark.parametrize("qualifiers", ['{a="{b}", c="}"}', '{ a="b" , c="\\"}" }', '{a="b" c="d"}'])
+def test_qualifiers_may_hold_braces_quotes_and_blanks(qualifiers):
+    (document,) = read(f'[Term]\nid: X:1 {qualifiers}\nname: One {{of}} 5" {qualifiers} ! x\n')
+    assert (document.doc_id, document.title) == ("X:1", 'One {of} 5"')
+
+
+@pytest.mark.parametrize(
+    "tail", ["{" + 'a="b" ' * 10_000 + "}}", '{a="b",' * 10_000 + "x}", "{" * 100_000 + "}", '{a="' * 10_000 + "}"]
+)
+def test_braces_that_are_no_qualifiers_are_read_in_linear_time(tail):
+    (document,) = read(f"[Term]\nid: X:1\nname: One {tail}\n")
+    assert document.title.startswith("One {")
+
+
 def test_a_synonym_without_its_quote_is_damage_and_the_term_is_read():
     damage, document = read('[Term]\nid: X:1\nname: One\nsynonym: "open EXACT []\nsynonym: "Two" EXACT []\n')
     assert damage == Damage("f.obo", "line 4", "no text within quotes: '\"open EXACT []'")

@@ -21,7 +21,7 @@ Fields = dict[str, list["Value"]]
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*([^\[]*)(?:\[((?:[^\]\\]|\\.)*)\])?')
 _TOKEN = re.compile(r'\\.|"(?:[^"\\]|\\.)*"|(?<=\s)!')
-_QUALIFIERS = re.compile(r'\s*\{(?:\s*[^\s{}="]+="(?:[^"\\]|\\.)*"\s*,?)+\}\s*$')
+_QUALIFIERS = re.compile(r'\{\s*(?:[^\s{}=",]+="(?:[^"\\]|\\.)*"\s*(?:,\s*)?)+\}')
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
 _SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
 _SYNONYMS = {"synonym": "RELATED", **{f"{scope.lower()}_synonym": scope for scope in _SCOPES}}
@@ -204,8 +204,12 @@ def _value(text: str, line: int) -> Value:
         mark = next((token for token in _TOKEN.finditer(text) if token[0] == "!"), None)
         if mark:
             text, comment = text[: mark.start()].rstrip(), text[mark.end() :].strip()
-    if text.endswith("}"):
-        text = _QUALIFIERS.sub("", text)
+    begin = text.rfind("{") if text.endswith("}") else -1
+    while begin >= 0:  # from the right, since a qualifier may hold a brace within its quotes
+        if _QUALIFIERS.fullmatch(text, begin):
+            text = text[:begin].rstrip()
+            break
+        begin = text.rfind("{", 0, begin)
     return Value(text, comment, line)
 
 
