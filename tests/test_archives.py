@@ -190,6 +190,50 @@ def test_a_corrupt_header_of_a_tar_costs_only_its_file(read):
     assert found == ["1", "a, byte 1536 of the archive: corrupt tar: no header where the next file should begin", "3"]
 
 
+@pytest.mark.parametrize("cut", [1024, 2048])
+def test_a_tar_that_breaks_off_between_two_files_says_so(read, cut):
+    whole = tar({"a": LINE.format(1), "b": LINE.format(2), "c": LINE.format(3)})
+    *documents, damage = read(whole[:cut])
+    assert documents == ["1", "2"][: cut // 1024]
+    assert damage == f"a, byte {cut} of the archive: the archive ends without an end mark: it may be cut off"
+
+
+def test_two_tars_one_behind_the_other_are_read(read):
+    assert read(tar({"a": LINE.format(1)}) + tar({"b": LINE.format(2)})) == ["1", "2"]
+
+
+def posix(attributes: bytes, info: tarfile.TarInfo) -> bytes:
+    """A header of POSIX with these attributes, and that of the file behind it."""
+    before = tarfile.TarInfo("before")
+    before.type, before.size = tarfile.XHDTYPE, len(attributes)
+    return before.tobuf() + attributes + bytes(-len(attributes) % 512) + info.tobuf()
+
+
+def test_a_size_that_stands_before_the_header_is_that_of_the_file(read):
+    content = LINE.format(1).encode()
+    whole = posix(b"11 size=%d\n" % len(content), tarfile.TarInfo("a")) + content.ljust(512, b"\0") + bytes(1024)
+    assert read(whole) == ["1"]
+
+
+@pytest.mark.parametrize("attributes", [b"", b"22 GNU.sparse.major=1\n"])
+def test_a_sparse_file_is_damage_and_the_next_one_is_read(read, attributes):
+    info = tarfile.TarInfo("a")
+    info.type = tarfile.REGTYPE if attributes else tarfile.GNUTYPE_SPARSE
+    found = read(posix(attributes, info) + tar({"b": LINE.format(2)}))
+    assert found[0].endswith("a sparse file, which osler does not read; pack it without --sparse")
+    assert found[1:] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "attributes", [b"9999 path=x\n", b"0 path=x\n", b"3 path=x\n", b"x\n", b"11 size=-1\n", b"8 size=\n", b"9" * 5000]
+)
+def test_attributes_that_are_none_leave_the_file_as_its_header_says(read, attributes):
+    content = LINE.format(1).encode()
+    info = tarfile.TarInfo("a")
+    info.size = len(content)
+    assert read(posix(attributes, info) + content.ljust(512, b"\0") + bytes(1024)) == ["1"]
+
+
 def test_a_corrupt_file_of_a_zip_costs_only_itself(read):
     whole = packed({"a": LINE.format(1), "b": LINE.format(2), "c": LINE.format(3)}, zipfile.ZIP_STORED)
     found = read(whole.replace(b'"2"', b'"4"'))

@@ -1,5 +1,6 @@
 import gzip
 import io
+import lzma
 import sys
 import zipfile
 from types import SimpleNamespace
@@ -124,7 +125,15 @@ def office(*names: str) -> bytes:
         (b'{"id": "1"}', "JSON without `_id`"),
         (b"Name,Age,Weight\nWilliam,70,80\n", "plain text or a table without a column of titles"),
         (b"Dear Sir,\nI have read your letter.\n", "plain text"),
-        (b"\x00\x01\x02\x03\xfe\xff" * 20, "a binary file"),
+        (b"\x00\x01\x02\x03\xfe\xff" * 20, "a binary file(?=;)"),
+        (b"\x00\x01,\x02,\x03\t\xfe\xff" * 20, "a binary file(?=;)"),
+        (lzma.compress(b"Four.", format=lzma.FORMAT_ALONE), "an LZMA file"),
+        (gzip.compress(gzip.compress(b"Four.")), "a file that was compressed twice"),
+        ("日本語の文書".encode("shift_jis"), "a binary file, or text that is not UTF-8(?=; convert)"),
+        (b"Prefix: owl: <http://www.w3.org/2002/07/owl#>\n", "an ontology in OWL or Turtle"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "a pointer of Git LFS"),
+        (b"12230038\r\n31588070\r\n", "a list of PMIDs"),
+        (b"12230038|t|Mice\n12230038|a|Four.\n", "PubTator"),
     ],
 )
 def test_a_file_that_osler_does_not_read_is_called_what_it_looks_like(tmp_path, content, what):
@@ -132,6 +141,20 @@ def test_a_file_that_osler_does_not_read_is_called_what_it_looks_like(tmp_path, 
     file.write_bytes(content)
     with pytest.raises(CorpusError, match=f"f: has no known format: it looks like {what}.*; .+, or force one with"):
         read_documents([file])
+
+
+@pytest.mark.parametrize("name", ["f.jsonl", "f.json", "f"])
+def test_an_object_over_several_lines_is_told_once_not_line_by_line(tmp_path, name):
+    (tmp_path / name).write_text('{\n  "_id": "1",\n  "text": "Four."\n}\n')
+    with pytest.raises(CorpusError, match=r"a JSON object over several lines; write each object on a line .*jq -c"):
+        next(read_documents([tmp_path / name]))
+
+
+def test_a_damaged_first_line_does_not_hide_that_lines_are_objects(tmp_path):
+    (tmp_path / "f").write_text('{\n{"_id": "1", "text": "Four."}\n')
+    damage, document = read_documents([tmp_path / "f"])
+    assert isinstance(damage, Damage)
+    assert document.doc_id == "1"
 
 
 def test_the_remedy_for_an_ontology_in_owl_names_the_tool(tmp_path):
@@ -150,3 +173,12 @@ def test_a_file_without_any_record_of_the_forced_format_is_told(tmp_path, format
 
 def test_a_picture_among_text_formats_is_never_one_of_them():
     assert detect_format(b"\x89PNG\r\n\x1a\n\nPMID- 12\n", "x") is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"{" + b"\n" * 1_000_000, b"{\n" * 500_000, b"1\n\n" * 500_000, b"{\n\n" + b" " * 10**6]
+)
+def test_what_a_long_head_looks_like_is_told_in_linear_time(tmp_path, content):
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(CorpusError, match="f: has no known format"):
+        next(read_documents([tmp_path / "f"]))

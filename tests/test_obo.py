@@ -95,6 +95,28 @@ def test_other_stanzas_and_comments_between_them_are_passed_over():
     assert [document.doc_id for document in found] == ["DOID:1"]
 
 
+@pytest.mark.parametrize("scope", ["exact", "narrow", "broad", "related"])
+def test_the_tags_of_obo_1_0_name_synonyms_with_their_scope(scope):
+    (document,) = read(f'[Term]\nid: X:1\nname: One\n{scope}_synonym: "Uno" [X:2]\nxref_analog: UMLS:C1\n')
+    assert document.text == "Synonyms: Uno."
+    assert document.metadata.get(f"{scope}_synonyms") == (None if scope == "exact" else ["Uno"])
+    assert document.metadata["xrefs"] == ["UMLS:C1"]
+
+
+@pytest.mark.parametrize("qualifiers", ['{a="{b}", c="}"}', '{ a="b" , c="\\"}" }', '{a="b" c="d"}'])
+def test_qualifiers_may_hold_braces_quotes_and_blanks(qualifiers):
+    (document,) = read(f'[Term]\nid: X:1 {qualifiers}\nname: One {{of}} 5" {qualifiers} ! x\n')
+    assert (document.doc_id, document.title) == ("X:1", 'One {of} 5"')
+
+
+@pytest.mark.parametrize(
+    "tail", ["{" + 'a="b" ' * 10_000 + "}}", '{a="b",' * 10_000 + "x}", "{" * 100_000 + "}", '{a="' * 10_000 + "}"]
+)
+def test_braces_that_are_no_qualifiers_are_read_in_linear_time(tail):
+    (document,) = read(f"[Term]\nid: X:1\nname: One {tail}\n")
+    assert document.title.startswith("One {")
+
+
 def test_a_synonym_without_its_quote_is_damage_and_the_term_is_read():
     damage, document = read('[Term]\nid: X:1\nname: One\nsynonym: "open EXACT []\nsynonym: "Two" EXACT []\n')
     assert damage == Damage("f.obo", "line 4", "no text within quotes: '\"open EXACT []'")
@@ -194,12 +216,28 @@ def test_a_parent_that_has_no_node_is_its_id():
 
 
 @pytest.mark.parametrize(
-    "node", [{"id": "x", "type": "CLASS"}, {"id": 1, "lbl": 2}, {"id": "x", "lbl": "y", "meta": {"xrefs": [3]}}]
+    "node",
+    [
+        {"id": "x", "type": "CLASS", "meta": {"comments": ["no label"]}},
+        {"id": "x", "lbl": None},
+        {"id": 1, "lbl": 2},
+        {"id": "x", "lbl": "y", "meta": {"xrefs": [3]}},
+    ],
 )
 def test_a_damaged_node_costs_only_itself(node):
     damage, document = read_json(graphs(node, PARENT))
     assert isinstance(damage, Damage)
     assert document.doc_id == "DOID:2"
+
+
+def test_a_node_of_another_ontology_that_is_only_referred_to_is_left_out():
+    assert [entry.doc_id for entry in read_json(graphs({"id": "x", "type": "CLASS"}, PARENT))] == ["DOID:2"]
+
+
+@pytest.mark.parametrize("line", ["", 'def: "Text." []\n'])
+def test_a_term_without_name_is_damage_since_the_file_may_be_cut_off(line):
+    (damage,) = read(f"[Term]\nid: X:1\n{line}")
+    assert str(damage).endswith("line 2: a term without `id:` or `name:`")
 
 
 def test_a_graph_that_breaks_off_gives_the_terms_before():

@@ -147,6 +147,9 @@ def test_a_file_that_ends_within_a_record_says_so():
         (["UR  - https://pubmed.ncbi.nlm.nih.gov/7/"], "7"),
         (["L2  - http://www.ncbi.nlm.nih.gov/pubmed/7"], "7"),
         (["N1  - PMID: 7"], "7"),
+        (["U1  - 7[pmid]"], "7"),
+        (["C1  - PMID: 7"], "7"),
+        (["C1  - Department of PMID: 7 Road"], None),
         (["N1  - Some words; PMID: 7; more"], "7"),
         (["ID  - 7", "DB  - Embase", "Medline"], None),  # the number of the record in a library of EndNote
         (["ID  - 7"], None),

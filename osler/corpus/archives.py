@@ -1,11 +1,13 @@
 """Archives: the files that a tar or zip archive holds, one after another, as streams. Nothing is written to disk.
 
 Both kinds are read from their beginning to their end, as they come through a pipe, so memory is constant, an archive
-that was cut off gives what it holds, and a damaged member costs only itself. Knows nothing of what the members hold.
+that was cut off gives what it holds, and a damaged member costs only itself. tarfile parses the headers of tar; zipfile
+wants the table of contents at the end, so those of zip are parsed here. Knows nothing of what the members hold.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import tarfile
 import zlib
@@ -15,15 +17,14 @@ from dataclasses import dataclass, field
 from osler.corpus.streams import CHUNK_BYTES, BrokenStreamError, ChunkStream
 from osler.records import Damage
 
-HEAD_BYTES = 512
+HEAD_BYTES = _BLOCK = tarfile.BLOCKSIZE
 """How many first bytes tell an archive: the length of a header of tar."""
 
-_BLOCK = tarfile.BLOCKSIZE
+_NUMBER = re.compile(rb"\d{1,18}")
 _MAX_HEADER = 2**20  # of the longer names and attributes that may stand before a member of a tar archive
-_WITHOUT_CONTENT = (
-    tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE
-)  # fmt: skip
+_WITHOUT_CONTENT = b"123456"  # the types of links, devices, folders and pipes
 _LOCAL, _CENTRAL, _END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
+_SIGNATURE = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _DESCRIBED, _UTF8 = 1, 8, 2048  # flags of a zip member
 _IN_EXTRA = 0xFFFFFFFF  # a size that stands in the extra field
@@ -46,15 +47,14 @@ def archive_kind(head: bytes) -> str | None:
     """
     if head.startswith((_LOCAL, _END)):
         return "zip"
-    return "tar" if len(head) >= _BLOCK and head.strip(b"\0") and _tar_header(head[:_BLOCK]) else None
+    return "tar" if _tar_header(head[:_BLOCK]) else None
 
 
 def read_members(stream: ChunkStream, name: str, kind: str) -> Iterator[Member | Damage]:
     """The files of the archive in `stream`, and what could not be read of it; folders and links are passed over."""
     archive = _Archive(stream, name)
-    members = _tar_members(archive) if kind == "tar" else _zip_members(archive)
     try:
-        for member in members:
+        for member in _tar_members(archive) if kind == "tar" else _zip_members(archive):
             yield member
             if isinstance(member, Member) and not archive.broken:
                 yield from _passed_over(member, archive)
@@ -95,11 +95,10 @@ class _Archive:
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes, fewer where the archive ends."""
-        pieces: list[bytes] = []
-        while size and (data := self.some(size)):
-            pieces.append(data)
-            size -= len(data)
-        return b"".join(pieces)
+        taken = bytearray()
+        while len(taken) < size and (data := self.some(size - len(taken))):
+            taken += data
+        return bytes(taken)
 
     def give_back(self, data: bytes) -> None:
         """Have these bytes be read once more."""
@@ -109,14 +108,11 @@ class _Archive:
     def content(self, size: int) -> Iterator[bytes]:
         """The bytes of a member that is `size` bytes long."""
         while size:
-            try:
-                data = self.some(min(size, CHUNK_BYTES))
-            except BrokenStreamError:
-                self.broken = True
-                raise
+            self.broken = True  # unless the next bytes come
+            data = self.some(min(size, CHUNK_BYTES))
             if not data:
-                self.broken = True
                 raise BrokenStreamError(f"byte {self.offset} of the archive", "the archive ends within this file")
+            self.broken = False
             size -= len(data)
             yield data
 
@@ -125,9 +121,11 @@ class _Archive:
 
 
 def _tar_members(archive: _Archive) -> Iterator[Member | Damage]:
-    long_name, lost = "", False
+    attributes: dict[str, bytes] = {}  # of the next file, as headers before its own give them
+    lost = ended = False
     while block := archive.take(_BLOCK):
         if not block.strip(b"\0"):
+            ended = True
             continue
         info = _tar_header(block)
         if info is None:
@@ -135,68 +133,74 @@ def _tar_members(archive: _Archive) -> Iterator[Member | Damage]:
                 yield archive.damage("", "corrupt tar: no header where the next file should begin")
             lost = True
             continue
-        lost = False
-        padded = -(-info.size // _BLOCK) * _BLOCK
+        lost = ended = False
         if info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
-            if padded > _MAX_HEADER:
-                raise BrokenStreamError(f"byte {archive.offset} of the archive", "a name longer than 1 MB")
-            long_name = _long_name(archive.take(padded)[: info.size], info.type) or long_name
+            attributes |= _attributes(archive, info)
             continue
-        name, long_name = long_name or info.name, ""
-        if info.isreg() and not info.issparse():
-            yield Member(name.encode(errors="replace").decode(), ChunkStream(archive.content(info.size)))
-            archive.take(padded - info.size)
+        name = attributes.get("path", info.name.encode(errors="replace")).decode(errors="replace")
+        size = int(attributes["size"]) if _NUMBER.fullmatch(attributes.get("size", b"")) else info.size
+        is_sparse = info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse") for key in attributes)
+        attributes = {}
+        if info.isreg() and not is_sparse:
+            yield Member(name, ChunkStream(archive.content(size)))
+            archive.take(-size % _BLOCK)
             continue
-        if info.issparse():
+        if is_sparse:
             yield archive.damage(name, "a sparse file, which osler does not read; pack it without --sparse")
-        for _ in archive.content(0 if info.type in _WITHOUT_CONTENT else padded):
+        for _ in archive.content(0 if info.type in _WITHOUT_CONTENT else size + -size % _BLOCK):
             pass
+    if not (ended or lost):
+        yield archive.damage("", "the archive ends without an end mark: it may be cut off")
 
 
 def _tar_header(block: bytes) -> tarfile.TarInfo | None:
+    """The header in a block; None where that is none, or is cut off."""
     try:
-        info = tarfile.TarInfo.frombuf(block.ljust(_BLOCK, b"\0"), "utf-8", "surrogateescape")
+        info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.TarError:
         return None
     return info if info.size >= 0 else None
 
 
-def _long_name(header: bytes, kind: bytes) -> str:
-    """The name that a header of GNU or POSIX gives to the member behind it; "" where it tells of something else."""
-    if kind == tarfile.GNUTYPE_LONGNAME:
-        return header.rstrip(b"\0").decode(errors="replace")
-    while header:
+def _attributes(archive: _Archive, info: tarfile.TarInfo) -> dict[str, bytes]:
+    """What a header of GNU or POSIX says of the file behind it: `path`, and with POSIX also `size` and others."""
+    padded = info.size + -info.size % _BLOCK
+    if padded > _MAX_HEADER:
+        raise BrokenStreamError(f"byte {archive.offset} of the archive", "a name longer than 1 MB")
+    header = archive.take(padded)[: info.size]
+    if info.type == tarfile.GNUTYPE_LONGNAME:
+        return {"path": header.rstrip(b"\0")}
+    attributes = {}
+    while header:  # "27 path=PMC1/article.nxml\n", of which 27 is the length
         length, _, rest = header.partition(b" ")
-        if not length.isdigit() or not 0 < (size := int(length)) <= len(header):
-            return ""
-        if rest.startswith(b"path="):
-            return header[len(length) + len(b" path=") : size - 1].decode(errors="replace")
+        if not _NUMBER.fullmatch(length) or not len(length) < (size := int(length)) <= len(header):
+            break
+        key, _, value = rest[: size - len(length) - 1].rstrip(b"\n").partition(b"=")
+        attributes[key.decode(errors="replace")] = value
         header = header[size:]
-    return ""
+    return attributes
 
 
 def _zip_members(archive: _Archive) -> Iterator[Member | Damage]:
     encrypted = False
     while (signature := archive.take(4)) not in (_CENTRAL, _END):
         header = _zip_header(archive) if signature == _LOCAL else None
-        if header is None and signature not in (_LOCAL, b""):
+        if signature not in (_LOCAL, b""):
             yield archive.damage("", "corrupt zip: no header where the next file should begin")
             _find_signature(archive)
             continue
-        if header is None:
+        if not header:
             yield archive.damage("", "the archive ends before its table of contents: it may be cut off")
             return
-        content = archive.content(header.size or 0)
+        packed = archive.content(header.size or 0)
         if reason := header.obstacle():
             if not (encrypted and header.encrypted):  # one damage for an archive, not one a file
                 yield archive.damage(header.name, reason)
             encrypted = encrypted or header.encrypted
         elif not header.name.endswith("/"):
-            known_size = header.size is not None
-            stored = header.method == _STORED
-            unpacked = content if stored else _inflate(archive, content, known_size=known_size)
-            yield Member(header.name, ChunkStream(_checked(unpacked, header.checksum)))
-        for _ in content:
+            content = packed if header.method == _STORED else _inflate(archive, packed, sized=header.size is not None)
+            yield Member(header.name, ChunkStream(_checked(content, header.checksum)))
+        for _ in packed:
             pass
         if header.is_described:
             _find_signature(archive)
@@ -256,15 +260,15 @@ def _long_size(extra: bytes, *, skip: int) -> int:
     return 0
 
 
-def _inflate(archive: _Archive, content: Iterator[bytes], *, known_size: bool) -> Iterator[bytes]:
+def _inflate(archive: _Archive, content: Iterator[bytes], *, sized: bool) -> Iterator[bytes]:
     """The unpacked bytes of a file; where its size is unknown, what stands behind it is given back to the archive."""
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     data = unpacked = b""
     while not unpacker.eof:
         if not data and len(unpacked) < CHUNK_BYTES:  # a full chunk: more may wait inside
-            data = next(content, b"") if known_size else archive.some(CHUNK_BYTES)
+            data = next(content, b"") if sized else archive.some(CHUNK_BYTES)
         if not data and len(unpacked) < CHUNK_BYTES:
-            archive.broken = not known_size
+            archive.broken = not sized
             raise BrokenStreamError(f"byte {archive.offset} of the archive", "the archive ends within this file")
         try:
             unpacked = unpacker.decompress(data, CHUNK_BYTES)
@@ -272,7 +276,7 @@ def _inflate(archive: _Archive, content: Iterator[bytes], *, known_size: bool) -
             raise BrokenStreamError(f"byte {archive.offset} of the archive", f"corrupt zip ({error})") from error
         data = unpacker.unconsumed_tail
         yield unpacked
-    if not known_size:
+    if not sized:
         archive.give_back(unpacker.unused_data)
 
 
@@ -281,7 +285,7 @@ def _checked(content: Iterator[bytes], checksum: int | None) -> Iterator[bytes]:
     for chunk in content:
         actual = zlib.crc32(chunk, actual)
         yield chunk
-    if checksum is not None and actual != checksum:
+    if checksum not in (None, actual):
         raise BrokenStreamError("the end of the file", "corrupt zip (its checksum differs)")
 
 
@@ -290,8 +294,7 @@ def _find_signature(archive: _Archive) -> None:
     data = b""
     while more := archive.some(CHUNK_BYTES):
         data += more
-        places = [place for place in (data.find(_LOCAL), data.find(_CENTRAL)) if place >= 0]
-        if places:
-            archive.give_back(data[min(places) :])
+        if match := _SIGNATURE.search(data):
+            archive.give_back(data[match.start() :])
             return
-        data = data[-3:]
+        data = data[-3:]  # perhaps the first bytes of a signature

@@ -21,7 +21,7 @@ _MARKS = {
     ),
     "jats": re.compile(r"<(?:!DOCTYPE\s+)?(?:[\w.-]+:)?(?:article|pmc-articleset)[\s/>]"),
     "obo-json": re.compile(r"\A\s*\{\s*\"(?:graphs|@context)\"\s*:(?s:.)*?\"(?:nodes|graphs|edges|lbl)\"\s*:"),
-    "jsonl": re.compile(r"\A\s*\{[\s\S]*?\"_id\"\s*:"),
+    "jsonl": re.compile(r"\A(?=\s*\{)[\s\S]*?^[ \t]*\{[^\n]*?\"_id\"\s*:", re.MULTILINE),
     "medline": re.compile(r"^PMID- *\d", re.MULTILINE),
     "ris": re.compile(r"^[ \t]{0,8}TY[ \t]{0,3}-[ \t]{0,4}[A-Z]{2,8}[ \t]*$", re.MULTILINE),
     "hpo": re.compile(
@@ -47,8 +47,9 @@ def detect_format(head: bytes, name: str) -> str | None:
     for format_, mark in _MARKS.items():
         if (begin == "<" or format_ not in _XML) and mark.search(text):
             return format_
-    if begin == "{":
-        return "jsonl" if re.search(r"\.(?:jsonl|ndjson)(?:\.\w{2,3})?$", name) else None
+    if begin == "{":  # an object over several lines is not told line by line that it is none
+        is_named = re.search(r"\.(?:jsonl|ndjson)(?:\.\w{2,3})?$", name)
+        return "jsonl" if is_named and not re.match(r"\s*\{[ \t]*\n\s*\"", text) else None
     return "csv" if is_citation_table(text) else None
 
 

@@ -21,6 +21,7 @@ _TEXT_FIRST = "take the article's XML from PMC, or " + _JSON_LINES
 _OFFICE = "save it as CSV, or " + _JSON_LINES
 _LEAVE = "leave it out"
 _FETCH = "fetch the articles by efetch with retmode=xml"
+_UTF8 = "convert it to UTF-8 (iconv), or leave it out"
 _COLUMNS = "name the columns `Title`, `Abstract`, `PMID` and so on, or " + _JSON_LINES
 
 # First bytes of files that osler does not read: what, remedy, whether it belongs to articles.
@@ -44,6 +45,8 @@ _BINARY = {
     rb"Rar!\x1a\x07": ("a RAR archive", "unpack it first (unrar x)", False),
     rb"\x28\xb5\x2f\xfd": ("a zstd file", "unpack it first (zstd -d)", False),
     rb"\x04\x22\x4d\x18": ("an LZ4 file", "unpack it first (lz4 -d)", False),
+    rb"\x5d\x00\x00.{2}": ("an LZMA file", "unpack it first (xz -d)", False),
+    rb"\x1f\x8b\x08": ("a file that was compressed twice", "unpack it once (gunzip)", False),
     rb"\x1f\x9d": ("a file of Unix compress", "unpack it first (uncompress)", False),
     rb"SQLite format 3\x00": ("a SQLite database", _JSON_LINES, False),
     rb"PAR1": ("a Parquet file", _JSON_LINES, False),
@@ -55,7 +58,7 @@ _BINARY = {
 _TEXT = {
     r"<xml>\s*<records>|<source-app name=.EndNote": ("EndNote XML", _EXPORT),
     r"<(?:\w+:)?(?:RDF|Ontology)[\s/>]": ("OWL/RDF XML", _ROBOT),
-    r"^@prefix |^Prefix\(:?|^Ontology\(": ("an ontology in OWL or Turtle", _ROBOT),
+    r"^@prefix |^Prefix[:(]|^Ontology\(": ("an ontology in OWL or Turtle", _ROBOT),
     r"BioC\.dtd|<collection>\s*<source>|\A\s*[\[{](?s:.){0,2000}?\"passages\"\s*:": ("BioC", _TEXT_FIRST),
     r"<eSearchResult|<eSummaryResult|<eInfoResult": ("an answer of E-utilities without articles", _FETCH),
     r"<html[\s>]|<!doctype html": ("a web page", _TEXT_FIRST),
@@ -69,10 +72,14 @@ _TEXT = {
     ),
     r"^%0 (?:Journal|Book|Conference|Generic|Thesis|Report)": ("EndNote's own export", _EXPORT),
     r"\A\s*FN (?:Clarivate|Thomson)|^PT J$": ("Web of Science's plain text", _EXPORT),
+    r"\Aversion https://git-lfs\.": ("a pointer of Git LFS", "fetch the file that it stands for (git lfs pull)"),
+    r"\A\d{1,8}\|[ta]\|": ("PubTator", _FETCH),
+    r"\A(?:\d{1,8}[ \t]*\n)+\d{0,8}\s*\Z": ("a list of PMIDs", _FETCH),
     r"\A\s*\[": ("a JSON array", _JSON_LINES),
+    r"\A\s*\{[ \t]*\n\s*\"": ("a JSON object over several lines", "write each object on a line of its own (jq -c)"),
     r"\A\s*\{": ("JSON without `_id`", _JSON_LINES),
-    r"\A(?:[^\n\t;]*[\t;]|(?:[^\n,]*,){2})": ("plain text or a table without a column of titles", _COLUMNS),
 }
+_TABLE = re.compile(r"(?:[^\n\t;]*[\t;]|(?:[^\n,]*,){2})")
 
 
 def foreign_kind(head: bytes, text: str) -> Foreign:
@@ -86,8 +93,12 @@ def foreign_kind(head: bytes, text: str) -> Foreign:
     for pattern, (what, remedy) in _TEXT.items():
         if re.search(pattern, text, re.IGNORECASE | re.MULTILINE):
             return Foreign(what, remedy)
-    if text.count("\0") or text.count("\ufffd") * 10 > len(text):
+    if "\0" in text:
         return Foreign("a binary file", _LEAVE)
+    if text.count("\ufffd") * 10 > len(text):
+        return Foreign("a binary file, or text that is not UTF-8", _UTF8)
+    if _TABLE.match(text):
+        return Foreign("plain text or a table without a column of titles", _COLUMNS)
     return Foreign("plain text", _JSON_LINES)
 
 

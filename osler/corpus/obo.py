@@ -21,9 +21,11 @@ Fields = dict[str, list["Value"]]
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*([^\[]*)(?:\[((?:[^\]\\]|\\.)*)\])?')
 _TOKEN = re.compile(r'\\.|"(?:[^"\\]|\\.)*"|(?<=\s)!')
-_QUALIFIERS = re.compile(r'\s*\{(?:\s*[^\s{}="]+="(?:[^"\\]|\\.)*"\s*,?)+\}\s*$')
+_QUALIFIERS = re.compile(r'\{\s*(?:[^\s{}=",]+="(?:[^"\\]|\\.)*"\s*(?:,\s*)?)+\}')
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
 _SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
+_SYNONYMS = {"synonym": "RELATED", **{f"{scope.lower()}_synonym": scope for scope in _SCOPES}}
+"""The tags of synonyms, those of OBO 1.0 among them, and their scopes where the value names none."""
 _MAX_NAMES = 2_000_000  # of terms read so far, for parents whose lines do not name them
 
 
@@ -151,7 +153,7 @@ def _term_entries(stanza: _Stanza, source: str, ontology: _Ontology) -> Iterator
         number = stanza.lines[0].number if stanza.lines else 0
         yield Damage(source, f"line {number}", "a term without `id:` or `name:`")
         return
-    for value in chain(fields["def"], fields["synonym"]):
+    for value in chain(fields["def"], *(fields[tag] for tag in _SYNONYMS)):
         if not _QUOTED.match(value.text):
             yield Damage(source, f"line {value.line}", f"no text within quotes: {value.text[:40]!r}")
     definitions = [match for value in fields["def"] if (match := _QUOTED.match(value.text))]
@@ -160,10 +162,15 @@ def _term_entries(stanza: _Stanza, source: str, ontology: _Ontology) -> Iterator
         name=name,
         definitions=[_unescape(match[1]) for match in definitions],
         definition_xrefs=[_unescape(match[3] or "") for match in definitions],
-        synonyms=[_synonym(match) for value in fields["synonym"] if (match := _QUOTED.match(value.text))],
+        synonyms=[
+            _synonym(match, scope)
+            for tag, scope in _SYNONYMS.items()
+            for value in fields[tag]
+            if (match := _QUOTED.match(value.text))
+        ],
         parents=[_parent(value, ontology) for value in fields["is_a"]],
         alt_ids=[_unescape(value.text) for value in fields["alt_id"]],
-        xrefs=[_unescape(value.text.split(" ")[0]) for value in fields["xref"]],
+        xrefs=[_unescape(value.text.split(" ")[0]) for value in (*fields["xref"], *fields["xref_analog"])],
         subsets=[value.text for value in fields["subset"]],
         namespace=_first(fields, "namespace") or ontology.namespace,
         comment=_unescape(_first(fields, "comment")),
@@ -174,9 +181,9 @@ def _term_entries(stanza: _Stanza, source: str, ontology: _Ontology) -> Iterator
     yield term.document(ontology.withdrawn)
 
 
-def _synonym(match: re.Match[str]) -> Synonym:
+def _synonym(match: re.Match[str], scope: str) -> Synonym:
     words = match[2].split()
-    scope = next((word for word in words if word in _SCOPES), "RELATED")
+    scope = next((word for word in words if word in _SCOPES), scope)
     return Synonym(_unescape(match[1]), scope, next((word for word in words if word not in _SCOPES), ""))
 
 
@@ -197,8 +204,12 @@ def _value(text: str, line: int) -> Value:
         mark = next((token for token in _TOKEN.finditer(text) if token[0] == "!"), None)
         if mark:
             text, comment = text[: mark.start()].rstrip(), text[mark.end() :].strip()
-    if text.endswith("}"):
-        text = _QUALIFIERS.sub("", text)
+    begin = text.rfind("{") if text.endswith("}") else -1
+    while begin >= 0:  # from the right, since a qualifier may hold a brace within its quotes
+        if _QUALIFIERS.fullmatch(text, begin):
+            text = text[:begin].rstrip()
+            break
+        begin = text.rfind("{", 0, begin)
     return Value(text, comment, line)
 
 

@@ -27,6 +27,7 @@ _SCOPES = {
     "hasBroadSynonym": "BROAD",
     "hasRelatedSynonym": "RELATED",
 }
+_STUB = {"id", "type"}  # of another ontology, which is only referred to
 _IN_MEMORY = 2**24
 
 
@@ -84,7 +85,7 @@ class _Graph:
         self._parents: dict[str, list[str]] = defaultdict(list)
 
     def add_node(self, node: Any) -> None:
-        if isinstance(node, dict) and node.get("type", "CLASS") == "CLASS" and len(node) > 1:
+        if isinstance(node, dict) and node.get("type", "CLASS") == "CLASS" and not node.keys() <= _STUB:
             self._nodes.write(json.dumps(node) + "\n")
             if isinstance(node.get("lbl"), str):
                 self._names[str(node.get("id"))] = node["lbl"]
@@ -112,8 +113,7 @@ class _Graph:
 
 
 def _term(node: dict[str, Any], meta: dict[str, Any], parents: list[str], ontology: str) -> Term:
-    name = _line(node.get("lbl"))
-    if not name or not node.get("id"):
+    if not isinstance(node.get("id"), str) or not node.get("lbl"):
         raise ValueError("it has no `id` or no `lbl`")
     definition = meta.get("definition") or {}
     properties = meta.get("basicPropertyValues", ())
@@ -123,7 +123,7 @@ def _term(node: dict[str, Any], meta: dict[str, Any], parents: list[str], ontolo
 
     return Term(
         id=_short_id(node["id"]),
-        name=name,
+        name=_line(node["lbl"]),
         definitions=[_line(definition["val"])] if definition else [],
         definition_xrefs=[" ".join(definition.get("xrefs", ()))],
         # In OBO they stand in the order of their letters, whatever their scopes.

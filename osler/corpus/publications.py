@@ -24,7 +24,9 @@ _PMID_IN_URL = re.compile(
     r"(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed|europepmc\.org/\w+/MED)/(\d{1,8})\b", re.I
 )
 # A note may cite the PMID of a comment or an erratum: only one that begins a line or an item is the record's own.
-_MARKED_PMID = re.compile(r"(?:^|[\n;])\s*(?:PMID|PUBMED(?: ID)?|MEDLINE)\s*[:= ]\s*(\d{1,8})\b", re.I)
+_MARKED_PMID = re.compile(
+    r"(?:^|[\n;])\s*(?:(?:PMID|PUBMED(?: ID)?|MEDLINE)\s*[:= ]\s*|(?=\d{1,8}\s*\[pmid\]))(\d{1,8})\b", re.I
+)
 _PMCID = re.compile(r"(?:^|[\n;]|PMCID: ?|/articles/)\s*(PMC\d{3,9})\b", re.I)
 
 # The numbers by which databases call a record, where one can be told from a number of the user's own library.

@@ -142,7 +142,7 @@ def _document(fields: Fields) -> Document:
         doi=first("DO", "DI", "L3"),
         pmcid=first("C2"),
         accessions=values("AN", "UT", "U2", "ID", "C3"),
-        notes=values("N1", "M1", "M2", "RN", "C1", "C8"),
+        notes=values("N1", "M1", "M2", "RN", "U1", "C1", "C2", "C8"),
         links=values("UR", "L1", "L2", "L3", "LK"),
     ).document()
 
