@@ -11,7 +11,7 @@ import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, failures, open_index
 from osler.index.check import check_index, repair
 
 MANIFEST = Manifest(
@@ -158,6 +158,13 @@ def test_a_row_copy_that_is_not_as_it_was_written_is_found_and_never_read(index,
     assert [passage.text[:11] for passage in reader.read(["d1#0"] * 3)] == ["Pericardial"] * 3
     repair(reader, report)
     assert check_index(open_index(tmp_path / "index", memory=4000)).whole
+
+
+@pytest.mark.parametrize("guarded", [failures.opening, failures.reading, failures.writing])
+@pytest.mark.parametrize("limit", ["Too many open files (os error 24)", "Cannot allocate memory"])
+def test_a_limit_of_the_process_is_not_told_as_a_damaged_or_a_full_disk(guarded, limit):
+    with pytest.raises(StoreError, match=r"raise the limits of this shell \(ulimit -n, ulimit -v\)"), guarded("index"):
+        raise RuntimeError(limit)
 
 
 def test_an_empty_index_is_whole(tmp_path):

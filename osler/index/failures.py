@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,6 +13,11 @@ _CONFLICT = ("commit conflict", "concurrent", "incompatible transaction", "too m
 
 _DAMAGE = ("corrupt", "magic number", "not found", "invalid", "decode", "file size is too small")
 """What Lance says where a file that it reads before it writes is not as it was written."""
+
+_LIMITS = ("too many open files", "cannot allocate memory")
+"""What the system says where a limit of the process is reached, not that of the disk."""
+
+_RAISE = "raise the limits of this shell (ulimit -n, ulimit -v), or free some memory"
 
 _PANICS = {"PanicException", "RustPanic"}
 """Classes that cannot be imported; the first is not even an Exception."""
@@ -54,7 +59,9 @@ def _told(place: str, remedy: str) -> Iterator[None]:
     except BaseException as error:
         if not _is_failure(error):
             raise
-        raise StoreError(f"{place} cannot be read ({reason(error)}): {remedy}.") from error
+        why = reason(error)
+        remedy = _RAISE if _says(why, _LIMITS) else remedy
+        raise StoreError(f"{place} cannot be read ({why}): {remedy}.") from error
 
 
 @contextmanager
@@ -66,11 +73,13 @@ def writing(place: str) -> Iterator[None]:
         if not _is_failure(error):
             raise
         why = reason(error)
-        if any(word in why.lower() for word in _CONFLICT):
+        if _says(why, _CONFLICT):
             remedy = "what was committed before is kept; run the same command again when that one is done"
             raise StoreError(f"{place}: another process writes this index too ({why}): {remedy}.") from error
         remedy = "check the free space and the rights there; what was committed before is kept"
-        if not isinstance(error, OSError) and any(word in why.lower() for word in _DAMAGE):
+        if _says(why, _LIMITS):
+            remedy = _RAISE
+        elif not isinstance(error, OSError) and _says(why, _DAMAGE):
             remedy = f"see what is damaged with `osler check --index {_folder(place)}`, and mend it with `--repair`"
         raise StoreError(f"{place} cannot be written ({why}): {remedy}.") from error
 
@@ -83,6 +92,10 @@ def reason(error: BaseException) -> str:
     """
     line = str(error).partition(", /")[0].partition("\n")[0]
     return line.rpartition("LanceError(IO): ")[2].removeprefix("lance error: ").strip() or type(error).__name__
+
+
+def _says(why: str, words: Sequence[str]) -> bool:
+    return any(word in why.lower() for word in words)
 
 
 def _folder(place: str) -> str:
