@@ -141,6 +141,14 @@ def test_an_id_and_a_title_are_shown_whole_at_any_width():
         assert "…" not in written.getvalue()
 
 
+def test_a_record_without_a_text_takes_no_line_for_it():
+    passage = Passage("PMID:8#0", "PMID:8", "Retraction: Mice.", "", 0, 0)
+    with consoles(terminal=False) as written:
+        printing.print_ranking(Ranking("mice", (RankedPassage(passage, 1, 0.9, 1, 0.8, None),)))
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    assert lines[:3] == ["1. Retraction: Mice.", "   PMID:8#0  (score 0.900, candidate 1)", ""]
+
+
 def test_metadata_is_shown_in_words():
     metadata = {
         "authors": ["Osler, William", "Smith, J"],

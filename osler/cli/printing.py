@@ -147,7 +147,8 @@ def _entry(ranked: RankedPassage) -> Table:
     entry = Table.grid(padding=(0, 1))
     entry.add_column()
     entry.add_column(overflow="fold")  # an id or a title without spaces is never cut
-    entry.add_row(Text(f"{ranked.rank}.", style="bold"), Group(_heading(ranked), _excerpt(ranked)))
+    shown = [_heading(ranked), *([_excerpt(ranked)] if ranked.passage.text else [])]  # a record may have no abstract
+    entry.add_row(Text(f"{ranked.rank}.", style="bold"), Group(*shown))
     return entry
 
 
