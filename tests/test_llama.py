@@ -147,6 +147,7 @@ import os, signal, subprocess, sys
 from osler.generators import llama_server
 from osler.generators.llama import find_weights
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # where the tests run under nohup, it is ignored
 server = subprocess.Popen(
     [sys.executable, "-P", llama_server.__file__, str(find_weights())],
     stdin=subprocess.PIPE,
