@@ -103,6 +103,8 @@ def jats_words(element, *, heading: bool = False) -> str:
     if element.tag == "sup" and element.find("xref") is not None:
         return ""
     text = (element.text or "") + "".join(jats_words(child) + (child.tail or "") for child in element)
+    if element.tag == "ext-link" and not text.strip():  # PMC shows the address of such a link
+        return element.get("{http://www.w3.org/1999/xlink}href")
     return text.rstrip(".") + "." if element.tag == "label" else text
 
 
