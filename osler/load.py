@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,7 @@ from osler.config import (
 from osler.corpus import read_documents
 from osler.corpus.split import split
 from osler.encoding import Encode, EncodedPassages
-from osler.errors import CorpusError, ModelError, StoreError, UsageError
+from osler.errors import ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
@@ -75,13 +74,8 @@ def build_index(
     'Fluid around the heart.'
     """
     given = source if isinstance(source, Source) else Source(source)
-    entries = iter(read_documents(given.names, format=given.format, strict=given.strict, on_read=given.on_read))
-    first = next(entries, None)
-    if first is None:
-        raise CorpusError(
-            f"{', '.join(map(str, given.names))}: no document in there; name files or folders that hold some."
-        )
-    return add_documents(chain([first], entries), folder, settings, on_progress=on_progress)
+    entries = read_documents(given.names, format=given.format, strict=given.strict, on_read=given.on_read)
+    return add_documents(entries, folder, settings, on_progress=on_progress)
 
 
 def add_documents(

