@@ -61,7 +61,8 @@ def test_time_grows_with_the_size_of_broken_xml_no_faster(unit):
         return time.process_time() - start
 
     seconds(MEGABYTE // 10)
-    assert seconds(MEGABYTE) < 12 * max(seconds(MEGABYTE // 4), 0.05)
+    # the least of three: the garbage of other tests may be collected meanwhile
+    assert min(seconds(MEGABYTE) for _ in range(3)) < 12 * max(seconds(MEGABYTE // 4), 0.05)
 
 
 def test_a_record_of_100_mb_is_damage_the_next_one_is_read_and_the_memory_is_bounded(monkeypatch):

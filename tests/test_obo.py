@@ -164,7 +164,8 @@ def test_time_grows_with_the_length_of_a_stanza_no_faster(line):
         return time.process_time() - start
 
     seconds(100)
-    assert seconds(20_000) < 20 * max(seconds(5_000), 0.01)
+    # the least of three: the garbage of other tests may be collected meanwhile
+    assert min(seconds(20_000) for _ in range(3)) < 20 * max(seconds(5_000), 0.01)
 
 
 NODE = {
