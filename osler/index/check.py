@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -73,7 +73,7 @@ def check_index(index: LanceIndex) -> CheckReport:
         return CheckReport(
             passages=len(checking.passage_ids),
             documents=checking.damaged,
-            search_indexes=tuple(_check_search_indexes(table)),
+            search_indexes=tuple(_check_search_indexes(table, checking.words)),
             row_copy=(f"{checking.uncopied:,} of its rows are not as they were written",) if checking.uncopied else (),
             versions=tuple(f"the list of version {number} cannot be read" for number in damaged_versions(table)),
             unreadable=tuple(checking.unreadable),
@@ -104,6 +104,7 @@ class _Checking:
         self.damaged: dict[str, str] = {}
         self.unreadable: list[str] = []
         self.passage_ids: set[str] = set()
+        self.words: set[str] = set()
         self.uncopied = 0
         self._nameless = 0
         self._table = table
@@ -148,6 +149,7 @@ class _Checking:
             if row["passage_id"] in self.passage_ids:
                 self.damaged[row["doc_id"]] = f"its passage {row['passage_id']} is there twice"
             self.passage_ids.add(row["passage_id"])
+            self.words.update(row["lexical"].lower().split())
             of_document = self._waiting.setdefault(row["doc_id"], [])
             of_document.append(row)
             if _are_all(of_document):
@@ -225,8 +227,8 @@ def _are_all(rows: Sequence[Row]) -> bool:
     return bool(sum(len(row["text"]) + len(row["gap"]) for row in rows) >= length)
 
 
-def _check_search_indexes(table: LanceTable) -> Iterator[str]:
-    """What is wrong with each search index, asked for some passages that the table has."""
+def _check_search_indexes(table: LanceTable, words: Collection[str]) -> Iterator[str]:
+    """What is wrong with each search index, asked for some passages that the table has, and for all of its words."""
     sample, _ = attempt(lambda: _sample(table))
     if not sample:
         return
@@ -241,6 +243,8 @@ def _check_search_indexes(table: LanceTable) -> Iterator[str]:
         asked["vector"] = _by_vector
     for column, ask in asked.items():
         missing, reason = attempt(partial(_unfound, table, sample, ask))
+        if column == "lexical" and not reason:
+            _, reason = attempt(partial(_read_postings, table, words))
         if column not in names:
             yield f"that of {column} is missing"
         elif reason:
@@ -273,8 +277,16 @@ def _by_words(table: LanceTable, row: Row) -> bool:
     words = _WORD.findall(row["lexical"])[:20]
     words_query = MatchQuery(" ".join(words) or row["lexical"][:200], "lexical")  # type: ignore[call-arg]  # pydantic
     query = table.search(words_query, query_type="fts")
-    found = query.where(one_of("passage_id", [row["passage_id"]])).select(["passage_id"]).limit(1).to_list()
+    found = query.where(one_of("passage_id", [row["passage_id"]])).select(["passage_id", "_score"]).limit(1).to_list()
     return bool(found) or not words
+
+
+def _read_postings(table: LanceTable, words: Collection[str]) -> None:
+    """Make Lance read what the full-text index has of each of these words; it raises where that cannot be."""
+    ordered = sorted(words)
+    for first in range(0, len(ordered), _AT_ONCE):
+        words_query = MatchQuery(" ".join(ordered[first : first + _AT_ONCE]), "lexical")  # type: ignore[call-arg]  # pydantic
+        table.search(words_query, query_type="fts").select(["passage_id", "_score"]).limit(1).to_list()
 
 
 def _by_vector(table: LanceTable, row: Row) -> bool:
