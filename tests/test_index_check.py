@@ -200,6 +200,37 @@ def test_of_a_data_file_that_was_cut_the_rows_are_counted_and_the_others_are_loo
     assert (report.passages, report.documents) == (10, {})
 
 
+@pytest.mark.parametrize("damage", ["cut", "emptied", "zeroed", "gone"])
+def test_a_repair_that_rows_stand_in_the_way_of_says_so_and_not_to_repair(tmp_path, damage):
+    index = create_index(tmp_path / "index", MANIFEST)
+    for part in range(2):
+        index.upsert([encoded(document(f"d{part}-{number}", "heart")) for number in range(5)])
+    path = files(tmp_path, "data/*")[0]
+    size = path.stat().st_size
+    path.write_bytes({"cut": path.read_bytes()[: size // 2], "zeroed": bytes(size)}.get(damage, b""))
+    if damage == "gone":
+        path.unlink()
+    reader = open_index(tmp_path / "index")
+    report = check_index(reader)
+    assert report.unreadable == ("5 rows cannot be read, nor the ids of their documents",)
+    with pytest.raises(StoreError, match=r"rows cannot be read, so not all can be repaired: bring the folder back"):
+        repair(reader, report)
+
+
+@pytest.mark.parametrize("place", [2356, 2479, 2725, 2807])
+def test_documents_of_which_one_column_cannot_be_read_are_removed_by_the_repair(index, tmp_path, place):
+    (path,) = files(tmp_path, "data/*")[:1]
+    content = bytearray(path.read_bytes())
+    for number in range(len(content) - place, len(content) - place + 8):  # in what the file says of a column
+        content[number] ^= 0xFF
+    path.write_bytes(content)
+    reader = open_index(tmp_path / "index")
+    report = check_index(reader)
+    assert report.documents
+    repair(reader, report)
+    assert check_index(open_index(tmp_path / "index")).whole
+
+
 def test_a_column_that_is_zeroed_costs_the_documents_of_its_file_by_name(tmp_path):
     index = create_index(tmp_path / "index", MANIFEST)
     for part in range(2):
