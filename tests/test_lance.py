@@ -338,6 +338,13 @@ def test_a_path_that_cannot_be_a_folder_is_one_sentence(tmp_path, monkeypatch, n
             use(name)
 
 
+def test_a_wrong_call_is_a_type_error_and_no_damage(index):
+    with pytest.raises(TypeError, match="where"):
+        index.search_lexical("heart", k=1)
+    with pytest.raises(TypeError, match="too many"):
+        index.delete(["a"], ["b"])
+
+
 @pytest.mark.parametrize("name", ["~", "~/library", "~nobody-of-this-name"])
 def test_a_tilde_is_the_home_folder_for_every_part_of_an_index(tmp_path, monkeypatch, name):
     home, here = tmp_path / "home", tmp_path / "here"
