@@ -6,13 +6,11 @@ run that is stopped at any point is resumed by the same call: documents stored w
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -26,9 +24,9 @@ from osler.records import (
     DocumentVersion,
     EncodedDocument,
     Entry,
-    Metadata,
     Passage,
 )
+from osler.storable import checked, damage
 
 Split = Callable[[Document], Sequence[Passage]]
 
@@ -36,7 +34,6 @@ _LOOK_AHEAD = 512
 """Entries read at once, so that one look-up in the index serves many documents."""
 
 _DAMAGES_KEPT = 100
-_NESTED_AT_MOST = 100  # Python reads and writes JSON recursively, to a depth that depends on the caller
 
 _LONG = 1_000_000
 """Characters of a document from which on those before it are committed first: it needs much memory, and may fail."""
@@ -100,19 +97,9 @@ def index_documents(
     run = _Run(index, split, encode, commit_passages, on_progress or _ignore)
     stream = iter(entries)
     while ahead := list(islice(stream, _LOOK_AHEAD)):
-        run.take_in([_checked(entry) for entry in ahead])
+        run.take_in([checked(entry) for entry in ahead])
     run.commit()
     return run.report()
-
-
-def without_giants(entries: Iterable[Entry], *, most: int) -> Iterator[Entry]:
-    """The entries; in place of a document of more characters than `most` its damage."""
-    for entry in entries:
-        if isinstance(entry, Document) and (length := len(entry.text)) > most:
-            remedy = "divide it, or raise the setting index.max_characters"
-            yield _damage(entry, f"its text has {length:,} characters, and at most {most:,} are taken: {remedy}")
-        else:
-            yield entry
 
 
 def _ignore(report: IndexingReport) -> None:
@@ -196,7 +183,7 @@ class _Run:
 
     def _put_in_line(self, document: Document, passages: tuple[Passage, ...]) -> None:
         if not passages:
-            self._skip(_damage(document, "the splitter found no passage in it"))
+            self._skip(damage(document, "the splitter found no passage in it"))
             return
         doc_id = document.doc_id
         self.counts.update(documents=1, replaced=int(doc_id in self.known))
@@ -236,49 +223,6 @@ class _Waiting:
 
 def _version_of(document: Document) -> DocumentVersion:
     return DocumentVersion(document.fingerprint, document.version)
-
-
-def _damage(document: Document, reason: str) -> Damage:
-    return Damage(str(document.doc_id).encode(errors="replace").decode(), "document", reason)
-
-
-def _checked(entry: Entry) -> Entry:
-    """The entry, or, in place of a document that cannot be stored, its damage."""
-    if not isinstance(entry, Document):
-        return entry
-    parts = [part for section in entry.sections for part in (section.heading, section.text)]
-    if others := [text for text in (entry.doc_id, entry.title, *parts) if not isinstance(text, str)]:
-        return _damage(entry, f"its id, title, headings and text must be strings, not {others[0]!r:.40}")
-    if not entry.title.strip() and not entry.text.strip():
-        return _damage(entry, "neither a title nor text")
-    try:
-        entry.doc_id.encode()
-        _check_metadata({**entry.metadata, "identifiers": dict(entry.identifiers)})
-        _version_of(entry)
-    except UnicodeEncodeError as error:
-        return _damage(entry, f"half a surrogate pair ({error.object[error.start]!r}) is no character: leave it out")
-    except (TypeError, ValueError) as error:  # a version that is no number
-        return _damage(entry, str(error))
-    return entry
-
-
-def _check_metadata(metadata: Metadata) -> None:
-    """ValueError for metadata that could not be stored and read again."""
-    try:
-        json.dumps(dict(metadata), allow_nan=False)
-        level: list[Any] = [metadata]
-        for _ in range(_NESTED_AT_MOST):
-            level = [inner for value in level for inner in _inner(value)]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"metadata that JSON cannot hold ({error}); leave that value out or make it text") from error
-    except RecursionError:
-        level = [metadata]
-    if level:
-        raise ValueError(f"metadata nested more than {_NESTED_AT_MOST} deep; make them flatter")
-
-
-def _inner(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
 
 
 def _encoded(waiting: Sequence[_Waiting], encode: Encode) -> list[EncodedDocument]:

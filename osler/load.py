@@ -26,7 +26,7 @@ from osler.errors import ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import IndexingReport, index_documents, without_giants
+from osler.indexing import IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.calibration import import_nncf
@@ -36,6 +36,7 @@ from osler.models.colbert import ColBERT
 from osler.protocols import Generator
 from osler.records import Damage, Deletion, Document, Passage
 from osler.search.searcher import Searcher
+from osler.storable import without_giants
 
 DEFAULT_MODEL: Final = "osler-mini"
 DEFAULTS: Final = Settings()

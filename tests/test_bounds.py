@@ -162,6 +162,25 @@ def test_a_subfolder_that_cannot_be_read_is_damage(tmp_path, monkeypatch):
     assert str(damage) == "x/closed, the whole folder: cannot be read (Permission denied); mend its permissions"
     with pytest.raises(CorpusError, match="x/closed"):
         list(read_documents(["x"], strict=True))
+    with pytest.raises(CorpusError, match=r"^x/closed: cannot be read \(Permission denied\); mend its permissions"):
+        read_documents(["x/closed"])
+
+
+def test_a_socket_that_is_named_is_called_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("b")
+        with pytest.raises(CorpusError, match="b: is a socket; name a file or a folder"):
+            read_documents(["b"])
+
+
+def test_a_strict_run_names_the_remedy_of_a_file_in_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/empty.jsonl").write_text("")
+    says = r"^x/empty.jsonl, the whole file: is empty; leave it out; mend it, or read without --strict to skip it\.$"
+    with pytest.raises(CorpusError, match=says):
+        list(read_documents(["x"], strict=True))
 
 
 def test_linked_folders_are_read_once_and_circles_end(tmp_path, monkeypatch):

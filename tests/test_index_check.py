@@ -13,6 +13,7 @@ from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 from osler.errors import StoreError
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, failures, open_index
 from osler.index.check import check_index, repair
+from osler.records import NOT_RETRACTED
 
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
@@ -42,9 +43,11 @@ def files(tmp_path: Path, pattern: str) -> list[Path]:
     return sorted(path for path in (tmp_path / "index" / "passages.lance").glob(pattern) if path.is_file())
 
 
-def test_an_index_as_it_was_written_is_whole(index):
+def test_an_index_as_it_was_written_is_whole(index, capfd):
+    capfd.readouterr()
     report = check_index(index)
     assert report.whole
+    assert capfd.readouterr().err == ""  # of Lance's warnings
     assert report.passages == index.statistics().passages
     index.upsert([encoded(document("d1", "changed\n\nby an update", mesh=["Humans"]))])
     index.delete(["d2"])
@@ -120,10 +123,25 @@ def test_a_search_index_over_short_words_or_ids_alone_is_asked_too(tmp_path):
     )
 
 
-@pytest.mark.parametrize("length", [0, 50, 400])
+def test_every_word_of_the_full_text_index_is_asked_for(tmp_path):
+    index = create_index(tmp_path / "index", MANIFEST)
+    words = [f"{letter}{end}" for letter in "bcdf" for end in ("og", "ug", "ag")]
+    index.upsert([encoded(document(f"d{number}", f"heartburn {word}")) for number, word in enumerate(words * 2)])
+    index.optimise()
+    path = files(tmp_path, "_indices/*/*invert*")[-1]
+    content = path.read_bytes()
+    for place in range(324, 408, 20):  # where the rows of short words are listed
+        path.write_bytes(content[:place] + bytes([content[place] ^ 64]) + content[place + 1 :])
+        reader = open_index(tmp_path / "index")
+        if check_index(reader).whole:
+            assert all(reader.search_lexical(word, k=3, where=NOT_RETRACTED) for word in words)
+
+
+@pytest.mark.parametrize("length", [0, 50, 400, "zeros"])
 def test_an_old_version_that_cannot_be_read_is_found_and_removed_by_the_repair(index, tmp_path, length):
     oldest = files(tmp_path, "_versions/*.manifest")[-1]
-    oldest.write_bytes(oldest.read_bytes()[:length])
+    content = oldest.read_bytes()
+    oldest.write_bytes(bytes(len(content)) if length == "zeros" else content[:length])
     reader = open_index(tmp_path / "index")
     report = check_index(reader)
     assert report.versions == ("the list of version 1 cannot be read",)
@@ -180,6 +198,37 @@ def test_of_a_data_file_that_was_cut_the_rows_are_counted_and_the_others_are_loo
     report = check_index(open_index(tmp_path / "index"))
     assert report.unreadable == ("5 rows cannot be read, nor the ids of their documents",)
     assert (report.passages, report.documents) == (10, {})
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "zeroed", "gone"])
+def test_a_repair_that_rows_stand_in_the_way_of_says_so_and_not_to_repair(tmp_path, damage):
+    index = create_index(tmp_path / "index", MANIFEST)
+    for part in range(2):
+        index.upsert([encoded(document(f"d{part}-{number}", "heart")) for number in range(5)])
+    path = files(tmp_path, "data/*")[0]
+    size = path.stat().st_size
+    path.write_bytes({"cut": path.read_bytes()[: size // 2], "zeroed": bytes(size)}.get(damage, b""))
+    if damage == "gone":
+        path.unlink()
+    reader = open_index(tmp_path / "index")
+    report = check_index(reader)
+    assert report.unreadable == ("5 rows cannot be read, nor the ids of their documents",)
+    with pytest.raises(StoreError, match=r"rows cannot be read, so not all can be repaired: bring the folder back"):
+        repair(reader, report)
+
+
+@pytest.mark.parametrize("place", [2356, 2479, 2725, 2807])
+def test_documents_of_which_one_column_cannot_be_read_are_removed_by_the_repair(index, tmp_path, place):
+    (path,) = files(tmp_path, "data/*")[:1]
+    content = bytearray(path.read_bytes())
+    for number in range(len(content) - place, len(content) - place + 8):  # in what the file says of a column
+        content[number] ^= 0xFF
+    path.write_bytes(content)
+    reader = open_index(tmp_path / "index")
+    report = check_index(reader)
+    assert report.documents
+    repair(reader, report)
+    assert check_index(open_index(tmp_path / "index")).whole
 
 
 def test_a_column_that_is_zeroed_costs_the_documents_of_its_file_by_name(tmp_path):

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_fakes import DIM, TOKEN_DIM, document, encode, split
 
-from osler import encoding, indexing
+from osler import encoding, indexing, storable
 from osler.encoding import EncodedPassages
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
-from osler.indexing import IndexingReport, index_documents, without_giants
+from osler.indexing import IndexingReport, index_documents
 from osler.records import NOT_RETRACTED, Damage, Deletion, Document, Entry, Section
+from osler.storable import without_giants
 
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
@@ -216,10 +217,17 @@ def test_metadata_that_could_not_be_read_again_cost_their_document_alone(index, 
         (Document("a", "title", (Section(None, "text"),)), "must be strings, not None"),
         (Document("a", "title", (), {"pmid": {1}}), "JSON cannot hold"),
         (Document("a", "half \ud83d", ()), "half a surrogate pair"),
+        (Document("a", "title", (Section("", None),)), "must be strings, not None"),
+        (Document("a", "title", "text"), "its sections must be `Section`s, not 'text'"),
+        (Document("a", "title", None), "its sections must be `Section`s, not None"),
+        (Document("a", "title", (Section("", "text"), "more")), "its sections must be `Section`s"),
+        (Document("", "title", ()), "its id is empty"),
+        (Document(" \n", "title", ()), "its id is empty"),
     ],
 )
 def test_a_document_of_other_types_costs_itself_alone(index, damaged, reason):
-    report = run([document("b", "text"), damaged, document("c", "text")], index)
+    entries = without_giants([document("b", "text"), damaged, document("c", "text")], most=100)
+    report = run(entries, index)
     assert (report.skipped, report.documents) == (1, 2)
     assert reason in report.damages[0].reason
 
@@ -389,10 +397,33 @@ def test_a_document_beyond_the_bound_is_damage_and_the_others_are_stored(index):
     report = run(without_giants(entries, most=100), index)
     assert (report.documents, report.skipped) == (2, 1)
     assert str(report.damages[0]) == (
-        "huge, document: its text has 101 characters, and at most 100 are taken: "
+        "huge, document: it has 101 characters, and at most 100 are taken: "
         "divide it, or raise the setting index.max_characters"
     )
     assert texts(index, "ab") == ["one two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("large", "says"),
+    [
+        (document("large", "one", title="x" * 98), "it has 101 characters"),
+        (Document("large", "", (Section("x" * 98, "one"),)), "it has 101 characters"),
+        (document("large", "one", title="x" * 51), "a title or heading has 51 characters: make it shorter"),
+        (Document("large", "", (Section("x" * 51, "one"),)), "a title or heading has 51 characters: make it shorter"),
+    ],
+)
+def test_titles_and_headings_are_bounded_too(index, monkeypatch, large, says):
+    monkeypatch.setattr(storable, "_LONGEST_TITLE", 50)
+    report = run(without_giants([large, document("b", "three")], most=100), index)
+    assert (report.documents, report.skipped) == (1, 1)
+    assert says in report.damages[0].reason
+
+
+def test_metadata_may_be_nested_a_hundred_deep(index):
+    odd = nested(98)  # of 99 lists; the metadata are a level themselves
+    assert run([document("a", "text", odd=odd)], index).documents == 1
+    assert run([document("b", "text", odd=nested(99))], index).skipped == 1
+    assert index.document("a").metadata["odd"] == odd
 
 
 def test_what_came_before_a_long_document_is_committed_before_it_is_taken_apart(index, monkeypatch):

@@ -5,6 +5,7 @@ import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import lancedb
 import numpy as np
@@ -325,6 +326,7 @@ def test_a_vector_that_is_not_of_unit_length_is_refused_and_nothing_is_stored(in
         ("a" * 300, r"a{40}…a{20} cannot be a folder \(File name too long\): name another one"),
         ("file/below", "file/below cannot be a folder, since .*file is a file: name another one"),
         ("zero\0byte", "cannot be a folder .* name another one"),
+        ("new\nline", r"'new\\nline' cannot be a folder \(LanceDB reads no control characters\): name another one"),
         ("", "The name of the index is empty: name a folder"),
     ],
 )
@@ -334,6 +336,28 @@ def test_a_path_that_cannot_be_a_folder_is_one_sentence(tmp_path, monkeypatch, n
     for use in (open_index, index_exists, lambda path: create_index(path, MANIFEST)):
         with pytest.raises(StoreError, match=says):
             use(name)
+
+
+def test_a_wrong_call_is_a_type_error_and_no_damage(index):
+    with pytest.raises(TypeError, match="where"):
+        index.search_lexical("heart", k=1)
+    with pytest.raises(TypeError, match="too many"):
+        index.delete(["a"], ["b"])
+
+
+@pytest.mark.parametrize("name", ["~", "~/library", "~nobody-of-this-name"])
+def test_a_tilde_is_the_home_folder_for_every_part_of_an_index(tmp_path, monkeypatch, name):
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    create_index(name, MANIFEST).upsert([encoded(document("a", "heart"))])
+    assert index_exists(name)
+    assert open_index(name).document("a")
+    folder = here / name if "nobody" in name else Path(name.replace("~", str(home)))
+    assert {"passages.lance", "passages.lock"} <= {path.name for path in folder.iterdir()}
+    assert list(home.iterdir() if "nobody" in name else here.iterdir()) == []
 
 
 @pytest.mark.parametrize("lost", ["all", "last"])

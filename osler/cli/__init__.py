@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prepare_streams()
         if not sys.warnoptions and not os.environ.get("OSLER_DEBUG"):
             warnings.simplefilter("ignore")  # of libraries: a person at the command line cannot mend them
+            os.environ.setdefault("LANCEDB_LOG", "error")
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
     except Exception as error:

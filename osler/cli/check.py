@@ -68,7 +68,8 @@ def _lines(report: CheckReport, index: str) -> list[str]:
     lines += [f"versions: {reason}" for reason in report.versions]
     lines += [f"rows: {reason}" for reason in report.unreadable]
     if report.whole:
-        lines.append(f"{index}: {report.passages:,} passages, all as they were written")
+        passages = "1 passage, as it was" if report.passages == 1 else f"{report.passages:,} passages, all as they were"
+        lines.append(f"{index}: {passages} written")
     if report.unreadable:
         lines.append(f"{index}: bring the folder back from a backup, or index the corpus again into a new folder")
     elif report.documents:

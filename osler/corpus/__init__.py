@@ -197,7 +197,7 @@ def _format_of(stream: ChunkStream, file: SourceFile) -> str:
 
 
 def _whole_file(file: SourceFile, error: CorpusError) -> Damage:
-    return Damage(file.name, "the whole file", str(error).removeprefix(f"{file.name}: "))
+    return Damage(file.name, "the whole file", str(error).removeprefix(f"{file.name}: ").removesuffix("."))
 
 
 def _strictly(entries: Iterator[Entry]) -> Iterator[Entry]:

@@ -44,12 +44,20 @@ def check_source(source: str | Path) -> None:
         return
     try:
         mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            os.scandir(path).close()
     except FileNotFoundError as error:
         raise CorpusError(f"{path}: no such file or folder; name one, `-` for standard input, or `hpo`.") from error
+    except PermissionError as error:
+        raise CorpusError(
+            f"{path}: cannot be read ({error.strerror}); mend its permissions or leave it out."
+        ) from error
     except (OSError, ValueError) as error:
         raise CorpusError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
     if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and not str(path).startswith(("/dev/stdin", "/dev/fd/")):
         raise CorpusError(f"{path}: is a device; name a file or a folder, or `-` for standard input.")
+    if stat.S_ISSOCK(mode):
+        raise CorpusError(f"{path}: is a socket; name a file or a folder, or `-` for standard input.")
 
 
 def find_files(path: Path) -> Iterator[SourceFile | Damage]:

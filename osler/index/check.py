@@ -6,35 +6,29 @@ A damaged document cannot be mended from the index: its source has to be indexed
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from lancedb.query import MatchQuery
 from lancedb.table import LanceTable
 
-from osler.index.approximate import nearest_query
+from osler.errors import StoreError
 from osler.index.copying import remove_copy
-from osler.index.failures import attempt, opening
-from osler.index.filters import one_of, quoted
+from osler.index.failures import DamageError, attempt, opening
+from osler.index.filters import one_of
 from osler.index.lance import LanceIndex
 from osler.index.lookup import ROW_ID
 from osler.index.row_copy import RowCopy
 from osler.index.rows import Row, to_document, to_vectors
+from osler.index.searchable import damaged_search_indexes
 from osler.index.sums import SUM_COLUMN, row_sums
 from osler.index.token_values import to_token_vectors
-from osler.index.upkeep import SEARCH_INDEXES, rebuild
+from osler.index.upkeep import rebuild
 from osler.index.versions import damaged_versions, remove_versions
 
-_SAMPLES: Final = 50
-"""Passages that each search index is asked for."""
-
 _AT_ONCE: Final = 1024
-_WORD: Final = re.compile(r"\b[A-Za-z]{8,20}\b")  # no word that a full-text index leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ def check_index(index: LanceIndex) -> CheckReport:
         return CheckReport(
             passages=len(checking.passage_ids),
             documents=checking.damaged,
-            search_indexes=tuple(_check_search_indexes(table)),
+            search_indexes=tuple(damaged_search_indexes(table, checking.words)),
             row_copy=(f"{checking.uncopied:,} of its rows are not as they were written",) if checking.uncopied else (),
             versions=tuple(f"the list of version {number} cannot be read" for number in damaged_versions(table)),
             unreadable=tuple(checking.unreadable),
@@ -84,17 +78,33 @@ def repair(index: LanceIndex, report: CheckReport) -> None:
     """Make search indexes and row copy anew where they are damaged; remove damaged documents and old versions.
 
     Documents that are gone are stored again by `osler index` with their sources; a damaged one would be `unchanged`.
+    StoreError where rows that cannot be read keep the rest from being mended.
     """
-    with index.watch.writing():
-        remove_versions(index.watch.table, damaged_versions(index.watch.table))
-    if report.documents:
-        index.delete(list(report.documents))
-    with index.watch.writing():
-        if report.search_indexes:
-            rebuild(index.watch.table)
-        if report.row_copy:
-            remove_copy(index.watch.table)
-    index.optimise()
+    table = index.watch.table
+    try:
+        with index.watch.writing():
+            remove_versions(table, damaged_versions(table))
+        _remove_documents(index, list(report.documents))
+        with index.watch.writing():
+            if report.search_indexes:
+                rebuild(table)
+            if report.row_copy:
+                remove_copy(table)
+        index.optimise()
+    except DamageError as error:
+        remedy = "bring the folder back from a backup, or index the corpus again into a new folder"
+        raise StoreError(f"{table.uri}: rows cannot be read, so not all can be repaired: {remedy}.") from error
+
+
+def _remove_documents(index: LanceIndex, doc_ids: Sequence[str]) -> None:
+    """Remove these; where what they state of others cannot be read, without looking at it."""
+    if not doc_ids:
+        return
+    try:
+        index.delete(doc_ids)
+    except DamageError:
+        with index.watch.writing():
+            index.watch.table.delete(one_of("doc_id", doc_ids))
 
 
 class _Checking:
@@ -104,6 +114,7 @@ class _Checking:
         self.damaged: dict[str, str] = {}
         self.unreadable: list[str] = []
         self.passage_ids: set[str] = set()
+        self.words: set[str] = set()
         self.uncopied = 0
         self._nameless = 0
         self._table = table
@@ -148,6 +159,7 @@ class _Checking:
             if row["passage_id"] in self.passage_ids:
                 self.damaged[row["doc_id"]] = f"its passage {row['passage_id']} is there twice"
             self.passage_ids.add(row["passage_id"])
+            self.words.update(row["lexical"].lower().split())
             of_document = self._waiting.setdefault(row["doc_id"], [])
             of_document.append(row)
             if _are_all(of_document):
@@ -223,60 +235,3 @@ def _are_all(rows: Sequence[Row]) -> bool:
     sections, _ = attempt(lambda: json.loads(outline))
     length = sections[-1][2] if sections else 0
     return bool(sum(len(row["text"]) + len(row["gap"]) for row in rows) >= length)
-
-
-def _check_search_indexes(table: LanceTable) -> Iterator[str]:
-    """What is wrong with each search index, asked for some passages that the table has."""
-    sample, _ = attempt(lambda: _sample(table))
-    if not sample:
-        return
-    names, reason = attempt(lambda: {index.columns[0] for index in table.list_indices()})
-    if names is None:
-        yield f"the list of search indexes cannot be read ({reason})"
-        return
-    asked: dict[str, Callable[[LanceTable, Row], bool]] = {
-        column: _by_words if column == "lexical" else partial(_by_value, column) for column in SEARCH_INDEXES
-    }
-    if "vector" in names:
-        asked["vector"] = _by_vector
-    for column, ask in asked.items():
-        missing, reason = attempt(partial(_unfound, table, sample, ask))
-        if column not in names:
-            yield f"that of {column} is missing"
-        elif reason:
-            yield f"that of {column} cannot be read ({reason})"
-        elif missing:
-            yield f"that of {column} does not find {missing} of {len(sample)} passages that are there"
-
-
-def _unfound(table: LanceTable, sample: Sequence[Row], ask: Callable[[LanceTable, Row], bool]) -> int:
-    return sum(not ask(table, row) for row in sample)
-
-
-def _sample(table: LanceTable) -> list[Row]:
-    rows = table.count_rows()
-    offsets = list(range(0, rows, max(1, rows // _SAMPLES)))[:_SAMPLES]
-    columns = ["passage_id", "vector", *SEARCH_INDEXES]
-    return list(table.take_offsets(offsets).select(columns).to_list())
-
-
-def _by_value(column: str, table: LanceTable, row: Row) -> bool:
-    """Whether the row is among those with its value; where it has none, whether the index can be asked at all."""
-    value = row[column]
-    of_value = f"array_has_any({column}, [{quoted(value or [''])}])" if column == "notice_of" else None
-    condition = of_value or one_of(column, [value or ""])
-    return bool(table.count_rows(f"{condition} AND {one_of('passage_id', [row['passage_id']])}")) or not value
-
-
-def _by_words(table: LanceTable, row: Row) -> bool:
-    """Whether words find the row; where it has none that surely count, whether the index can be asked at all."""
-    words = _WORD.findall(row["lexical"])[:20]
-    words_query = MatchQuery(" ".join(words) or row["lexical"][:200], "lexical")  # type: ignore[call-arg]  # pydantic
-    query = table.search(words_query, query_type="fts")
-    found = query.where(one_of("passage_id", [row["passage_id"]])).select(["passage_id"]).limit(1).to_list()
-    return bool(found) or not words
-
-
-def _by_vector(table: LanceTable, row: Row) -> bool:
-    vector = np.asarray(row["vector"], dtype=np.float32)
-    return len(nearest_query(table, vector, count=1).select(["passage_id"]).to_list()) == 1

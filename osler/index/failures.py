@@ -14,6 +14,9 @@ _CONFLICT = ("commit conflict", "concurrent", "incompatible transaction", "too m
 _DAMAGE = ("corrupt", "magic number", "not found", "invalid", "decode", "file size is too small")
 """What Lance says where a file that it reads before it writes is not as it was written."""
 
+_CUT = ("failed to fill whole buffer",)
+"""The same of a file that is shorter than it was, which comes as an error of the system."""
+
 _LIMITS = ("too many open files", "cannot allocate memory")
 """What the system says where a limit of the process is reached, not that of the disk."""
 
@@ -23,6 +26,10 @@ _PANICS = {"PanicException", "RustPanic"}
 """Classes that cannot be imported; the first is not even an Exception."""
 
 T = TypeVar("T")
+
+
+class DamageError(StoreError):
+    """A write that failed since what it had to read first is damaged."""
 
 
 def attempt(read: Callable[[], T]) -> tuple[T | None, str]:
@@ -79,8 +86,9 @@ def writing(place: str) -> Iterator[None]:
         remedy = "check the free space and the rights there; what was committed before is kept"
         if _says(why, _LIMITS):
             remedy = _RAISE
-        elif not isinstance(error, OSError) and _says(why, _DAMAGE):
+        elif _says(why, _CUT) or (not isinstance(error, OSError) and _says(why, _DAMAGE)):
             remedy = f"see what is damaged with `osler check --index {_folder(place)}`, and mend it with `--repair`"
+            raise DamageError(f"{place} cannot be written ({why}): {remedy}.") from error
         raise StoreError(f"{place} cannot be written ({why}): {remedy}.") from error
 
 

@@ -25,10 +25,11 @@ def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
 
     StoreError where an index is there already, or a folder that holds something else.
     """
+    path = _expanded(path)
     _check_is_free(path)
     with writing(str(path)), only_writer(_lock_of(path)):
         _check_is_free(path)  # another process may have made one while this one waited for the lock
-        table = cast("LanceTable", lancedb.connect(str(path)).create_table(TABLE, schema=table_schema(manifest)))
+        table = cast("LanceTable", lancedb.connect(_address(path)).create_table(TABLE, schema=table_schema(manifest)))
         create_search_indexes(table)
     return LanceIndex(table, manifest)
 
@@ -39,6 +40,7 @@ def open_index(path: str | Path, *, memory: int = MEMORY, exact: bool = False) -
     memory: bytes of vectors, token vectors and passages that it may hold between searches. exact: search without the
     approximate index that a large table has.
     """
+    path = _expanded(path)
     table = _table_at(path)
     if table is None:
         if _holds_something(path):
@@ -60,7 +62,22 @@ def index_exists(path: str | Path) -> bool:
     >>> index_exists("no/such/folder")
     False
     """
-    return _table_at(path) is not None
+    return _table_at(_expanded(path)) is not None
+
+
+def _expanded(path: str | Path) -> str | Path:
+    """The path with the home folder in place of a `~`, which a shell leaves as it is in `--index=~/library`."""
+    if not is_local(path) or not str(path).strip():
+        return path
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):  # nobody has that name
+        return Path(path)
+
+
+def _address(path: str | Path) -> str:
+    """What LanceDB is given: an absolute path, since it takes each `~` at the beginning of another for the home."""
+    return str(Path(path).absolute()) if is_local(path) else str(path)
 
 
 def _table_at(path: str | Path) -> LanceTable | None:
@@ -73,7 +90,7 @@ def _table_at(path: str | Path) -> LanceTable | None:
     with opening(str(path)):
         try:
             # The table stays at its version until `TableWatch` moves it.
-            return cast("LanceTable", lancedb.connect(str(path)).open_table(TABLE))
+            return cast("LanceTable", lancedb.connect(_address(path)).open_table(TABLE))
         except ValueError as error:
             if "was not found" not in str(error):
                 raise
@@ -88,6 +105,8 @@ def _table_at(path: str | Path) -> LanceTable | None:
 
 def _check_path(path: Path) -> None:
     """StoreError where no folder can be at this path: its name is too long, a parent is a file, or has no rights."""
+    if any(character < " " or character == "\x7f" for character in str(path.absolute())):
+        raise StoreError(f"{str(path)!r} cannot be a folder (LanceDB reads no control characters): name another one.")
     try:
         str(path).encode()  # Lance takes no other names
         path.stat()
@@ -97,9 +116,8 @@ def _check_path(path: Path) -> None:
         parent = next(folder for folder in (*path.parents, Path()) if folder.exists())
         if not parent.is_dir():
             raise StoreError(f"{path} cannot be a folder, since {parent} is a file: name another one.") from None
-    except (OSError, ValueError) as error:  # ValueError: a zero byte
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise StoreError(f"{_shortened(str(path))} cannot be a folder ({reason}): name another one.") from error
+    except OSError as error:
+        raise StoreError(f"{_shortened(str(path))} cannot be a folder ({error.strerror}): name another one.") from error
 
 
 def _check_is_free(path: str | Path) -> None:

@@ -18,6 +18,7 @@ from osler.index.failures import attempt
 
 _LAST: Final = 2**64 - 1
 _SUFFIX: Final = ".manifest"
+_MARK: Final = b"LANC"
 
 
 def history(table: LanceTable) -> list[tuple[int, str]]:
@@ -55,8 +56,14 @@ def damaged_versions(table: LanceTable) -> list[int]:
     versions = sorted(_LAST - int(file.stem) for file in files if file.stem.isdecimal())
     past = lancedb.connect(folder.parents[1]).open_table(table.name)
     before = (number for number in versions if number < table.version)
-    unread = [number for number in before if attempt(partial(past.checkout, number))[1]]
+    unread = [number for number in before if attempt(partial(past.checkout, number))[1] or not _ends(folder, number)]
     return [number for number in unread if version_file(folder, number).is_file()]  # others were removed meanwhile
+
+
+def _ends(folder: Path, version: int) -> bool:
+    """Whether the file of a version has Lance's mark at its end: it opens a file of zeros too, but cannot list it."""
+    content, _ = attempt(version_file(folder, version).read_bytes)
+    return content is not None and content.endswith(_MARK)
 
 
 def remove_versions(table: LanceTable, versions: Iterable[int]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from threading import RLock
 from time import monotonic
@@ -163,8 +164,11 @@ W = TypeVar("W", bound=Watched)
 def reads(method: Callable[Concatenate[W, P], R]) -> Callable[Concatenate[W, P], R]:
     """The method, which reads of one table only, or ends in a StoreError."""
 
+    takes = signature(method)
+
     @wraps(method)
     def read(self: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        takes.bind(self, *args, **kwargs)  # or a wrong call would be told as a damaged table
         with self.watch.reading():
             return method(self, *args, **kwargs)
 
@@ -174,8 +178,11 @@ def reads(method: Callable[Concatenate[W, P], R]) -> Callable[Concatenate[W, P],
 def writes(method: Callable[Concatenate[W, P], R]) -> Callable[Concatenate[W, P], R]:
     """The method, which writes while no other process does, or ends in a StoreError."""
 
+    takes = signature(method)
+
     @wraps(method)
     def write(self: W, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        takes.bind(self, *args, **kwargs)
         with self.watch.writing():
             return method(self, *args, **kwargs)
 
