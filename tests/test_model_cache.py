@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pickle
@@ -206,6 +207,25 @@ def test_pickled_or_damaged_weights_are_one_sentence(backbones, tmp_path, monkey
         (folder / name).write_bytes(content)
         with pytest.raises(ModelError, match=rf"^{folder}: no model that can be loaded \(.+\); name another\.$"):
             load_models(str(folder), str(folder))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_type": "gpt2"}, "the weights are not those of the network that config.json describes"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers = 1000000 is no size of a network"),
+        ({"vocab_size": 10**12}, "vocab_size = 1000000000000 is no size"),
+        ({"hidden_size": 0}, "no model that can be loaded"),
+        ({"hidden_size": -1}, "no model that can be loaded"),
+        ({"model_type": "nosuch"}, "no model that can be loaded"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_the_weights_is_one_sentence(backbones, tmp_path, changes, reason):
+    shutil.copytree(backbones["bert"], tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(ModelError, match=reason):
+        load_models(str(tmp_path / "model"), str(tmp_path / "model"))
 
 
 def test_a_configuration_that_is_no_json_is_one_sentence(backbones, tmp_path):
