@@ -20,6 +20,8 @@ MOST_PASSAGES = 1_000_000
 """Passages that a search may be asked for, or that a commit may hold."""
 
 _MOST_TOKENS = 1_000_000
+_LONGEST_WAIT = 1_000_000
+"""Seconds; sockets wait for no more than 2 million."""
 
 
 class _Stage(BaseModel):
@@ -117,7 +119,9 @@ class LlmSettings(_Stage):
     temperature: float | None = Field(default=0.0, ge=0, allow_inf_nan=False, description="none: not sent.")
     seed: int | None = Field(default=42, description="none: not sent.")
     max_tokens: int | None = Field(default=400, ge=16, description="Tokens of the reply; none: not sent.")
-    timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False, description="Seconds to wait for the reply.")
+    timeout: float = Field(
+        default=120.0, gt=0, le=_LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for the reply."
+    )
 
     @field_validator("temperature", "seed", "max_tokens", mode="before")
     @classmethod
@@ -158,6 +162,13 @@ class Settings(_Stage):
 
     model_config = ConfigDict(hide_input_in_errors=True)  # as of LlmSettings
 
+    def __init__(self, **stages: Any) -> None:
+        """UsageError, with the name of the setting, for a value that is not possible."""
+        try:
+            super().__init__(**stages)
+        except ValidationError as error:
+            raise UsageError(_first_problem(error)) from error
+
 
 def load_settings(
     path: Path | None = None,
@@ -177,10 +188,7 @@ def load_settings(
                 raise UsageError(f"{path}: {stage!r} must be a table: write [{stage}] and its settings below.")
             given = {name: value for name, value in names.items() if value is not None}
             values[stage] = {**values.get(stage, {}), **given}
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(_first_problem(error)) from error
+    return Settings(**values)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

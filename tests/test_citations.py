@@ -540,6 +540,96 @@ def test_the_end_of_json_that_lost_its_beginning_is_not_shown() -> None:
     assert read('It presses.", "citations": [1]}]}').sentences == ()
 
 
+@pytest.mark.parametrize(
+    "marker",
+    [
+        *(
+            "①",
+            "⑴",
+            "❶",
+            "（1）",
+            "⟨1⟩",
+            "〈1〉",
+            "<1>",
+            "¹",
+            "^1",
+            "^1^",
+            "$^1$",
+            "[1,]",
+            "[,1]",
+            "[ 1\n]",
+            "[1",
+            "#1",
+        ),
+        *("[№1]", "[one]", "[1a]", "[Study 1]", "[Article 1]", "[Abstract 1]", "[Excerpt 1]", "[Chunk 1]", "[R1]"),
+        *(
+            "[D1]",
+            "[1, p. 5]",
+            "[1: abstract]",
+            "[1, lines 1-3]",
+            "[Quelle 1]",
+            "[来源1]",
+            "[文献1]",
+            "[1]]",
+            "[[1](http://x)]",
+        ),
+    ],
+)
+def test_rarer_markers_are_read_before_the_full_stop(marker: str) -> None:
+    assert read(f"It presses {marker}.").sentences == ONE
+
+
+@pytest.mark.parametrize(
+    "marker", ["[1]、", "[1]。", "[1];[1]", "[1]]", "(PMID 31588070)", "¹", "[1]\u200b", "[Study 1]", "①"]
+)
+def test_rarer_markers_are_read_behind_the_full_stop(marker: str) -> None:
+    assert read(f"It presses. {marker}").sentences == ONE
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        *(
+            "[-1]",
+            "[1.5]",
+            "[3-1]",
+            "[1..3]",
+            "[1-999999999]",
+            "[A]",
+            "[ii]",
+            "[page 1]",
+            "[citation needed]",
+            "[source]",
+        ),
+        *("[Smith 2012]", "[Smith et al., 2012]", "(Smith et al., 2012)", "[Müller & Smith, 2012a]", "【4:0†source】"),
+        *("[…]", "[?]", "[Trial 9]", "[https://x.org/1]", "\ue200cite\ue202turn0search0\ue201"),
+    ],
+)
+def test_a_sentence_that_ends_with_a_citation_of_who_knows_what_is_left_out(marker: str) -> None:
+    for text in (f"It presses {marker}.", f"It presses. {marker}"):
+        parsed = read(text)
+        assert parsed.sentences == ()
+        assert "It presses" in parsed.left_out[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The risk was 0.8 [95% CI 0.7–0.9].",
+        "The median was 3.8 [3.2–4.5].",
+        "Patients took aspirin [100 mg daily].",
+        "It raised interleukin 6 [IL-6].",
+        "Uptake of glucose was seen with [18F]FDG.",
+        "Most tumours were large [grade 3].",
+        "Half of them died (n = 12).",
+        "Doses rose stepwise [Table 2].",
+        "They drank alcohol (Smith was sober in 2012).",
+    ],
+)
+def test_what_only_looks_like_a_citation_that_cannot_be_read_stays(text: str) -> None:
+    assert read(text).sentences == (CitedSentence(text, ()),)
+
+
 def test_a_marker_of_an_unknown_document_is_no_sentence_without_a_citation() -> None:
     assert read("It presses [PMID:999].").left_out == ("It presses.",)
 

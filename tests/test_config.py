@@ -67,11 +67,29 @@ def test_the_key_of_an_endpoint_is_not_shown():
         ("answer", "abstain_below", "nan"),
         ("index", "commit_passages", 2**40),
         ("split", "max_tokens", 2**32),
+        ("llm", "timeout", 1e10),
+        ("judge", "timeout", 2**31),
     ],
 )
 def test_a_number_out_of_range_is_refused_with_the_limit(stage, name, value):
     with pytest.raises(UsageError, match=rf"{stage}.{name} = .* is not possible \(input should be "):
         load_settings(environment={f"OSLER_{stage}_{name}".upper(): str(value)})
+
+
+@pytest.mark.parametrize(
+    ("stages", "name"),
+    [
+        ({"search": {"k": -1}}, "search.k = -1"),
+        ({"llm": {"timeout": 1e300}}, "llm.timeout = 1e[+]300"),
+        ({"models": {"device": "tpu"}}, "models.device = 'tpu'"),
+        ({"searches": {}}, "unknown setting 'searches'"),
+        ({"search": {"K": 3}}, "unknown setting 'search.K'"),
+        ({"search": 3}, "search = 3"),
+    ],
+)
+def test_python_is_told_of_a_setting_that_cannot_be_meant_in_the_same_words(stages, name):
+    with pytest.raises(UsageError, match=f"^{name}"):
+        Settings(**stages)
 
 
 @pytest.mark.parametrize("written", ["", "none", " None ", "null"])
@@ -114,7 +132,7 @@ def test_a_key_of_the_wrong_type_is_named_and_never_shown(tmp_path, content):
 
 @pytest.mark.parametrize("settings", [lambda: LlmSettings(key=["sk-secret"]), lambda: Settings(llm={"key": 5157})])
 def test_neither_does_python_show_a_key_of_the_wrong_type(settings):
-    with pytest.raises(ValueError, match="key") as caught:
+    with pytest.raises((ValueError, UsageError), match="key") as caught:
         settings()
     assert "sk-secret" not in str(caught.value)
     assert "5157" not in str(caught.value)

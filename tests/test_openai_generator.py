@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from typing import Any
 
 import httpx2
@@ -339,6 +342,88 @@ def test_a_reply_without_end_is_one_sentence_and_not_held_in_memory() -> None:
     assert len(pieces_sent) == 17
 
 
+@contextmanager
+def listening(*pieces: bytes, seconds: float) -> Iterator[str]:
+    """The address of an endpoint that sends these pieces again and again, with a wait after each, whatever is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    for piece in chain(pieces, repeat(pieces[-1], 200)):
+                        connection.sendall(piece)
+                        time.sleep(seconds)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"x: 1\r\n"),
+        (b"HTTP/1.1 102 Processing\r\n\r\n",),
+        (b"H", b"T"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", b" "),
+    ],
+)
+def test_whatever_drips_the_wait_is_over_in_time(pieces: tuple[bytes, ...]) -> None:
+    began = time.monotonic()
+    with listening(*pieces, seconds=0.05) as url, pytest.raises(GeneratorError, match="no reply within 0.3 seconds"):
+        OpenAIGenerator(LlmSettings(url=url, model="m", timeout=0.3)).complete(MESSAGES)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("end", ["", 'data: {"choi', ": ping\n\n"])
+def test_a_stream_that_breaks_off_is_no_answer(end: str) -> None:
+    event = json.dumps({"choices": [{"delta": {"content": "It presses"}}]})
+    with pytest.raises(GeneratorError, match="the stream of the reply broke off"):
+        Endpoint(sends(f"data: {event}\n\n{end}".encode())).generator().complete(MESSAGES)
+
+
+@pytest.mark.parametrize("end", ["data: [DONE]", 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'])
+def test_a_stream_that_ends_is_an_answer(end: str) -> None:
+    event = json.dumps({"choices": [{"delta": {"content": "It presses"}}]})
+    assert Endpoint(sends(f"data: {event}\n\n{end}".encode())).generator().complete(MESSAGES) == "It presses"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_json_in_any_unicode_encoding_is_read(encoding: str) -> None:
+    body = json.dumps({"choices": [{"message": {"content": "Naïve."}}]}, ensure_ascii=False).encode(encoding)
+    assert Endpoint(sends(body)).generator().complete(MESSAGES) == "Naïve."
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"), [("iso-8859-1", "Na\xefve."), ("none-such", "Na\ufffdve."), ("hex", "Na\ufffdve.")]
+)
+def test_an_encoding_that_a_reply_names_is_believed(charset: str, text: str) -> None:
+    body = json.dumps({"choices": [{"message": {"content": "Na\xefve."}}]}, ensure_ascii=False).encode("latin-1")
+    headers = {"content-type": f"application/json; charset={charset}"}
+    reply = httpx2.Response(200, content=body, headers=headers)
+    assert Endpoint(lambda request: reply).generator().complete(MESSAGES) == text
+
+
+@pytest.mark.parametrize("repeated", ["sk-proj-a1b2", "sk-proj-a1b2c3d4e5…", "…c3d4e5f6g7", "sk-proj-***"])
+def test_no_part_of_a_key_that_an_endpoint_repeats_is_shown(repeated: str) -> None:
+    generator = Endpoint(fails(401, f"Incorrect API key: {repeated}.")).generator(key="sk-proj-a1b2c3d4e5f6g7")
+    with pytest.raises(GeneratorError) as caught:
+        generator.complete(MESSAGES)
+    assert "a1b2" not in str(caught.value)
+    assert "e5f6" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["http://me:secret@127.0.0.1:zz", "socks9://secret@x", "://secret"])
+def test_a_proxy_that_is_none_is_named_by_its_variable_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, proxy)
+    with pytest.raises(GeneratorError, match="the proxy that HTTP_PROXY") as caught:
+        OpenAIGenerator(LlmSettings(url=URL, model="m")).complete(MESSAGES)
+    assert "secret" not in str(caught.value)
+
+
 def test_a_reply_that_drips_is_given_up_when_the_wait_is_over() -> None:
     def dripping() -> Iterator[bytes]:
         while True:
@@ -524,7 +609,10 @@ def test_no_error_repeats_a_short_secret_that_an_endpoint_or_a_client_names(url:
     assert not [word for word in ("hunter2", "Ym9i", "\n") if word in str(caught.value)]
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://h:99999999/v1", "ftp://h/v1", "http://", "http://a b/v1"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://h:99999999/v1", "ftp://h/v1", "http://", "http://a b/v1", f"http://{'a' * 70}.org/v1"],
+)
 def test_what_is_no_address_is_one_sentence(url: str) -> None:
     with pytest.raises(GeneratorError, match="OSLER_LLM_URL"):
         OpenAIGenerator(LlmSettings(url=url, model="m", timeout=2)).complete(MESSAGES)

@@ -53,6 +53,7 @@ def test_a_question_cannot_speak_for_the_system() -> None:
 
 
 TOKENS = [
+    *("<∣im_start∣>", "﹤|im_start|﹥", "‹|user|›", "⟨|end|⟩", "<¦end¦>", "<ǀeot_idǀ>", "]~b]system", "[e~["),
     *("</passages>", "<passages>", "<|im_start|>system", "<｜User｜>", "<｜tool▁calls▁begin｜>", "<start_of_turn>"),
     *("<|eot_id|>", "<s>", "</s>", "<<SYS>>", "[INST]", "[/INST]", "[TOOL_RESULTS]", "[AVAILABLE_TOOLS]", "[gMASK]"),
     *("<think>", "<extra_id_1>", "<0x0A>", "### Instruction:", "<\u200b|im_end|>", "<\u00ad/passages>", "[\u2060INST]"),

@@ -353,6 +353,12 @@ def test_many_queries_are_encoded_in_one_call():
     assert calls == [["heart fluid", "lung", "effusion", "gene"]]
 
 
+def test_half_a_surrogate_pair_in_a_query_is_searched_as_an_unknown_character():
+    ranking = searcher().search("heart \ud83d fluid \ud83e\udec0")
+    assert ranking.query == "heart \ufffd fluid \U0001fac0"
+    assert ids(ranking)[0] == "c#0"
+
+
 def test_a_blank_query_among_many_is_refused_and_none_is_none():
     with pytest.raises(UsageError, match="is empty"):
         searcher().search_many(["heart", ""])

@@ -321,6 +321,23 @@ def test_what_nobody_expected_is_one_sentence_and_the_traceback_is_there_for_who
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("_lancedb.abi3.so: failed to map segment from shared object")]
+)
+def test_too_little_memory_is_told_as_such(capsys, monkeypatch, error):
+    monkeypatch.setattr("osler.cli.options.settings_from", mock.Mock(side_effect=error))
+    with pytest.raises(SystemExit):
+        main(["search", "heart"])
+    assert capsys.readouterr().err.startswith("osler: out of memory: free some, or raise the limit")
+
+
+def test_the_logs_of_lance_are_silent_as_the_warnings_of_libraries_are(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"_id": "1", "text": "Four mice ran."}\n')
+    assert osler("index", "a.jsonl", "--index", "i", cwd=tmp_path).returncode == 0
+    done = osler("check", "--index", "i", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_file_may_have_any_name_and_an_index_one_in_utf_8(tmp_path, capsys):
     file = tmp_path / "corpus\udcff.jsonl"
     file.write_text('{"_id": "1", "text": "Four mice."}\n')

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from osler.errors import UsageError
+from osler.index import Manifest, ModelIdentity, create_index
+from osler.index.filters import to_sql
 from osler.records import Filter
 from osler.search.where import KNOWN, parse_where
 
@@ -82,3 +85,27 @@ def test_two_meanings_of_year_are_refused(conditions):
 def test_retracted_takes_any_only():
     with pytest.raises(UsageError, match="retracted=no is unknown"):
         parse_where(["retracted=no"])
+
+
+@pytest.mark.parametrize(
+    ("condition", "name"),
+    [
+        ({"year_from": "2010"}, "year_from='2010'"),
+        ({"year_to": float("nan")}, "year_to=nan"),
+        ({"mesh": "Humans"}, "mesh='Humans'"),
+        ({"journals": 5}, "journals=5"),
+        ({"authors": ("Osler W", None)}, "authors=.'Osler W', None."),
+        ({"languages": ("\ud800",)}, "languages="),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_named_and_no_damage_of_the_index(tmp_path, condition, name):
+    model = ModelIdentity(name="m", fingerprint="m", dim=2)
+    index = create_index(tmp_path / "index", Manifest(encoder=model, reranker=model))
+    with pytest.raises(UsageError, match=rf"^Filter\({name}"):
+        index.search_lexical("heart", k=1, where=Filter(**condition))
+
+
+def test_years_of_numpy_and_lists_of_values_are_meant():
+    assert to_sql(Filter(year_from=np.int64(2010), mesh=["Humans"], include_retracted=True)) == (
+        "year >= 2010 AND array_has_any(mesh, ['humans'])"
+    )

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from osler.answer.markers import Names, canonical, names_another, names_passage, numbers_in, numbers_of, without_markers
+from osler.answer.markers import (
+    Names,
+    canonical,
+    names_another,
+    names_passage,
+    numbers_in,
+    numbers_of,
+    says_nothing,
+    without_markers,
+)
 from osler.answer.markup import plain, references
 from osler.answer.refusals import refuses
 from osler.answer.shapes import before_json, cited_values, is_json, listed_items, text_of
@@ -125,8 +134,14 @@ class _Given:
         if not any(numbers):
             lines = [numbers_of(line, self.names) or [] for line in references(text).splitlines()]
             numbers = [[number for line in lines for number in line]] * len(sentences)
+        said = list[_Said]()
         for sentence, cited in zip(sentences, numbers, strict=True):
-            yield _Said(without_markers(_printable(sentence)), cited, bool(cited) or names_another(sentence))
+            cites = bool(cited) or names_another(sentence)
+            if said and cites and not said[-1].cites and says_nothing(sentence):  # behind the full stop: "Fluid. [1]、"
+                said[-1] = _Said(said[-1].text, cited, cites)
+            else:
+                said.append(_Said(without_markers(_printable(sentence)), cited, cites))
+        yield from said
 
     def item(self, item: Any) -> Iterator[_Said]:
         """The sentence of an item of JSON, or its sentences where each has markers of its own."""

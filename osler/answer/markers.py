@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from osler.answer.markup import uniform
 from osler.records import RankedPassage
 from osler.text.number_words import CARDINAL, cardinal
 
@@ -26,8 +27,32 @@ _SEPARATOR = re.compile(r"\s*(?:[,;&/|]|\band\b|\]\s*\[)\s*")
 _NUMBER = re.compile(r"(\d{1,4})(?:\s*(?:[-–—−‑]|to)\s*(\d{1,4}))?")
 _BRACKETS = re.compile(
     r"(?:\\(?:cite|textsuperscript|footnote)\w*\s*|\$?\^)?"
-    r"[\[【［〔⟦{]([^\[\]【】［］〔〕⟦⟧{}\n]{1,120})[\]】］〕⟧}](?:\^|\$(?!\d))?"
+    r"[\[【［〔⟦⟨〈{]([^\[\]【】［］〔〕⟦⟧⟨⟩〈〉{}\n]{1,120})[\]】］〕⟧⟩〉}](?:\^|\$(?!\d))?"
 )
+# Labels that count within brackets alone: elsewhere "study 1" and "result 2" are prose.
+_BRACKETED_LABEL = re.compile(
+    r"(?:article|study|paper|abstract|excerpt|extract|chunk|snippet|result|item|entry|record|publication|footnote|note"
+    r"|quelle|beleg|fuente|fonte|bron|źródło|источник|来源|來源|文献|文獻|引用|参考|出典|출처)s?[\s.:#_-]*(?=\d)"
+    r"|[dre](?=\d{1,2}$)",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"(?<=\d)(?:(?-i:[a-d])\b|\s*[,:]\s*(?:pp?\.|pages?|lines?|l\.|abstract|title|sections?|§|para).*)", re.I
+)
+# What stands in brackets at the end of a sentence and is a citation, though not of what: a bare number, a letter, a
+# label with a number, an author with a year. Statistics, units and names of molecules are none.
+_UNREAD = re.compile(
+    r"【[^【】\n]{0,120}】|\[\s*(?:[-−]?[\d\s.,;:~/–-]{1,30}|[A-Z]|[ivx]{1,4}|[…?†‡§#*.]{1,3}"
+    r"|(?!(?:table|fig|figure|grade|day|week|month|year|phase|type|stage|level|class|group|arm|cohort|age|aged)s?\b)"
+    r"[^\W\d_]{3,15}[\s.:#_]{0,3}\d{1,3}[a-z]?"
+    r"|(?:citations?|references?|refs?|sources?|passages?|cite)(?: needed)?"
+    r"|(?:pp?\.|pages?|lines?|https?:)[^\[\]\n]{0,60}"
+    r"|(?:[^\W\d_][\w'’-]*,?\s+(?:(?:et al\.?|and|&)[^\[\]\n]{0,40})?\(?)(?:19|20)\d\d[a-z]?\)?)\s*\]"
+    r"|\([^\W\d_][\w'’-]*\s+(?:et al\.?|and|&)[^()\n]{0,40}(?:19|20)\d\d[a-z]?\)",
+    re.IGNORECASE,
+)
+_INTERVAL = re.compile(r"\d[.,·]\d+\s*(?:[-–—,;]|to)\s*\d")
+_NOTHING_MORE = re.compile(r"[\s.!?,;:、。)]*$")
 _PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
 _ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
 _ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
@@ -59,7 +84,9 @@ _TITLED = re.compile(r"(\d{1,3})\s*[:–—-]\s*(.+)")
 _SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?]{1,3}[”\"’']?(?:\s|$))")
 
 # Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
-_RAISED = re.compile(r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4}))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)")
+_RAISED = re.compile(
+    r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4})|(?<=[^\W\d_]{4}\s)|(?<=[.!?]\s))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)"
+)
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 _KEYS = ("passage", "number", "passage_number", "id", "passage_id", "doc_id", "index", "citation", "source", "ref")
@@ -94,10 +121,11 @@ def canonical(text: str, passages: int, names: Names) -> str:
     def bracketed(match: re.Match[str]) -> str:
         titled = _TITLED.fullmatch(match[1])  # [1: Aspirin after stroke]
         numbers = [int(titled[1])] if titled and names_passage(titled[2], names) else _listed(match[1], names)
+        numbers = numbers or _labelled(match[1], passages)
         return f"[{_joined(numbers)}]" if numbers else match[0]
 
     def in_parentheses(match: re.Match[str]) -> str:
-        named = _LABELLED.match(match[1]) or (":" in match[1] and _spelled(match[1]) in names)
+        named = _LABELLED.match(match[1]) or _ID.match(match[0]) or (":" in match[1] and _spelled(match[1]) in names)
         numbers = _listed(match[1], {}) or []  # (2) may be anything but at the end of a sentence
         last = _ENDS.match(match.string, match.end()) and all(1 <= number <= passages for number in numbers)
         return bracketed(match) if named or (numbers and last) else match[0]
@@ -119,7 +147,7 @@ def canonical(text: str, passages: int, names: Names) -> str:
             else match[0]
         )
 
-    marked = _WRAPPED.sub(r"\1", _BRACKETS.sub(bracketed, text))
+    marked = _WRAPPED.sub(r"\1", _BRACKETS.sub(bracketed, uniform(text)))
     if not re.search(_CANONICAL, marked):  # who writes [1] means cells of passage 3 by (passage 3)
         marked = _PARENTHESES.sub(in_parentheses, marked)
     lines = _OWN_LINE.sub(r" \1", _RAISED.sub(raised, marked)).splitlines()
@@ -133,13 +161,23 @@ def _before_end(match: re.Match[str]) -> str:
 
 def without_markers(text: str) -> str:
     """The canonical text without its markers, on one line."""
-    plain = " ".join(_ID.sub(" ", re.sub(_CANONICAL, " ", text)).split())
-    return _SPACE_BEFORE_END.sub("", re.sub(r" [–—-](?=\s?[.!?]*$)", "", plain)).lstrip("-–—: ")
+    plain = " ".join(_ID.sub(" ", re.sub(rf"\[\s*\]|[\[\]]?{_CANONICAL}[\]、。]*", " ", text)).split())
+    return _SPACE_BEFORE_END.sub("", re.sub(r"(?:\s[–—-]|;)(?=\s?[.!?]*$)", "", plain)).lstrip("-–—: ")
 
 
 def names_another(text: str) -> bool:
-    """Whether a canonical text cites a document that is none of the passages."""
-    return _ID.search(text) is not None
+    """Whether a canonical sentence cites what is none of the passages, or ends with a citation that cannot be read.
+
+    >>> [names_another(f"It is fluid {end}.") for end in ("[PMID:9]", "[Smith 2012]", "[95% CI 1]")]
+    [True, True, False]
+    """
+    unread = [match for match in _UNREAD.finditer(text) if _NOTHING_MORE.match(text, match.end())]
+    return _ID.search(text) is not None or any(not _INTERVAL.search(match[0]) for match in unread)
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a canonical sentence is citations and nothing more, read or not."""
+    return not any(map(str.isalpha, _UNREAD.sub(" ", without_markers(text))))
 
 
 def names_passage(text: str, names: Names) -> bool:
@@ -216,6 +254,7 @@ def _listed(text: str, names: Names) -> list[int] | None:
     """The numbers of a list such as "1, 3-5 and 7", "passages 1; 2" or "PMID:7, PMID:9"; None where it is another."""
     numbers: list[int] = []
     for part in _SEPARATOR.split(text.partition("†")[0].strip().strip("[]^_")):
+        part = re.sub(r"^(pmid|pmcid|doi)\s+", r"\1:", part, flags=re.IGNORECASE)
         part = _LABELLED.sub("", part, count=1).strip() if _spelled(part) not in names else part
         ends = _NUMBER.fullmatch(re.sub(r"\.0$", "", part))
         if _spelled(part) in names and not (ends and len(part) < _SHORTEST_NUMBER):
@@ -226,6 +265,16 @@ def _listed(text: str, names: Names) -> list[int] | None:
             first, last = int(ends[1]), int(ends[2] or ends[1])
             numbers.extend(range(first, last + 1) if last - first < _LONGEST_RANGE else (first, last))
     return numbers or None
+
+
+def _labelled(text: str, passages: int) -> list[int] | None:
+    """The numbers of a list in brackets such as "Study 1, Study 2", "1a, 2b" or "1, p. 5", if passages have them."""
+    text = unicodedata.normalize("NFKC", text).strip(" ,;\"'")
+    if spelled := re.fullmatch(CARDINAL, text.lower()):
+        return [cardinal(spelled[0])]
+    parts = [_BRACKETED_LABEL.sub("", part.strip(), count=1) for part in _SEPARATOR.split(_PLACE.sub("", text))]
+    numbers = _listed(",".join(parts), {}) or []
+    return numbers if all(1 <= number <= passages for number in numbers) else None
 
 
 def _joined(numbers: Iterable[int]) -> str:

@@ -7,6 +7,7 @@ Markers of passages stay, in brackets or as superscript digits; `osler.answer.ma
 from __future__ import annotations
 
 import re
+import unicodedata
 from html import unescape
 
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
@@ -53,6 +54,13 @@ _FAREWELL = re.compile(
     re.IGNORECASE,
 )
 
+_PRIVATE = re.compile("\ue200[^\ue200\ue201]{0,200}\ue201")  # between these, ChatGPT names what it searched
+_CIRCLED = re.compile("[①-⑳⑴-⒇❶-❿➀-➓]")
+_ANGLED = re.compile(r"<(\d{1,2}(?:,\s*\d{1,2})*)>")
+_CARET_AT_END = re.compile(r"(?<=[^\W\d_]{4})(\s?)\$?\^(\d{1,2}(?:,\d{1,2})*)(?:\^|\$)?(?=[\s.!?,;]|$)")
+_FULL_WIDTH = str.maketrans("（）", "()")
+_HALF = re.compile(r"(?<=\s)[\[#@]\s?(\d{1,2})>?(?=[.!?]*\s*$)", re.MULTILINE)
+
 _SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 
 _ENTRY = r"[-*•\s]*(?:[\[【(]{1,2}\^?|\*\*)?\s*(?:\d|[¹²³⁴-⁹]|pmid|pmc|doi|https?:|passages?\s*\d|n/?a\b|none\b)"
@@ -95,6 +103,19 @@ def plain(text: str) -> str:
     text = _BREAK.sub("\n", _CITE.sub(r"[\2]", _RAISED.sub(_raised, _ESCAPED.sub(r"\1", text))))
     text = _LINK.sub(_linked, _DOUBLE.sub(r"\1", _TAG.sub("", text)))
     return unescape(_CODE.sub(r"\1", _ITALIC.sub(r"\1", _BOLD.sub(r"\2", text)))).strip()
+
+
+def uniform(text: str) -> str:
+    """The text with circled and angled numbers, carets and brackets that lack a half in the commoner spellings.
+
+    >>> uniform("It is fluid ①. It presses <2>. It grows ^3. It stays [1.")
+    'It is fluid [1]. It presses [2]. It grows ³. It stays [1].'
+    """
+    text = _PRIVATE.sub("[?]", text).translate(_FULL_WIDTH)
+    text = _CIRCLED.sub(lambda match: f"[{int(unicodedata.numeric(match[0]))}]", text)
+    text = _CARET_AT_END.sub(lambda match: match[1] + match[2].translate(_SUPERSCRIPTS), _ANGLED.sub(r"[\1]", text))
+    text = re.sub(r"\[\s*(\d[\d\s,;–-]{0,30})\]", lambda match: f"[{' '.join(match[1].split())}]", text)
+    return _HALF.sub(r"[\1]", text)
 
 
 def _cited_in_line(text: str) -> str:

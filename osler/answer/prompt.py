@@ -117,7 +117,10 @@ def shown_year(passage: Passage) -> str:
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})  # controls, directions of writing, tags: a hiding place for instructions
-_TAG = re.compile(r"[<＜](?=[|｜/!?a-zA-Z_]|0x)|◁(?=/?\w)")
+_BARS = "|｜∣ǀ¦︱│┃❘"  # what passes for the bar of <|im_start|>
+_TAG = re.compile(
+    rf"[<＜﹤](?=[{_BARS}/!?a-zA-Z_]|0x)|[‹⟨〈](?=[{_BARS}])|◁(?=/?\w)|\](?=~!?b)|\[(?=e~\[)"  # MiniMax: ]~b], [e~[
+)
 _BRACKETED_TOKEN = re.compile(r"\[\s*(/?(?:\w*[A-Z]{2}\w*|(?i:inst|sys)\w*)|\|\w+\|)\s*\]")  # [INST], [gMASK], [|user|]
 _HEADING = re.compile(r"#{2,}")
 _SPEAKER = re.compile(r"^\W*(system|user|assistant|human|developer|tool)\s*:", re.IGNORECASE)

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prepare_streams()
         if not sys.warnoptions and not os.environ.get("OSLER_DEBUG"):
             warnings.simplefilter("ignore")  # of libraries: a person at the command line cannot mend them
-            os.environ.setdefault("LANCEDB_LOG", "error")
+            os.environ.setdefault("LANCEDB_LOG", "error")  # Lance's own, which it reads when it is imported
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
     except Exception as error:
@@ -120,6 +120,8 @@ def _explain(error: Exception) -> int:
         message = f"{error.object[:200]!r} is not UTF-8: take a name in UTF-8."
     elif isinstance(error, OSError) and error.filename:
         message = f"{os.fsdecode(error.filename)}: {error.strerror}."
+    elif isinstance(error, MemoryError) or "failed to map segment" in str(error):  # a library had no room to be loaded
+        message = "out of memory: free some, or raise the limit of this shell (ulimit -v)."
     else:
         cause = error.__cause__ or error if isinstance(error, typer.Abort) else error
         message = f"unexpected {type(cause).__name__}: {cause} (set OSLER_DEBUG=1 to see where it comes from)"

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -39,6 +42,34 @@ class StatusError(Exception):
         self.wait = wait
 
 
+class _Deadline:
+    """Ends a connection when its time is up, whatever it does: a timeout of the client begins anew with every byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Takes the socket that the client reports to have opened, plain or secured."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def _end(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            with suppress(OSError):  # it is closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
 class Endpoint:
     """The endpoint of the settings. `http_client` replaces the connection."""
 
@@ -55,15 +86,19 @@ class Endpoint:
         httpx = require("httpx2")
         # Escaped, so that half a surrogate pair of a command line that is no UTF-8 can be sent too.
         content = None if request is None else json.dumps(request).encode()
+        deadline = _Deadline(self.settings.timeout)
         try:
             address = self._address(path)
             headers = {**self._headers, "Content-Type": "application/json"}
-            with self._client.stream(
-                method, address, content=content, headers=headers, timeout=self.settings.timeout
-            ) as response:
+            timeout, watched = self.settings.timeout, {"trace": deadline.watch}
+            stream = self._client.stream(
+                method, address, content=content, headers=headers, timeout=timeout, extensions=watched
+            )
+            with deadline, stream as response:
                 body = self._body(response)
-        except (httpx.RequestError, httpx.InvalidURL, OSError) as error:
-            raise connection_failure(error, self.settings) from error
+        except (httpx.RequestError, httpx.InvalidURL, OSError, UnicodeError) as error:  # a name too long for DNS
+            late = httpx.ReadTimeout("the reply drips") if deadline.passed else error
+            raise connection_failure(late, self.settings) from error
         if not response.is_success:
             raise StatusError(response.status_code, body, _seconds_to_wait(response.headers.get("retry-after", "")))
         return body
@@ -87,14 +122,20 @@ class Endpoint:
 
     @cached_property
     def _client(self) -> httpx2.Client:
-        from httpx2 import Client, Limits
+        from httpx2 import Client, InvalidURL, Limits
 
         if self._http_client:
             return self._http_client
         # A proxy from the environment cannot reach this machine's own ports. A connection ends with its reply: seconds
         # of writing outweigh a handshake, and nothing is left open that somebody would have to close.
         loopback = self._address("").host in _LOOPBACK
-        return Client(trust_env=not loopback, follow_redirects=True, limits=Limits(max_keepalive_connections=0))
+        try:
+            return Client(trust_env=not loopback, follow_redirects=True, limits=Limits(max_keepalive_connections=0))
+        except (InvalidURL, ValueError) as error:  # what it says may hold a password
+            raise GeneratorError(
+                f"{self.settings.shown_url}: the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names has no address "
+                "that can be used; mend the variable, or unset it."
+            ) from error
 
     def _body(self, response: httpx2.Response) -> bytes:
         """The body, unpacked; ReadTimeout where it drips so slowly that the whole takes longer than a wait may."""
@@ -112,6 +153,8 @@ class Endpoint:
                 )
             if time.monotonic() > deadline:
                 raise ReadTimeout("the reply drips", request=response.request)
+        with suppress(LookupError, UnicodeError):  # an encoding that is none, or another than it says
+            return body.decode(response.charset_encoding or "utf-8").encode()
         return bytes(body)
 
 

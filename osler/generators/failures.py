@@ -120,6 +120,9 @@ def quoted(text: str, settings: LlmSettings) -> str:
     """Words from outside for a sentence of ours: on one line, short, without control characters and our secrets."""
     for secret in _secrets(settings):
         text = text.replace(secret, "***")
+    if len(settings.key) >= 2 * _SHORTEST_WORD:  # endpoints repeat the beginning of a key, or its end
+        begin, end = re.escape(settings.key[:_SHORTEST_WORD]), re.escape(settings.key[-_SHORTEST_WORD:])
+        text = re.sub(rf"{begin}[^\s,;)'\"]*|[^\s,;('\"]*{end}", "***", text)
     text = _USER.sub("***", _CREDENTIALS.sub(r"\1 ***", _QUERY.sub(r"\1***", text)))
     printable = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(printable.split()).rstrip(".")

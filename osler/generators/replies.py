@@ -18,6 +18,9 @@ from osler.generators.failures import quoted
 _NOT_SAID = frozenset({"thinking", "reasoning", "redacted_thinking", "reasoning_text", "thought"})
 """Types of blocks in which a model speaks to itself."""
 
+_ENDS = (".", "!", "?", "}", "]", ")", "`", '"', "”")
+"""What a whole reply may end with, where a stream does not say that it has ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
@@ -60,9 +63,9 @@ def read_reply(body: bytes, settings: LlmSettings) -> ChatReply:
 
 def _parsed(body: bytes, settings: LlmSettings) -> Mapping[str, Any]:
     """The object that the body holds, empty where it is another value or no JSON at all."""
-    text = body.decode("utf-8-sig", errors="replace").strip()
+    text = body.decode(json.detect_encoding(body), errors="replace").strip()
     if text.startswith(("data:", "event:", ":")):
-        return _joined(text)
+        return _joined(text, settings)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -77,13 +80,14 @@ def _parsed(body: bytes, settings: LlmSettings) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _joined(stream: str) -> Mapping[str, Any]:
-    """Server-sent events, which nobody asked for, as the one reply that they make up."""
-    pieces, reply, reason = [], dict[str, Any](), None
+def _joined(stream: str, settings: LlmSettings) -> Mapping[str, Any]:
+    """Server-sent events, which nobody asked for, as the one reply that they make up; GeneratorError if broken off."""
+    pieces, reply, reason, cut, line = [], dict[str, Any](), None, False, ""
     for line in stream.splitlines():
         try:
             event = json.loads(line.removeprefix("data:"))
         except (ValueError, RecursionError):
+            cut = "{" in line
             continue  # [DONE], comments and names of events
         if isinstance(event, Mapping):
             choice = _choice(event)
@@ -95,7 +99,12 @@ def _joined(stream: str) -> Mapping[str, Any]:
         return {}
     if reply.get("error"):  # what was said before it broke off is no reply
         return {"error": reply["error"]}
-    return {**reply, "choices": [{"text": "".join(pieces), "finish_reason": reason}]}
+    text = "".join(pieces).rstrip()
+    if text and reason is None and "[DONE]" not in line and (cut or not text.endswith(_ENDS)):
+        raise GeneratorError(
+            f"{settings.shown_url}: the stream of the reply broke off; look at the endpoint's log, then ask again."
+        )
+    return {**reply, "choices": [{"text": text, "finish_reason": reason}]}
 
 
 def _choice(reply: Mapping[str, Any]) -> Mapping[str, Any]:

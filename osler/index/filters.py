@@ -8,9 +8,13 @@ match in any of their usual spellings, by `names`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral
 
+from osler.errors import UsageError
 from osler.index.names import author_query, journal_query
 from osler.records import Filter
+
+_LISTS = (tuple, list, set, frozenset)
 
 
 def normalised(value: str) -> str:
@@ -43,11 +47,12 @@ def one_of(column: str, values: Iterable[str]) -> str:
 def to_sql(where: Filter) -> str:
     """The condition for the rows that the filter lets through, "" where it lets all through.
 
-    A passage without a year fails every condition on years.
+    A passage without a year fails every condition on years. UsageError for a value that cannot be meant.
 
     >>> to_sql(Filter(year_from=2010, mesh=("Humans", "Mice")))
     "NOT retracted AND year >= 2010 AND array_has_any(mesh, ['humans', 'mice'])"
     """
+    _check(where)
     conditions = [] if where.include_retracted else ["NOT retracted"]
     if where.year_from is not None:
         conditions.append(f"year >= {int(where.year_from)}")
@@ -65,3 +70,19 @@ def to_sql(where: Filter) -> str:
         parts = [quoted([f"%{part}%"]) for name in where.authors for part in author_query(name)]
         conditions.append("(" + " OR ".join(f"authors LIKE {part}" for part in parts) + ")")
     return " AND ".join(conditions)
+
+
+def _check(where: Filter) -> None:
+    for name in ("year_from", "year_to"):
+        year = getattr(where, name)
+        if not (year is None or isinstance(year, Integral)):
+            raise UsageError(f"Filter({name}={year!r}) is not possible: give a whole number, such as 2010.")
+    for name in ("publication_types", "languages", "mesh", "journals", "authors"):
+        values = getattr(where, name)
+        if not (isinstance(values, _LISTS) and all(isinstance(value, str) and _is_text(value) for value in values)):
+            raise UsageError(f"Filter({name}={values!r}) is not possible: give a tuple of strings, such as ('a', 'b').")
+
+
+def _is_text(value: str) -> bool:
+    """Whether the string has no half of a surrogate pair, which no index can hold."""
+    return value == value.encode(errors="replace").decode()

@@ -146,10 +146,17 @@ class Network:
             "INFERENCE_PRECISION_HINT": computed_in,
         }
         if not ready and writable:
+            for place in (model / _COMPILED, folder.parent, folder):
+                if not place.is_dir():
+                    place.unlink(missing_ok=True)  # a file in the place of a folder
             shutil.rmtree(folder, ignore_errors=True)
         if ready or writable:  # in a folder of another user, what is there is read, and nothing is added
             options["CACHE_DIR"] = str(folder)
-        compiled = core.compile_model(str(self.path), "CPU", options)
+        try:
+            compiled = core.compile_model(str(self.path), "CPU", options)
+        except RuntimeError:
+            _check_whole(model)  # weights that were not read before, since what was compiled was to do without
+            raise
         if ready and not compiled.get_property("LOADED_FROM_CACHE"):  # it was of another OpenVINO, or another place
             _check_whole(model)
             ready = False

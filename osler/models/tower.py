@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pickle import UnpicklingError
 from typing import Any, Final
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Router, Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
@@ -27,9 +27,27 @@ from osler.models.text_model import Role
 
 # Traced SDPA gives NaN where a window of local attention holds only padding; eager masks with a finite number.
 _ATTENTION: Final = {"cpu": "eager", "cuda": "sdpa"}
-_UNLOADABLE: Final = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, EOFError)
+_UNLOADABLE: Final = (
+    *(
+        OSError,
+        ValueError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        ArithmeticError,
+        MemoryError,
+    ),
+)
 _UNREADABLE: Final = (UnpicklingError, SafetensorError)
 """What damaged or pickled weights and foreign configurations make the libraries raise."""
+
+_LARGEST: Final = {
+    **{"num_hidden_layers": 1000, "num_layers": 1000, "hidden_size": 100_000, "intermediate_size": 1_000_000},
+    **{"vocab_size": 10_000_000, "max_position_embeddings": 10_000_000},
+}
+"""Numbers of a configuration beyond which a network is none, but would be built for hours, or fill the memory."""
 
 _ROUTES: Final = {"query": "query", "passage": "document"}  # the names that Router.for_query_document gives
 
@@ -79,13 +97,43 @@ def colbert_tower(source: ModelSource, device: str) -> Tower:
 
 def _load(kind: type[Any], source: ModelSource, device: str) -> Any:
     _require_modules(source)
+    _require_size(source)
     with quiet():
         try:
             options = {"attn_implementation": _ATTENTION[device]}
-            return kind(str(source.folder), device="cpu", local_files_only=True, model_kwargs=options)
+            model = kind(str(source.folder), device="cpu", local_files_only=True, model_kwargs=options)
+            _require_weights(model, source)
         except (*_UNLOADABLE, *_UNREADABLE) as error:
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise ModelError(f"{source.folder}: no model that can be loaded ({reason}); name another.") from error
+    return model
+
+
+def _require_size(source: ModelSource) -> None:
+    for path in source.folder.glob("**/config.json"):
+        config = read_json(path)
+        for name, largest in _LARGEST.items() if isinstance(config, dict) else ():
+            if isinstance(config.get(name), int | float) and config[name] > largest:
+                raise ModelError(f"{path}: {name} = {config[name]} is no size of a network; name another model.")
+
+
+def _require_weights(model: nn.Module, source: ModelSource) -> None:
+    """ModelError where most of a network has no weights in the folder, as under the configuration of another kind.
+
+    transformers would make them up: random numbers, which rank at random. A prefix of a name makes no difference.
+    """
+    stored = set[str]()
+    for path in source.folder.glob("**/*.safetensors"):
+        with safe_open(path, framework="numpy") as weights:
+            parts = [name.split(".") for name in weights.keys()]  # noqa: SIM118, it is no dict
+        stored |= {".".join(name[start:]) for name in parts for start in range(len(name))}
+    transformers = [module for module in model.modules() if isinstance(module, Transformer)]
+    names = [name for transformer in transformers for name, _ in transformer.auto_model.named_parameters()]
+    if stored and 2 * sum(name in stored for name in names) < len(names):
+        raise ModelError(
+            f"{source.folder}: the weights are not those of the network that config.json describes "
+            f"({len(names)} parts, {sum(name in stored for name in names)} with weights); name another model."
+        )
 
 
 def _require_modules(source: ModelSource) -> None:

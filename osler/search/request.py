@@ -77,7 +77,7 @@ def cut_warnings(query: str, models: Mapping[str, object]) -> list[str]:
 def _checked_query(query: str) -> str:
     if not query.strip():
         raise UsageError(f"The query {query!r} is empty: write what to search for.")
-    return query.strip()
+    return query.strip().encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # no half of a surrogate pair
 
 
 def _checked_k(k: int) -> int:
