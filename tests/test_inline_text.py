@@ -1,4 +1,5 @@
 import re
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -242,3 +243,15 @@ def test_every_letter_and_digit_of_the_markup_is_in_the_text(marked):
     lowered_or_raised = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
     characters = re.findall(r"[0-9A-Za-z]", plain_text(marked).translate(lowered_or_raised))
     assert characters == re.findall(r"[0-9A-Za-z]", marked)
+
+
+def test_many_superscripts_are_read_as_one_by_one_in_linear_time():
+    assert read("10<sup>6</sup> or x<sub>2</sub> " * 3000) == " ".join(["10⁶ or x2"] * 3000)
+    few, many = (min(seconds("10<sup>6</sup> " * count) for _ in range(3)) for count in (10_000, 80_000))
+    assert many < 12 * few
+
+
+def seconds(markup: str) -> float:
+    began = perf_counter()
+    read(markup)
+    return perf_counter() - began

@@ -375,6 +375,13 @@ def test_whatever_drips_the_wait_is_over_in_time(pieces: tuple[bytes, ...]) -> N
     assert time.monotonic() - began < 3
 
 
+def test_a_redirect_to_another_host_is_not_followed() -> None:
+    place = b"location: http://localhost:9/v1/chat/completions"
+    head = b"HTTP/1.1 307 Temporary Redirect\r\n" + place + b"\r\ncontent-length: 0\r\n\r\n"
+    with listening(head, b"", seconds=5) as url, pytest.raises(GeneratorError, match="to another host, localhost;"):
+        OpenAIGenerator(LlmSettings(url=url, model="m")).complete(MESSAGES)
+
+
 @pytest.mark.parametrize("end", ["", 'data: {"choi', ": ping\n\n"])
 def test_a_stream_that_breaks_off_is_no_answer(end: str) -> None:
     event = json.dumps({"choices": [{"delta": {"content": "It presses"}}]})

@@ -148,20 +148,21 @@ def _without_guards(text: str) -> str:
 
 
 def _resolved(text: str) -> str:
-    written, position = "", 0
+    pieces: list[str] = []
+    tail, position = "", 0
     while start := _START.search(text, position):
-        written += text[position : start.start()]
+        tail += text[position : start.start()]
         end = _matching_end(text, start.start())
         content = _without_guards(_resolved(text[start.end() : end]))
         in_formula, content = _POWER in content, content.replace(_POWER, "").strip()
-        left, behind = written[-_CONTEXT:], text[end + 1 : end + 1 + _CONTEXT]
-        context = left.rstrip(GUARD)
+        pieces.append(tail[:-_CONTEXT])
+        tail, behind = tail[-_CONTEXT:], text[end + 1 : end + 1 + _CONTEXT]
+        context = tail.rstrip(GUARD)
         if content:
             is_raised = start.group() == SUP
-            added = _raised(context, content, behind, in_formula) if is_raised else _lowered(context, content, behind)
-            written = written[: len(written) - len(left)] + added
+            tail = _raised(context, content, behind, in_formula) if is_raised else _lowered(context, content, behind)
         position = end + 1
-    return written + _BOUNDARY.sub("", text[position:])
+    return "".join([*pieces, tail, _BOUNDARY.sub("", text[position:])])
 
 
 def _matching_end(text: str, start: int) -> int:

@@ -130,12 +130,25 @@ class Endpoint:
         # of writing outweigh a handshake, and nothing is left open that somebody would have to close.
         loopback = self._address("").host in _LOOPBACK
         try:
-            return Client(trust_env=not loopback, follow_redirects=True, limits=Limits(max_keepalive_connections=0))
+            return Client(
+                trust_env=not loopback,
+                follow_redirects=True,
+                limits=Limits(max_keepalive_connections=0),
+                event_hooks={"request": [self._check_host]},
+            )
         except (InvalidURL, ValueError) as error:  # what it says may hold a password
             raise GeneratorError(
                 f"{self.settings.shown_url}: the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names has no address "
                 "that can be used; mend the variable, or unset it."
             ) from error
+
+    def _check_host(self, request: httpx2.Request) -> None:
+        """GeneratorError where a redirect would take the question and its passages to a host that nobody named."""
+        if request.url.host != self._address("").host:
+            raise GeneratorError(
+                f"{self.settings.shown_url}: the endpoint passes the question on to another host, "
+                f"{request.url.host[:100]}; if you trust it, set {self.settings.variables}_URL to its address there."
+            )
 
     def _body(self, response: httpx2.Response) -> bytes:
         """The body, unpacked; ReadTimeout where it drips so slowly that the whole takes longer than a wait may."""
