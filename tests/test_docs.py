@@ -27,6 +27,13 @@ def test_every_example_of_the_document_runs(document, tmp_path, monkeypatch):
             assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_an_example_imports_from_osler_alone(document):
+    code = "".join(code for kind, code in BLOCK.findall(document.read_text(encoding="utf-8")) if kind == "python")
+    modules = {name for name in re.findall(r"^ *(?:from|import) (\S+)", code, re.MULTILINE) if name.startswith("osler")}
+    assert document.name == "parts.md" or modules <= {"osler"}
+
+
 def test_every_make_target_that_the_readme_names_is_there():
     named = set(re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert {"demo", "test"} <= named
