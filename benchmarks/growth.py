@@ -5,13 +5,12 @@
 Passages are those of an index, repeated with variations: sentences in another order and one of another passage among
 them, the vector moved by noise that has the vectors' own covariance, token vectors as they are, dealt out to as many
 tokens as the text has. So lengths, words and distances are about those of real passages, but what is found answers
-nothing: quality is not measured, only how much of an exact search a search finds, asked by real questions: all of it
-where the vectors are in memory, else what the approximate index finds.
+nothing: quality is not measured, only how much of an exact search a search finds, asked by real questions.
 Nothing is encoded, which takes the same time for every passage; writing is timed without making what is written. The
 index must have pooled token vectors, as it has unless told otherwise. Each size is searched in a process of its own,
-whose memory is read when its searches are done: what it holds, and the most that it ever held. Every query is asked
-twice: what the first round reads may have to come from the disk, the second finds it in the system's cache of files.
-Sizes are those of the last version.
+whose memory is read when its searches are done: its own, and that of files which it has mapped, which the system may
+take back at any time. Every query is asked twice: what the first round reads may have to come from the disk, the second
+finds it in the system's cache of files. Sizes are those of the last version.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from statistics import fmean
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -39,7 +37,7 @@ from osler.evaluate.markdown import table
 from osler.index import LanceIndex, create_index, open_index
 from osler.late_interaction.ragged import concatenate, divide
 from osler.load import load_searcher
-from osler.protocols import PassageIndex, Reranker
+from osler.protocols import Reranker
 from osler.records import Document, EncodedDocument, Filter, Passage, PooledTokens, Section, TokenVectors, Vectors
 from osler.search.searcher import Searcher
 from osler.text.sentences import sentence_spans
@@ -53,7 +51,7 @@ WARM_UP = 20
 """Queries that nobody counts, before the first round."""
 
 ASKED = 50
-"""Queries by which the approximate index is compared with an exact search, which reads every vector for each."""
+"""Queries whose results are compared with those of an exact search."""
 
 
 def main() -> None:
@@ -131,9 +129,10 @@ def varied(source: LanceIndex, size: int) -> Iterator[Variation]:
 def sampled(source: LanceIndex) -> tuple[list[Passage], Vectors, list[TokenVectors]]:
     """Passages of the source with what it keeps of them: those nearest to a vector of no direction in particular."""
     vector = np.full(source.manifest.encoder.dim, source.manifest.encoder.dim**-0.5, dtype=np.float32)
-    ids = [one.passage_id for one in source.search_dense(vector, k=SAMPLE, where=Filter(include_retracted=True))]
-    vectors, tokens = source.vectors(ids), source.token_vectors(ids)
-    return source.read(ids), np.array([vectors[one] for one in ids]), [tokens[one] for one in ids]
+    snapshot = source.snapshot()
+    nearest = snapshot.nearest(vector, k=SAMPLE, where=Filter(include_retracted=True))
+    stored = snapshot.read([candidate.passage_id for candidate in nearest])
+    return list(stored.passages), stored.vectors, divide(stored.token_vectors, [1] * len(stored.passage_ids))
 
 
 def mixed(text: str, other: str, generator: np.random.Generator) -> str:
@@ -189,27 +188,21 @@ def measured(folder: Path, queries: Sequence[str]) -> dict[str, Any]:
     counted = queries[WARM_UP:] or queries
     first, warm = ([1000 * took(partial(searcher.search, query)) for query in counted] for _ in range(2))
     times = {"first": percentile(first, 0.5), "p50": percentile(warm, 0.5), "p99": percentile(warm, 0.99)}
-    return {**times, **memory(), "recall": recall(folder, searcher, queries)}
+    return {**times, **memory(), "recall": recall(searcher, queries)}
 
 
 def memory() -> dict[str, float]:
-    """What this process holds, and the most that it held: in MB, without what a parent had."""
+    """The memory of this process in MB, without what a parent had: its own, and that of files it has mapped."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return {name: int(status[field].split()[0]) / 1000 for name, field in (("memory", "VmRSS"), ("peak", "VmHWM"))}
+    return {
+        name: int(status[field].split()[0]) / 1000 for name, field in (("memory", "RssAnon"), ("mapped", "RssFile"))
+    }
 
 
-def recall(folder: Path, searcher: Searcher, queries: Sequence[str]) -> float:
+def recall(searcher: Searcher, queries: Sequence[str]) -> float:
     """The share of the exact 100 nearest passages of the queries that a search finds."""
-    exact = open_index(folder, exact=True, memory=0)
-    vectors = searcher.encoder.encode_queries(queries[:ASKED])
-    found = [[nearest(index, vector) for vector in vectors] for index in (searcher.index, exact)]
-    return fmean(len(ours & theirs) / len(theirs) for ours, theirs in zip(*found, strict=True))
-
-
-def nearest(index: PassageIndex, vector: NDArray[np.float32]) -> set[str]:
-    """As a search with hybrid candidates asks, which compares what is found again, with what words find."""
-    found = index.search_dense(vector, k=100, where=Filter(include_retracted=True), rough=True)
-    return {one.passage_id for one in found}
+    found = searcher.index.snapshot().recall(searcher.encoder.encode_queries(queries[:ASKED]))
+    return 1.0 if found is None else found
 
 
 def report(found: Sequence[dict[str, Any]]) -> str:
@@ -223,13 +216,13 @@ def report(found: Sequence[dict[str, Any]]) -> str:
             f"{one['p50']:.1f}",
             f"{one['p99']:.1f}",
             f"{one['memory']:,.0f}",
-            f"{one['peak']:,.0f}",
+            f"{one['mapped']:,.0f}",
             f"{one['recall']:.3f}",
         )
         for one in found
     ]
     times = ("p50 ms, first round", "p50 ms", "p99 ms")
-    columns = ("passages", "µs to write one", "bytes each", *times, "MB held", "MB at most", "recall@100")
+    columns = ("passages", "µs to write one", "bytes each", *times, "MB held", "MB mapped", "recall@100")
     names = {"write": "writing", "bytes": "size on disk", "p50": "the median search", "memory": "memory"}
     powers = ", ".join(f"{exponent(found, key):.2f} for {name}" for key, name in names.items())
     said = f"Growth, as a power of the number of passages: {powers}."

@@ -22,7 +22,6 @@ from osler.evaluate.markdown import table
 from osler.index import LanceIndex, open_index
 from osler.late_interaction.codes import dequantise, quantise
 from osler.late_interaction.maxsim import maxsim
-from osler.late_interaction.named import together
 from osler.late_interaction.ragged import divide
 from osler.records import Filter, TokenVectors, Vector, Vectors
 from osler.search.rerank import maxsim_scores
@@ -62,9 +61,9 @@ def unit_vectors(generator: np.random.Generator, count: int, dim: int) -> Vector
 
 def candidates(index: LanceIndex, vector: Vector, count: int) -> TokenVectors:
     """What the index keeps of the passages that are nearest to a vector."""
-    found = index.search_dense(vector, k=count, where=Filter(include_retracted=True))
-    token_vectors = index.token_vectors([one.passage_id for one in found])
-    return together(token_vectors, list(token_vectors))
+    snapshot = index.snapshot()
+    found = snapshot.nearest(vector, k=count, where=Filter(include_retracted=True))
+    return snapshot.read([one.passage_id for one in found]).token_vectors
 
 
 def as_tensor(vectors: Vectors, lengths: ArrayLike) -> tuple[torch.Tensor, torch.Tensor]:

@@ -28,7 +28,7 @@ from osler.datasets import Dataset, load_dataset, sample_queries
 from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
 from osler.index import open_index
-from osler.index.token_values import to_value
+from osler.index.token_columns import packed_vectors
 from osler.late_interaction.codes import dequantise
 from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.projection import principal_projection
@@ -79,7 +79,7 @@ class Vectorised:
     @property
     def bytes(self) -> float:
         """The mean of a passage, as an index keeps it."""
-        return fmean(len(to_value(one)) for one in self.passages.values())
+        return fmean(len(packed_vectors(one)) for one in self.passages.values())
 
 
 def main() -> None:

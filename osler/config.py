@@ -58,7 +58,6 @@ class IndexSettings(_Stage):
     token_pooling: int = Field(default=2, ge=1, le=4, description="Tokens of a long passage that share a vector.")
     commit_passages: int = Field(default=2048, ge=1, le=MOST_PASSAGES, description="Passages written in one commit.")
     max_characters: int = Field(default=20_000_000, ge=1, description="Of a document; longer ones are damaged.")
-    row_copy: bool = Field(default=True, description="Copy what a search reads, where it exceeds `search.memory`.")
 
 
 class SearchSettings(_Stage):
@@ -70,19 +69,9 @@ class SearchSettings(_Stage):
     )
     candidates: Literal["hybrid", "dense", "lexical"] = Field(default="hybrid", description="Source of candidates.")
     rerank: bool = Field(default=True, description="Re-order the candidates by MaxSim.")
-    stored: bool = Field(default=True, description="Score stored token vectors; off: encode candidates when asked.")
-    fusion: Literal["linear", "rank"] = Field(default="linear", description="How hybrid joins its two lists.")
     lexical_weight: float = Field(
-        default=0.2, ge=0, le=1000, description="Weight of BM25 beside the cosine in linear fusion."
+        default=0.2, ge=0, le=1000, description="Weight of BM25 beside the cosine in hybrid candidates."
     )
-    fusion_constant: int = Field(default=60, ge=1, le=1_000_000, description="Constant of reciprocal rank fusion.")
-    memory: int = Field(
-        default=512,
-        ge=0,
-        le=1_000_000_000,
-        description="MB of vectors, token vectors and passages held between searches.",
-    )
-    exact: bool = Field(default=False, description="Compare with every vector, however large the index is.")
     stage1_weight: float | None = Field(
         default=None, ge=0, le=1, description="Share of stage 1 in the final score; empty: the re-ranker's own."
     )

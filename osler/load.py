@@ -102,7 +102,7 @@ def add_documents(
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
     )
-    index.optimise(row_copy=settings.index.row_copy)
+    index.optimise()
     models.encode_queries(["ready"])  # so that the first search finds its network compiled
     return report
 
@@ -197,7 +197,7 @@ def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex,
 
 
 def _open(folder: str | Path, settings: Settings) -> LanceIndex:
-    return open_index(folder, memory=settings.search.memory * 1_000_000, exact=settings.search.exact)
+    return open_index(folder)
 
 
 def _identity(model: BiEncoder | ColBERT) -> ModelIdentity:

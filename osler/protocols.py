@@ -1,6 +1,7 @@
-"""The four seams of osler, each a Protocol: what a stage needs of a part that can be exchanged. Knows only records.
+"""The seams of osler, each a Protocol: what a stage needs of a part that can be exchanged. Knows only records.
 
-Encoder, re-ranker, index and language model. A model may also tell where it stops reading a query (`CutsQueries`).
+Encoder, re-ranker, index with its snapshots, and language model. A model may also tell where it stops reading a query
+(`CutsQueries`).
 """
 
 from __future__ import annotations
@@ -75,57 +76,62 @@ class CutsQueries(Protocol):
         ...
 
 
-class PassageIndex(Protocol):
-    """Passages with their vectors, on disk: what is written in one call is there whole or not at all.
+class StoredPassages(Protocol):
+    """What an index stores of P passages, in one order; a part is read when it is asked for."""
 
-    A search calls it from two threads.
-    """
-
-    def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
-        """The stored version of each of these documents, by doc_id; none of those that are not there."""
+    @property
+    def passage_ids(self) -> Sequence[str]:
+        """One a passage."""
         ...
 
-    def upsert(self, documents: Sequence[EncodedDocument]) -> None:
-        """Store these documents in place of what was stored under their ids; ids differ within a call."""
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether the index keeps token vectors."""
         ...
 
-    def delete(self, doc_ids: Sequence[str]) -> int:
-        """How many documents went: those of these ids, and for `PMID:1` those whose identifier pmid is 1."""
+    @property
+    def vectors(self) -> Vectors:
+        """[P, d]"""
         ...
 
-    def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
-        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
-
-        rough: scores need tell no more than the order, and that about, where this saves reading vectors: for a caller
-        who compares them anyway.
-        """
+    @property
+    def token_vectors(self) -> TokenVectors:
+        """Those of all passages, one passage after another; ValueError where none are kept."""
         ...
 
-    def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
+    @property
+    def token_spans(self) -> Sequence[TokenSpans] | None:
+        """Those that were stored with the token vectors, None where none were."""
+        ...
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """The passages themselves."""
+        ...
+
+    def take(self, numbers: Sequence[int]) -> StoredPassages:
+        """The passages of these numbers, from 0, in this order."""
+        ...
+
+
+class Snapshot(Protocol):
+    """One version of an index, immutable: all that a search reads. A search calls it from two threads."""
+
+    @property
+    def version(self) -> int:
+        """Grows with every commit."""
+        ...
+
+    def nearest(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
+        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id."""
+        ...
+
+    def lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest BM25 score, best first, equal scores by passage_id."""
         ...
 
-    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
-        """The passages in the order asked for, unknown ids left out."""
-        ...
-
-    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
-        """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
-        ...
-
-    def token_vectors(self, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
-        """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
-        ...
-
-    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
-        """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
-        ...
-
-    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], Mapping[str, TokenVectors]]:
-        """What `vectors` gives, and the token vectors that were read along with it, if any, by passage_id.
-
-        For a caller who wants those of most of these passages: `token_vectors` has the others.
-        """
+    def read(self, passage_ids: Sequence[str]) -> StoredPassages:
+        """What is stored of these passages, in this order, unknown ids left out."""
         ...
 
     def document(self, doc_id: str) -> Document | None:
@@ -142,6 +148,26 @@ class PassageIndex(Protocol):
 
     def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
         """The passages of these documents that the filter lets through, in their order."""
+        ...
+
+
+class PassageIndex(Protocol):
+    """Passages with their vectors, on disk: what is written in one call is there whole or not at all."""
+
+    def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
+        """The stored version of each of these documents, by doc_id; none of those that are not there."""
+        ...
+
+    def upsert(self, documents: Sequence[EncodedDocument]) -> None:
+        """Store these documents in place of what was stored under their ids; ids differ within a call."""
+        ...
+
+    def delete(self, doc_ids: Sequence[str]) -> int:
+        """How many documents went: those of these ids, and for `PMID:1` those whose identifier pmid is 1."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """The last version of the index."""
         ...
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import repeat
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from osler.index.filter_columns import filter_columns
+from osler.index.filters import filter_columns
 from osler.index.names import author_query, journal_query
 from osler.index.states import Described, effective_metadata
 from osler.late_interaction.codes import quantise
-from osler.late_interaction.ragged import divide
+from osler.late_interaction.ragged import concatenate, divide
 from osler.protocols import Encoder, Reranker
 from osler.records import (
     Candidate,
@@ -105,18 +105,11 @@ class FakeReranker:
 
 
 class FakeIndex:
-    """A `PassageIndex` in memory that looks at every passage; `asked` lists the k of each search.
-
-    `reads`, `token_reads` and `vector_reads` list how many passages each read of passages, of token vectors and of
-    vectors was asked for.
-    """
+    """A `PassageIndex` in memory that looks at every passage; `asked` lists what its snapshots were asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[int] = []
-        self.vector_reads: list[int] = []
-        self.reads: list[int] = []
-        self.token_reads: list[int] = []
-        self.joint_reads: list[int] = []
+        self.asked: list[object] = []
+        self._version = 0
         self._given: dict[str, EncodedDocument] = {}
         self._documents: dict[str, EncodedDocument] = {}  # with what they state of each other
 
@@ -131,6 +124,9 @@ class FakeIndex:
                 raise ValueError(f"Two documents of one call have the same id, {doc_id}: give one of them.")
         if not all(map(_is_whole, documents)):
             raise ValueError("The passages of a document do not make up its text.")
+        with_tokens = {encoded.token_vectors is not None for encoded in (*self._given.values(), *documents)}
+        if len(with_tokens) > 1:
+            raise ValueError("Some documents have token vectors and others have none.")
         self._hold(self._given | given)
 
     def delete(self, doc_ids: Sequence[str]) -> int:
@@ -139,87 +135,121 @@ class FakeIndex:
         self._hold({doc_id: encoded for doc_id, encoded in self._given.items() if doc_id not in gone})
         return len(gone)
 
+    def snapshot(self) -> FakeSnapshot:
+        return FakeSnapshot(self._version, self._documents, self.asked)
+
     def _hold(self, given: dict[str, EncodedDocument]) -> None:
         self._given = given
         holds = effective_metadata([Described.of(encoded.document) for encoded in given.values()])
         self._documents = {doc_id: _with_metadata(encoded, holds[doc_id]) for doc_id, encoded in given.items()}
+        self._version += 1
 
-    def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
-        """Rough scores are a tenth off."""
+
+@dataclass(frozen=True)
+class FakeSnapshot:
+    """The documents of a `FakeIndex` at one version."""
+
+    version: int
+    documents: Mapping[str, EncodedDocument]
+    asked: list[object]
+
+    def nearest(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
         scores = {
-            passage.passage_id: float(row @ vector) + 0.1 * rough
-            for encoded in self._documents.values()
+            passage.passage_id: float(row @ vector)
+            for encoded in self.documents.values()
             for passage, row in zip(encoded.passages, encoded.vectors, strict=True)
             if matches(passage.metadata, where)
         }
-        return self._best(scores, k)
+        self.asked.append(("nearest", k))
+        return _best(scores, k)
 
-    def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
+    def lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
         """The score is the number of the query's words that the passage has."""
         words = set(re.findall(r"\w+", fold(query).lower()))
         scores = {
             passage.passage_id: float(len(words & _words(passage)))
-            for encoded in self._documents.values()
+            for encoded in self.documents.values()
             for passage in encoded.passages
             if matches(passage.metadata, where)
         }
-        return self._best({passage_id: score for passage_id, score in scores.items() if score}, k)
+        self.asked.append(("lexical", k))
+        return _best({passage_id: score for passage_id, score in scores.items() if score}, k)
 
-    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
-        return [passage for passage, _ in self.read_with_spans(passage_ids)]
-
-    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
-        self.reads.append(len(passage_ids))
-        rows = {
-            passage.passage_id: (passage, spans)
-            for encoded in self._documents.values()
-            for passage, spans in zip(encoded.passages, encoded.token_spans or repeat(None), strict=False)
-        }
-        return [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
-
-    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
-        self.token_reads.append(len(passage_ids))
-        stored = {key: part for encoded in self._documents.values() for key, part in _tokens(encoded).items()}
-        return {passage_id: stored[passage_id] for passage_id in passage_ids if passage_id in stored}
-
-    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], dict[str, TokenVectors]]:
-        self.joint_reads.append(len(passage_ids))
-        return self.vectors(passage_ids), {}
-
-    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
-        self.vector_reads.append(len(passage_ids))
-        stored = {
-            passage.passage_id: row
-            for encoded in self._documents.values()
-            for passage, row in zip(encoded.passages, encoded.vectors, strict=True)
-        }
-        return {passage_id: stored[passage_id] for passage_id in passage_ids if passage_id in stored}
+    def read(self, passage_ids: Sequence[str]) -> FakePassages:
+        stored = {row.passage.passage_id: row for encoded in self.documents.values() for row in _rows(encoded)}
+        found = tuple(stored[passage_id] for passage_id in passage_ids if passage_id in stored)
+        return FakePassages(found, self.asked)
 
     def document(self, doc_id: str) -> Document | None:
-        encoded = self._documents.get(doc_id)
+        encoded = self.documents.get(doc_id)
         return encoded.document if encoded else None
 
     def find_documents(self, names: Sequence[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name in names:
-            exact = [one for one in doc_id_spellings(name) if one in self._documents][:1]
+            exact = [one for one in doc_id_spellings(name) if one in self.documents][:1]
             wanted = parse_identifier(without_position(name))
-            others = [doc_id for doc_id in sorted(self._documents) if wanted in self._ids(doc_id)]
+            others = [doc_id for doc_id in sorted(self.documents) if wanted in self._ids(doc_id)]
             if exact or others:
                 found[name] = list(dict.fromkeys(exact + others))
         return found
 
     def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
-        passages = [one for doc_id in doc_ids if doc_id in self._documents for one in self._documents[doc_id].passages]
+        passages = [one for doc_id in doc_ids if doc_id in self.documents for one in self.documents[doc_id].passages]
         return [passage.passage_id for passage in passages if matches(passage.metadata, where)]
 
     def _ids(self, doc_id: str) -> set[Identifier]:
-        return set(Described.of(self._documents[doc_id].document).ids)
+        return set(Described.of(self.documents[doc_id].document).ids)
 
-    def _best(self, scores: Mapping[str, float], k: int) -> list[Candidate]:
-        self.asked.append(k)
-        ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
-        return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
+
+class FakeRow(NamedTuple):
+    """A stored passage."""
+
+    passage: Passage
+    vector: Vector
+    token_vectors: TokenVectors | None
+    token_spans: TokenSpans | None
+
+
+@dataclass(frozen=True)
+class FakePassages:
+    """`StoredPassages`; asked is told of each part that is read, and of how many passages."""
+
+    rows: tuple[FakeRow, ...]
+    asked: list[object]
+
+    @property
+    def passage_ids(self) -> list[str]:
+        return [row.passage.passage_id for row in self.rows]
+
+    @property
+    def has_token_vectors(self) -> bool:
+        return any(row.token_vectors is not None for row in self.rows)
+
+    @property
+    def vectors(self) -> Vectors:
+        self.asked.append(("vectors", len(self.rows)))
+        return np.array([row.vector for row in self.rows], np.float32).reshape(len(self.rows), -1 if self.rows else 6)
+
+    @property
+    def token_vectors(self) -> TokenVectors:
+        self.asked.append(("token_vectors", len(self.rows)))
+        if not self.rows:
+            return quantise(np.empty((0, 8), np.float32), [])
+        return concatenate([row.token_vectors for row in self.rows])
+
+    @property
+    def token_spans(self) -> list[TokenSpans] | None:
+        spans = [row.token_spans for row in self.rows]
+        return None if any(one is None for one in spans) else spans
+
+    @property
+    def passages(self) -> list[Passage]:
+        self.asked.append(("passages", len(self.rows)))
+        return [row.passage for row in self.rows]
+
+    def take(self, numbers: Sequence[int]) -> FakePassages:
+        return FakePassages(tuple(self.rows[number] for number in numbers), self.asked)
 
 
 def encoded_document(document: Document, encoder: Encoder, reranker: Reranker | None) -> EncodedDocument:
@@ -307,9 +337,13 @@ def _is_whole(encoded: EncodedDocument) -> bool:
     return not "".join(between).strip() and all(one.text == text[one.start : one.end] for one in passages)
 
 
-def _tokens(encoded: EncodedDocument) -> dict[str, TokenVectors]:
-    stored = encoded.token_vectors
-    if stored is None:
-        return {}
-    parts = divide(stored, [1] * len(stored))
-    return {passage.passage_id: part for passage, part in zip(encoded.passages, parts, strict=True)}
+def _rows(encoded: EncodedDocument) -> list[FakeRow]:
+    count, stored = len(encoded.passages), encoded.token_vectors
+    tokens = [None] * count if stored is None else divide(stored, [1] * count)
+    spans = encoded.token_spans or [None] * count
+    return [FakeRow(*row) for row in zip(encoded.passages, encoded.vectors, tokens, spans, strict=True)]
+
+
+def _best(scores: Mapping[str, float], k: int) -> list[Candidate]:
+    ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
+    return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]

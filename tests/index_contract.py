@@ -11,22 +11,40 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
+from index_fakes import (
+    DIM,
+    TOKEN_DIM,
+    document,
+    encoded,
+    hashed,
+    passages_of,
+    token_vectors_of,
+    vectors_of,
+)
 
 from osler.index.states import Described, effective_metadata
 from osler.late_interaction.codes import dequantise
 from osler.protocols import PassageIndex
-from osler.records import NOT_RETRACTED, Document, DocumentVersion, EncodedDocument, Filter, Section
+from osler.records import (
+    NOT_RETRACTED,
+    Document,
+    DocumentVersion,
+    EncodedDocument,
+    Filter,
+    Section,
+)
 
 EVERYTHING = Filter(include_retracted=True)
 
 
 def stored_ids(index: PassageIndex, where: Filter = EVERYTHING) -> list[str]:
-    return sorted(candidate.passage_id for candidate in index.search_dense(hashed("any", DIM), k=1000, where=where))
+    return sorted(
+        candidate.passage_id for candidate in index.snapshot().nearest(hashed("any", DIM), k=1000, where=where)
+    )
 
 
 def found(index: PassageIndex, query: str, where: Filter = EVERYTHING) -> list[str]:
-    return [candidate.passage_id for candidate in index.search_lexical(query, k=10, where=where)]
+    return [candidate.passage_id for candidate in index.snapshot().lexical(query, k=10, where=where)]
 
 
 # Writing
@@ -37,13 +55,13 @@ def test_a_document_that_shrinks_loses_its_old_passages(index):
     assert stored_ids(index) == ["a#0", "a#1", "a#2", "b#0"]
     index.upsert([encoded(document("a", "one two"))])
     assert stored_ids(index) == ["a#0", "b#0"]
-    assert index.document("a").text == "one two"
+    assert index.snapshot().document("a").text == "one two"
 
 
 def test_one_call_may_replace_some_documents_and_add_others(index):
     index.upsert([encoded(document("a", "old words"))])
     index.upsert([encoded(document("a", "new words")), encoded(document("b", "more words"))])
-    assert [index.document(doc_id).text for doc_id in "ab"] == ["new words", "more words"]
+    assert [index.snapshot().document(doc_id).text for doc_id in "ab"] == ["new words", "more words"]
 
 
 def test_two_documents_of_one_id_in_a_call_are_refused(index):
@@ -55,21 +73,21 @@ def test_two_documents_of_one_id_in_a_call_are_refused(index):
 def test_passages_that_leave_text_out_are_refused(index):
     whole = encoded(document("a", "one two three four"))
     with pytest.raises(ValueError, match="do not make up its text"):
-        index.upsert([EncodedDocument(whole.document, whole.passages[1:], whole.vectors[1:], None)])
+        index.upsert([replace(whole, passages=whole.passages[1:])])
 
 
 def test_writing_nothing_changes_nothing(index):
     index.upsert([])
     assert index.delete([]) == 0
     assert index.fingerprints([]) == {}
-    assert index.read([]) == []
-    assert index.token_vectors([]) == {}
+    assert passages_of(index, []) == []
+    assert token_vectors_of(index, []) == {}
 
 
 def test_a_deleted_document_is_gone_and_the_others_stay(index):
     index.upsert([encoded(document(doc_id, f"text of {doc_id}")) for doc_id in ("a", "b", "it's")])
     assert index.delete(["a", "it's", "never there"]) == 2
-    assert index.document("a") is None
+    assert index.snapshot().document("a") is None
     assert stored_ids(index) == ["b#0"]
     assert index.delete(["a"]) == 0
 
@@ -100,8 +118,8 @@ def notice(doc_id: str, kind: str, *about: str) -> EncodedDocument:
 
 def states(index: PassageIndex, doc_id: str) -> dict[str, object]:
     """What the metadata say of states; those of its passages are the same."""
-    metadata = index.document(doc_id).metadata
-    assert index.read([f"{doc_id}#0"])[0].metadata == metadata
+    metadata = index.snapshot().document(doc_id).metadata
+    assert passages_of(index, [f"{doc_id}#0"])[0].metadata == metadata
     return {name: metadata[name] for name in ("retracted", "concern", "corrected", "notices") if metadata.get(name)}
 
 
@@ -219,13 +237,13 @@ def test_a_document_that_is_retracted_by_itself_and_by_a_notice_stays_so_without
 )
 def test_a_state_reads_as_true_however_the_document_says_it(index, said, mark):
     index.upsert([paper("a", pmid="7", metadata=said), paper("b", pmid="7")])
-    assert index.document("a").metadata[mark] is index.document("b").metadata[mark] is True
+    assert index.snapshot().document("a").metadata[mark] is index.snapshot().document("b").metadata[mark] is True
     assert index.fingerprints(["a"])["a"].fingerprint == paper("a", pmid="7", metadata=said).document.fingerprint
 
 
 def test_a_mark_that_says_no_reads_as_false(index):
     index.upsert([paper("a", metadata={"retracted": "no", "concern": None, "corrected": "False"})])
-    metadata = index.document("a").metadata
+    metadata = index.snapshot().document("a").metadata
     assert metadata["retracted"] is metadata["concern"] is metadata["corrected"] is False
 
 
@@ -247,10 +265,10 @@ def test_a_document_whose_state_changes_keeps_all_else(index):
     index.upsert([whole])
     index.upsert([notice("n", "correction", "PMID:7")])
     metadata = {"year": 2001, "corrected": True, "notices": {"correction": ["n"]}}
-    assert index.document("a") == replace(whole.document, metadata=metadata)
-    assert index.read(["a#0", "a#1"]) == [replace(one, metadata=metadata) for one in whole.passages]
-    assert np.array_equal(index.vectors(["a#1"])["a#1"], whole.vectors[1].astype(np.float32))
-    assert index.token_vectors(["a#1"])["a#1"].lengths.tolist() == [1]
+    assert index.snapshot().document("a") == replace(whole.document, metadata=metadata)
+    assert passages_of(index, ["a#0", "a#1"]) == [replace(one, metadata=metadata) for one in whole.passages]
+    assert np.array_equal(vectors_of(index, ["a#1"])["a#1"], whole.vectors[1].astype(np.float32))
+    assert token_vectors_of(index, ["a#1"])["a#1"].lengths.tolist() == [1]
     assert found(index, "four", Filter(year_to=2001)) == ["a#1"]
 
 
@@ -297,7 +315,7 @@ def test_states_are_those_of_what_is_stored_whatever_came_before(index, changes)
             stored[doc_id] = paper(doc_id, metadata=metadata, **identifiers)
             index.upsert([stored[doc_id]])
     expected = effective_metadata([Described.of(one.document) for one in stored.values()])
-    assert {doc_id: index.document(doc_id).metadata for doc_id in stored} == expected
+    assert {doc_id: index.snapshot().document(doc_id).metadata for doc_id in stored} == expected
 
 
 # Reading
@@ -306,13 +324,13 @@ def test_states_are_those_of_what_is_stored_whatever_came_before(index, changes)
 def test_passages_come_back_in_the_order_asked_and_as_they_went_in(index):
     whole = encoded(document("a", "one two three four five six seven", title="Title", year=2001))
     index.upsert([whole])
-    assert index.read(["a#2", "missing#0", "a#0"]) == [whole.passages[2], whole.passages[0]]
+    assert passages_of(index, ["a#2", "missing#0", "a#0"]) == [whole.passages[2], whole.passages[0]]
 
 
 def test_token_vectors_come_back_to_the_bit(index):
     whole = encoded(document("a", "one two three four"))
     index.upsert([whole])
-    stored = index.token_vectors(["a#1", "missing#0", "a#0"])
+    stored = token_vectors_of(index, ["a#1", "missing#0", "a#0"])
     assert sorted(stored) == ["a#0", "a#1"]
     last, first = stored["a#1"], stored["a#0"]
     assert np.array_equal(np.concatenate([first.codes, last.codes]), whole.token_vectors.codes)
@@ -323,52 +341,56 @@ def test_token_vectors_come_back_to_the_bit(index):
 
 def test_passages_come_back_with_the_spans_of_their_tokens(index):
     whole = encoded(document("a", "one  two three four", title="Title"))
-    bare = encoded(document("b", "no tokens"))
-    index.upsert([whole, EncodedDocument(bare.document, bare.passages, bare.vectors, None)])
-    (last, spans), (first, _), (_, none) = index.read_with_spans(["a#1", "missing#0", "a#0", "b#0"])
-    assert [first, last] == index.read(["a#0", "a#1"]) == list(whole.passages)
-    assert spans.tolist() == whole.token_spans[1].tolist() == [[0, 4]]
-    assert none is None
+    index.upsert([whole])
+    stored = index.snapshot().read(["a#1", "missing#0", "a#0"])
+    assert stored.passages == list(reversed(whole.passages))
+    assert [spans.tolist() for spans in stored.token_spans] == [[[0, 4]], whole.token_spans[0].tolist()]
+
+
+def test_what_is_read_can_be_taken_apart(index):
+    index.upsert([encoded(document("a", "one two three four five six seven"))])
+    stored = index.snapshot().read(["a#0", "a#1", "a#2"]).take([2, 0])
+    assert stored.passage_ids == [passage.passage_id for passage in stored.passages] == ["a#2", "a#0"]
+    assert np.array_equal(stored.vectors[1], vectors_of(index, ["a#0"])["a#0"])
+    assert stored.token_vectors.lengths.tolist() == [1, 3]
+    assert stored.take([]).passages == []
+
+
+def test_a_document_without_the_token_vectors_that_the_index_keeps_is_refused(index):
+    index.upsert([encoded(document("b", "tokens"))])
+    whole = encoded(document("a", "no tokens"))
+    with pytest.raises(ValueError, match="token vectors"):
+        index.upsert([replace(whole, token_vectors=None)])
+    assert stored_ids(index) == ["b#0"]
 
 
 def test_vectors_come_back_as_they_went_in_and_unknown_passages_are_left_out(index):
     whole = encoded(document("a", "one two three four"))
     index.upsert([whole, encoded(document("b", "other"))])
-    vectors = index.vectors(["a#1", "missing#0", "a#0", "a#1"])
+    vectors = vectors_of(index, ["a#1", "missing#0", "a#0", "a#1"])
     assert sorted(vectors) == ["a#0", "a#1"]
     assert np.array_equal(np.stack([vectors["a#0"], vectors["a#1"]]), whole.vectors.astype(np.float32))
     assert vectors["a#0"].dtype == np.float32
 
 
 @pytest.mark.parametrize("passage_ids", [[], ["missing#0"]])
-def test_no_passage_gives_no_vector(index, passage_ids):
-    assert index.vectors(passage_ids) == {}
-    assert index.vectors_with_tokens(passage_ids) == ({}, {})
-
-
-def test_vectors_and_the_token_vectors_that_come_along_are_those_that_are_stored(index):
-    index.upsert([encoded(document("a", "one two three four"))])
-    passage_ids = ["a#1", "missing#0", "a#0"]
-    vectors, tokens = index.vectors_with_tokens(passage_ids)
-    assert {name: row.tolist() for name, row in vectors.items()} == {
-        name: row.tolist() for name, row in index.vectors(passage_ids).items()
-    }
-    stored = index.token_vectors(passage_ids)
-    for name, part in tokens.items():  # none, where reading them along would cost more
-        assert np.array_equal(dequantise(part), dequantise(stored[name]))
+def test_no_passage_has_nothing(index, passage_ids):
+    stored = index.snapshot().read(passage_ids)
+    assert (list(stored.passage_ids), list(stored.passages), len(stored.vectors)) == ([], [], 0)
+    assert len(stored.token_vectors) == 0
 
 
 def test_the_cosine_of_a_stored_vector_is_the_score_of_the_dense_search(index):
     index.upsert([encoded(document("a", "one two three four"))])
     query = hashed("any", DIM)
-    scores = {one.passage_id: one.score for one in index.search_dense(query, k=2, where=NOT_RETRACTED)}
-    vectors = index.vectors(sorted(scores))
+    scores = {one.passage_id: one.score for one in index.snapshot().nearest(query, k=2, where=NOT_RETRACTED)}
+    vectors = vectors_of(index, sorted(scores))
     assert {passage_id: float(row @ query) for passage_id, row in vectors.items()} == pytest.approx(scores, abs=1e-6)
 
 
 def test_a_passage_without_scored_tokens_has_no_rows(index):
     index.upsert([encoded(document("a", "", title="Only a title"))])
-    stored = index.token_vectors(["a#0"])["a#0"]
+    stored = token_vectors_of(index, ["a#0"])["a#0"]
     assert stored.codes.shape == (0, TOKEN_DIM)
     assert stored.lengths.tolist() == [0]
 
@@ -377,8 +399,8 @@ def test_a_document_comes_back_with_sections_identifiers_and_metadata(index):
     sections = (Section("METHODS", "We  counted.\n"), Section("", ""), Section("RÉSUMÉ", "Four 🫀 hearts."))
     whole = Document("PMID:1", "Counting", sections, {"pmid": "1"}, {"year": "2001 Spring", "mesh": ["Humans"]})
     index.upsert([encoded(whole)])
-    assert index.document("PMID:1") == whole
-    assert index.document("PMID:2") is None
+    assert index.snapshot().document("PMID:1") == whole
+    assert index.snapshot().document("PMID:2") is None
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -387,9 +409,28 @@ def test_any_text_under_any_id_is_rebuilt_to_the_character(index, ids, texts):
     sections = tuple(Section(text[:3], text) for text in texts)
     index.upsert([encoded(Document(doc_id, "title", sections)) for doc_id in ids])
     for doc_id in ids:
-        assert index.document(doc_id) == Document(doc_id, "title", sections)
-        assert [one.doc_id for one in index.read([f"{doc_id}#0"])] == [doc_id]
+        assert index.snapshot().document(doc_id) == Document(doc_id, "title", sections)
+        assert [one.doc_id for one in passages_of(index, [f"{doc_id}#0"])] == [doc_id]
     assert index.delete(ids) == len(ids)
+
+
+# Snapshots
+
+
+def test_a_snapshot_stays_as_it_is_and_the_next_one_has_what_was_committed_since(index):
+    index.upsert([encoded(document("a", "old words")), encoded(document("b", "old things"))])
+    before = index.snapshot()
+    index.upsert([encoded(document("a", "new words"))])
+    index.delete(["b"])
+    after = index.snapshot()
+    everything = {"k": 10, "where": EVERYTHING}
+    assert [one.passage_id for one in before.lexical("old", **everything)] == ["a#0", "b#0"]
+    assert before.document("a").text == "old words"
+    assert [passage.text for passage in before.read(["a#0", "b#0"]).passages] == ["old words", "old things"]
+    assert len(before.nearest(hashed("any", DIM), **everything)) == 2
+    assert after.lexical("old", **everything) == []
+    assert [passage.text for passage in after.read(["a#0", "b#0"]).passages] == ["new words"]
+    assert after.version > before.version
 
 
 # Documents by their names
@@ -419,15 +460,15 @@ def test_any_text_under_any_id_is_rebuilt_to_the_character(index, ids, texts):
 def test_a_name_means_the_document_of_that_id_then_those_of_its_publication(index, name, doc_ids):
     index.upsert([paper("PMID:7"), paper("PMC:PMC9", pmid="7", doi="10.1/a"), paper("7"), paper("x#1", pmcid="PMC9")])
     index.upsert([paper("HP:0001698"), paper("a"), paper("A")])
-    assert index.find_documents([name, "nothing"]) == ({name: doc_ids} if doc_ids else {})
+    assert index.snapshot().find_documents([name, "nothing"]) == ({name: doc_ids} if doc_ids else {})
 
 
 def test_the_passages_of_documents_come_in_their_order_as_far_as_the_filter_lets_them_through(index):
     index.upsert([paper("a", "one two three four"), paper("b"), paper("c", metadata={"retracted": True})])
-    assert index.passage_ids(["c", "b", "missing", "a"], where=NOT_RETRACTED) == ["b#0", "a#0", "a#1"]
-    assert index.passage_ids(["c"], where=EVERYTHING) == ["c#0"]
-    assert index.passage_ids([], where=EVERYTHING) == []
-    assert index.find_documents([]) == {}
+    assert index.snapshot().passage_ids(["c", "b", "missing", "a"], where=NOT_RETRACTED) == ["b#0", "a#0", "a#1"]
+    assert index.snapshot().passage_ids(["c"], where=EVERYTHING) == ["c#0"]
+    assert index.snapshot().passage_ids([], where=EVERYTHING) == []
+    assert index.snapshot().find_documents([]) == {}
 
 
 # Dense search
@@ -439,7 +480,7 @@ def test_dense_search_equals_a_scan_by_hand(index):
     index.upsert(documents[30:])
     query = hashed("query", DIM)
     cosines = {f"d{number}#0": float(one.vectors[0] @ query) for number, one in enumerate(documents)}
-    candidates = index.search_dense(query, k=7, where=NOT_RETRACTED)
+    candidates = index.snapshot().nearest(query, k=7, where=NOT_RETRACTED)
     assert [one.passage_id for one in candidates] == sorted(cosines, key=lambda id_: -cosines[id_])[:7]
     assert [one.score for one in candidates] == pytest.approx(sorted(cosines.values(), reverse=True)[:7], abs=1e-5)
     assert [one.rank for one in candidates] == [1, 2, 3, 4, 5, 6, 7]
@@ -447,19 +488,19 @@ def test_dense_search_equals_a_scan_by_hand(index):
 
 def test_equal_scores_are_ordered_by_id_also_at_the_edge(index):
     index.upsert([encoded(document(f"d{number:02}", "the same text")) for number in reversed(range(40))])
-    dense = index.search_dense(hashed("any", DIM), k=3, where=NOT_RETRACTED)
-    lexical = index.search_lexical("same text", k=3, where=NOT_RETRACTED)
+    dense = index.snapshot().nearest(hashed("any", DIM), k=3, where=NOT_RETRACTED)
+    lexical = index.snapshot().lexical("same text", k=3, where=NOT_RETRACTED)
     assert [one.passage_id for one in dense] == ["d00#0", "d01#0", "d02#0"]
     assert [one.passage_id for one in lexical] == ["d00#0", "d01#0", "d02#0"]
 
 
 @pytest.mark.parametrize("k", [0, 1, 100])
 def test_no_more_than_k_come_back_and_an_empty_index_gives_none(index, k):
-    assert index.search_dense(hashed("any", DIM), k=k, where=NOT_RETRACTED) == []
-    assert index.search_lexical("any", k=k, where=NOT_RETRACTED) == []
+    assert index.snapshot().nearest(hashed("any", DIM), k=k, where=NOT_RETRACTED) == []
+    assert index.snapshot().lexical("any", k=k, where=NOT_RETRACTED) == []
     index.upsert([encoded(document("a", "any")), encoded(document("b", "any"))])
-    assert len(index.search_dense(hashed("any", DIM), k=k, where=NOT_RETRACTED)) == min(k, 2)
-    assert len(index.search_lexical("any", k=k, where=NOT_RETRACTED)) == min(k, 2)
+    assert len(index.snapshot().nearest(hashed("any", DIM), k=k, where=NOT_RETRACTED)) == min(k, 2)
+    assert len(index.snapshot().lexical("any", k=k, where=NOT_RETRACTED)) == min(k, 2)
 
 
 # Lexical search
@@ -474,7 +515,7 @@ def test_words_are_found_in_title_and_text_whatever_their_case(index):
 def test_the_passage_with_more_of_the_words_comes_first(index):
     index.upsert([encoded(document("a", "kidney stone")), encoded(document("b", "kidney"))])
     index.upsert([encoded(document("c", "gall stone")), encoded(document("d", "liver"))])
-    candidates = index.search_lexical("kidney stone", k=10, where=NOT_RETRACTED)
+    candidates = index.snapshot().lexical("kidney stone", k=10, where=NOT_RETRACTED)
     assert candidates[0].passage_id == "a#0"
     assert [one.rank for one in candidates] == [1, 2, 3]
     assert candidates[0].score > candidates[1].score >= candidates[2].score > 0
@@ -494,7 +535,7 @@ def test_the_passage_with_more_of_the_words_comes_first(index):
 def test_words_are_found_however_they_are_spelled_and_shown_as_they_are(index, text, query):
     index.upsert([encoded(document("a", text)), encoded(document("b", "kidney of 106"))])
     assert found(index, query) == ["a#0"]
-    assert index.document("a").text == text
+    assert index.snapshot().document("a").text == text
 
 
 ODD_QUERIES = ["", "   ", "the of and", "***", "()[]{}", "\x00", "\\", "~^:", "' OR 1=1 --", '"', "🫀", "a" * 5000]
@@ -580,7 +621,7 @@ def test_filters_come_before_the_choice_of_the_best(index):
     index.upsert([encoded(document(f"d{number}", "heart", year=1990)) for number in range(30)])
     index.upsert([encoded(document("late", "something about a heart", year=2020))])
     where = Filter(year_from=2000)
-    (nearest,) = index.search_dense(hashed("heart", DIM), k=1, where=where)
+    (nearest,) = index.snapshot().nearest(hashed("heart", DIM), k=1, where=where)
     assert nearest.passage_id == "late#1"
     assert found(index, "heart", where) == ["late#1"]
 

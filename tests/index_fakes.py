@@ -13,7 +13,9 @@ import numpy as np
 
 from osler.encoding import EncodedPassages
 from osler.late_interaction.codes import quantise
-from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vector
+from osler.late_interaction.ragged import divide
+from osler.protocols import PassageIndex
+from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, TokenVectors, Vector
 
 DIM, TOKEN_DIM = 8, 4
 
@@ -69,3 +71,18 @@ def encoded(document: Document) -> EncodedDocument:
 
 def document(doc_id: str, text: str, *, title: str = "", **metadata: object) -> Document:
     return Document(doc_id, title, (Section("", text),), metadata=metadata)
+
+
+def passages_of(index: PassageIndex, passage_ids: Sequence[str]) -> list[Passage]:
+    return list(index.snapshot().read(passage_ids).passages)
+
+
+def vectors_of(index: PassageIndex, passage_ids: Sequence[str]) -> dict[str, Vector]:
+    stored = index.snapshot().read(passage_ids)
+    return dict(zip(stored.passage_ids, stored.vectors, strict=True))
+
+
+def token_vectors_of(index: PassageIndex, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
+    stored = index.snapshot().read(passage_ids)
+    parts = divide(stored.token_vectors, [1] * len(stored.passage_ids))
+    return dict(zip(stored.passage_ids, parts, strict=True))

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
 
 from osler.config import SearchSettings
 from osler.records import Candidate
-from osler.search.candidates import fuse_ranks, fuse_scores, reciprocal_rank_fusion, shares_of_best, stage1_scores
+from osler.search.candidates import fuse_scores, reciprocal_rank_fusion, shares_of_best, stage1_scores
 
 
 def ids(candidates: list[Candidate]) -> list[str]:
@@ -17,28 +15,11 @@ def ranking(*passage_ids: str) -> list[Candidate]:
     return [Candidate(passage_id, rank, 1 / rank) for rank, passage_id in enumerate(passage_ids, start=1)]
 
 
-def test_a_passage_of_both_rankings_comes_before_one_that_a_single_ranking_has_first():
-    fused = fuse_ranks([ranking("a", "b"), ranking("c", "b")], num_candidates=10)
-    assert ids(fused) == ["b", "a", "c"]
-    assert fused[0].score == pytest.approx(float(Fraction(1, 62) + Fraction(1, 62)))
-    assert [candidate.rank for candidate in fused] == [1, 2, 3]
-
-
-def test_the_fused_list_is_cut_to_num_candidates():
-    fused = fuse_ranks([ranking("a", "b"), ranking("c", "d")], num_candidates=2)
-    assert ids(fused) == ["a", "c"]
-
-
 def test_a_small_constant_lets_one_first_rank_beat_two_third_ranks():
     rankings = [["a", "x", "b"], ["y", "z", "b"]]
     steep, flat = reciprocal_rank_fusion(rankings, constant=0), reciprocal_rank_fusion(rankings, constant=60)
     assert steep["a"] == 1 > steep["b"] == pytest.approx(2 / 3)
     assert flat["a"] == 1 / 61 < flat["b"] == pytest.approx(2 / 63)
-
-
-def test_no_ranking_gives_no_scores():
-    assert reciprocal_rank_fusion([]) == {}
-    assert fuse_ranks([[], []], num_candidates=3) == []
 
 
 def test_the_linear_score_is_the_cosine_and_the_weighted_share_of_the_highest_bm25():
@@ -79,15 +60,8 @@ def test_shares_are_those_of_the_highest_score():
         ({"candidates": "dense"}, [0.5, 0.125]),
         ({"candidates": "hybrid"}, [0.5, 0.125]),
         ({"candidates": "lexical"}, [1.0, 0.25]),
-        ({"candidates": "hybrid", "fusion": "rank", "fusion_constant": 3}, [1.0, 0.25]),
-        ({"candidates": "dense", "fusion": "rank"}, [0.5, 0.125]),
     ],
 )
 def test_the_scores_of_stage_1_are_on_a_scale_that_queries_share(settings, expected):
     candidates = [Candidate("a", 1, 0.5), Candidate("b", 2, 0.125)]
     assert stage1_scores(candidates, SearchSettings(**settings)) == expected
-
-
-def test_first_in_both_rankings_is_a_stage_1_score_of_one():
-    fused = fuse_ranks([ranking("a", "b"), ranking("a")], num_candidates=2)
-    assert stage1_scores(fused, SearchSettings(fusion="rank"))[0] == pytest.approx(1.0)

@@ -6,10 +6,10 @@ from osler.errors import UsageError
 
 def test_flags_overrule_the_environment_and_that_the_file(tmp_path):
     path = tmp_path / "osler.toml"
-    path.write_text("[search]\nk = 1\nnum_candidates = 11\nfusion_constant = 3\n")
+    path.write_text("[search]\nk = 1\nnum_candidates = 11\nlexical_weight = 0.3\n")
     environment = {"OSLER_SEARCH_K": "2", "OSLER_SEARCH_NUM_CANDIDATES": "22"}
     search = load_settings(path, environment=environment, flags={"search": {"k": 4, "candidates": None}}).search
-    assert (search.k, search.num_candidates, search.fusion_constant, search.candidates) == (4, 22, 3, "hybrid")
+    assert (search.k, search.num_candidates, search.lexical_weight, search.candidates) == (4, 22, 0.3, "hybrid")
 
 
 def test_variables_that_name_no_stage_are_left_alone():
@@ -62,8 +62,7 @@ def test_the_key_of_an_endpoint_is_not_shown():
         ("search", "lexical_weight", "inf"),
         ("search", "lexical_weight", "nan"),
         ("search", "stage1_weight", "nan"),
-        ("search", "fusion_constant", 10**30),
-        ("search", "memory", 2**63),
+        ("search", "lexical_weight", 10**30),
         ("answer", "abstain_below", "nan"),
         ("index", "commit_passages", 2**40),
         ("split", "max_tokens", 2**32),

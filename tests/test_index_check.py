@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from pathlib import Path
 
 import lancedb
 import pytest
-from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
+from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed, passages_of, vectors_of
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, failures, open_index
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, failures, open_index, snapshot
 from osler.index.check import check_index, repair
 from osler.records import NOT_RETRACTED
 
@@ -77,7 +76,7 @@ def test_passages_that_are_missing_or_there_twice_are_found(index, tmp_path):
     assert report.documents["d5"] == "its passage d5#0 is there twice"
     assert report.documents["d6"] == "its passages do not make up its text"
     with pytest.raises(StoreError, match="passages are missing or there twice"):
-        open_index(tmp_path / "index").document("d5")
+        open_index(tmp_path / "index").snapshot().document("d5")
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -86,13 +85,13 @@ def test_a_bit_that_flips_in_a_data_file_is_found_unless_nothing_reads_it(index,
     path = chance.choice(files(tmp_path, "data/*"))
     content = bytearray(path.read_bytes())
     content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-    before = [index.document(f"d{number}") for number in range(20)]
-    vectors = {name: vector.tobytes() for name, vector in index.vectors([f"d{n}#0" for n in range(20)]).items()}
+    before = [index.snapshot().document(f"d{number}") for number in range(20)]
+    vectors = {name: vector.tobytes() for name, vector in vectors_of(index, [f"d{n}#0" for n in range(20)]).items()}
     path.write_bytes(content)
     reader = open_index(tmp_path / "index")
     if check_index(reader).whole:
-        assert [reader.document(f"d{number}") for number in range(20)] == before
-        assert {name: vector.tobytes() for name, vector in reader.vectors(list(vectors)).items()} == vectors
+        assert [reader.snapshot().document(f"d{number}") for number in range(20)] == before
+        assert {name: vector.tobytes() for name, vector in vectors_of(reader, list(vectors)).items()} == vectors
 
 
 @pytest.mark.parametrize("damage", ["cut", "zeroed", "gone"])
@@ -134,7 +133,7 @@ def test_every_word_of_the_full_text_index_is_asked_for(tmp_path):
         path.write_bytes(content[:place] + bytes([content[place] ^ 64]) + content[place + 1 :])
         reader = open_index(tmp_path / "index")
         if check_index(reader).whole:
-            assert all(reader.search_lexical(word, k=3, where=NOT_RETRACTED) for word in words)
+            assert all(reader.snapshot().lexical(word, k=3, where=NOT_RETRACTED) for word in words)
 
 
 @pytest.mark.parametrize("length", [0, 50, 400, "zeros"])
@@ -161,21 +160,20 @@ def test_damaged_documents_are_removed_by_the_repair_so_that_they_are_stored_aga
     assert check_index(reader).whole
 
 
-def test_a_row_copy_that_is_not_as_it_was_written_is_found_and_never_read(index, tmp_path):
-    small = open_index(tmp_path / "index", memory=4000)
-    small.optimise()
-    assert check_index(small).whole
-    copy = tmp_path / "index" / "passages.copy.sqlite"
-    with sqlite3.connect(copy) as file:
-        file.execute("UPDATE rows SET text = 'other' WHERE text LIKE 'Pericardial%'")
-    file.close()
-    reader = open_index(tmp_path / "index", memory=4000)
+def test_a_file_of_the_snapshot_that_is_not_as_it_was_written_is_found_and_made_anew(index, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot, "HELD_ROWS", 0)
+    index.optimise()
+    assert check_index(open_index(tmp_path / "index")).whole
+    (file,) = (tmp_path / "index" / "passages.snapshot").iterdir()
+    file.write_bytes(file.read_bytes().replace(b"Pericardial", b"Perioardial"))
+    reader = open_index(tmp_path / "index")
     report = check_index(reader)
-    assert report.row_copy == ("20 of its rows are not as they were written",)
+    assert report.snapshot == ("20 of its rows are not as they were written",)
     assert not report.documents
-    assert [passage.text[:11] for passage in reader.read(["d1#0"] * 3)] == ["Pericardial"] * 3
     repair(reader, report)
-    assert check_index(open_index(tmp_path / "index", memory=4000)).whole
+    again = open_index(tmp_path / "index")
+    assert check_index(again).whole
+    assert passages_of(again, ["d1#0"])[0].text.startswith("Pericardial")
 
 
 @pytest.mark.parametrize("guarded", [failures.opening, failures.reading, failures.writing])

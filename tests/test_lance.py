@@ -12,11 +12,20 @@ import numpy as np
 import pytest
 from index_contract import *  # noqa: F403
 from index_contract import found, notice, paper, stored_ids
-from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
+from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed, passages_of
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index, residence, upkeep
-from osler.records import NOT_RETRACTED, EncodedDocument
+from osler.index import (
+    LanceIndex,
+    Manifest,
+    ModelIdentity,
+    create_index,
+    index_exists,
+    maintenance,
+    open_index,
+    snapshot,
+)
+from osler.records import NOT_RETRACTED
 
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
@@ -24,10 +33,10 @@ MANIFEST = Manifest(
 )
 
 
-@pytest.fixture(params=["table", "memory"])
+@pytest.fixture(params={"held": 10**9, "mapped": 0, "mapped and a tail": 2}.items(), ids=lambda param: param[0])
 def index(tmp_path, request, monkeypatch) -> LanceIndex:
-    """An index whose searches read the table, or hold its rows in memory from the first one on."""
-    monkeypatch.setattr(residence, "_WORTH_IT", 0 if request.param == "memory" else 10**9)
+    """An index whose snapshots hold all rows in memory, map them from files, or both, with some of them gone."""
+    monkeypatch.setattr(snapshot, "HELD_ROWS", request.param[1])
     return create_index(tmp_path / "index", MANIFEST)
 
 
@@ -62,25 +71,23 @@ def test_an_open_reader_sees_a_state_that_a_commit_changes(index, tmp_path, monk
     assert stored_ids(reader, NOT_RETRACTED) == ["PMC:PMC9#0", "other#0"]
     index.upsert([notice("PMID:8", "retraction", "PMID:7")])
     assert stored_ids(reader, NOT_RETRACTED) == ["PMID:8#0", "other#0"]
-    assert reader.read(["PMC:PMC9#0"])[0].metadata["notices"] == {"retraction": ["PMID:8"]}
+    assert passages_of(reader, ["PMC:PMC9#0"])[0].metadata["notices"] == {"retraction": ["PMID:8"]}
 
 
 def test_states_are_found_by_indexes_that_were_built_anew(index, monkeypatch):
-    monkeypatch.setattr(upkeep, "_LOOKUP_ROWS", 1)
+    monkeypatch.setattr(maintenance, "_LOOKUP_ROWS", 1)
     index.upsert([paper("PMID:7", doi="10.1/x"), notice("n", "concern", "PMC:PMC9")])
     index.optimise()
     index.upsert([paper("a", doi="10.1/X", metadata={"retracted": True}), paper("b", pmcid="PMC9")])
-    assert index.document("PMID:7").metadata == {"retracted": True}
-    assert index.document("b").metadata == {"concern": True, "notices": {"concern": ["n"]}}
+    assert index.snapshot().document("PMID:7").metadata == {"retracted": True}
+    assert index.snapshot().document("b").metadata == {"concern": True, "notices": {"concern": ["n"]}}
 
 
 def test_no_version_ever_shows_a_document_half_replaced(index, tmp_path):
     index.upsert([encoded(document("a", "old " * 30))])
     index.upsert([encoded(document("a", "new words"))])
     for number in range(1, index._table.version + 1):
-        past = open_index(tmp_path / "index")
-        past._table.checkout(number)
-        text = past.document("a")
+        text = open_index(tmp_path / "index")._snapshot_of(number).document("a")
         assert text is None or text.text in ("old " * 30, "new words")
 
 
@@ -121,8 +128,8 @@ def test_upkeep_joins_many_files_and_removes_old_versions(index, monkeypatch):
     for number in range(6):
         index.upsert([encoded(document(f"d{number}", f"heart number {number}"))])
     expected = sorted(found(index, "heart"))
-    monkeypatch.setattr(upkeep, "_MOST_FILES", 4)
-    monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
+    monkeypatch.setattr(maintenance, "_MOST_FILES", 4)
+    monkeypatch.setattr(maintenance, "_IN_USE", timedelta(milliseconds=1))
     index.optimise()
     assert index._table.list_versions()[-1]["metadata"]["total_fragments"] == "1"
     assert version(index) < 4
@@ -131,7 +138,7 @@ def test_upkeep_joins_many_files_and_removes_old_versions(index, monkeypatch):
 
 
 def test_a_large_table_has_its_search_indexes_extended(index, monkeypatch):
-    monkeypatch.setattr(upkeep, "_REBUILD_ROWS", 1)
+    monkeypatch.setattr(maintenance, "_REBUILD_ROWS", 1)
     index.upsert([encoded(document("a", "heart")), encoded(document("b", "lung"))])
     index.optimise()
     assert index.statistics().unindexed == 0
@@ -139,11 +146,11 @@ def test_a_large_table_has_its_search_indexes_extended(index, monkeypatch):
 
 
 def test_the_index_of_ids_is_built_whenever_the_rows_have_doubled(index, monkeypatch):
-    monkeypatch.setattr(upkeep, "_LOOKUP_ROWS", 2)
+    monkeypatch.setattr(maintenance, "_LOOKUP_ROWS", 2)
     covered = []
     for number in range(9):
         index.upsert([encoded(document(f"d{number}", "text"))])
-        covered.append(upkeep._index_of(index._table, "doc_id").num_indexed_rows)
+        covered.append(maintenance._index_of(index._table, "doc_id").num_indexed_rows)
     assert covered == [0, 2, 2, 4, 4, 4, 4, 8, 8]
 
 
@@ -151,13 +158,13 @@ def test_an_open_reader_keeps_answering_during_writes_and_upkeep_and_sees_them(i
     index.upsert([encoded(document("a", "heart failure"))])
     reader = open_index(tmp_path / "index")
     assert found(reader, "heart") == ["a#0"]
-    monkeypatch.setattr(upkeep, "_MOST_FILES", 2)
+    monkeypatch.setattr(maintenance, "_MOST_FILES", 2)
     answers, done = [], threading.Event()
 
     def keep_asking():
         while not done.is_set():
             answers.append(found(reader, "failure"))
-            answers.append([one.passage_id for one in reader.read(["a#0"])])
+            answers.append([one.passage_id for one in passages_of(reader, ["a#0"])])
 
     asking = threading.Thread(target=keep_asking)
     asking.start()
@@ -169,7 +176,7 @@ def test_an_open_reader_keeps_answering_during_writes_and_upkeep_and_sees_them(i
     assert len(answers) > 2
     assert all(answer == ["a#0"] for answer in answers)
     late = open_index(tmp_path / "index")
-    assert late.document("a").text == "heart failure 7"
+    assert late.snapshot().document("a").text == "heart failure 7"
 
 
 def test_a_reader_sees_a_commit_of_another_without_opening_again(index, tmp_path, monkeypatch):
@@ -179,34 +186,14 @@ def test_a_reader_sees_a_commit_of_another_without_opening_again(index, tmp_path
     assert found(reader, "heart") == ["a#0"]
 
 
-def test_an_index_without_token_vectors_gives_none(tmp_path):
+def test_an_index_without_token_vectors_says_so(tmp_path):
     index = create_index(tmp_path / "index", MANIFEST.model_copy(update={"token_vectors": False}))
-    whole = encoded(document("a", "heart"))
-    index.upsert([EncodedDocument(whole.document, whole.passages, whole.vectors, None)])
-    assert index.token_vectors(["a#0"]) == {}
-    assert index.vectors_with_tokens(["a#0"])[1] == {}
+    index.upsert([replace(encoded(document("a", "heart")), token_vectors=None, token_spans=None)])
+    stored = index.snapshot().read(["a#0"])
+    assert (stored.has_token_vectors, stored.token_spans) == (False, None)
+    with pytest.raises(ValueError, match="keeps no token vectors"):
+        _ = stored.token_vectors
     assert index.statistics().token_vector_bytes_per_passage == 0
-
-
-def test_token_vectors_come_along_while_vectors_are_read_from_the_table(tmp_path):
-    index = create_index(tmp_path / "index", MANIFEST)
-    index.upsert([encoded(document("a", "heart"))])
-    assert set(index.vectors_with_tokens(["a#0", "b#0"])[1]) == {"a#0"}
-    assert found(index, "heart") == found(index, "heart") == ["a#0"]  # from the second search on, rows are in memory
-    assert index.vectors_with_tokens(["a#0", "b#0"])[1] == {}
-
-
-def test_a_table_from_before_spans_were_stored_goes_on_without_them(index, tmp_path):
-    index.upsert([encoded(document("a", "heart"))])
-    lancedb.connect(tmp_path / "index").open_table("passages").drop_columns(["token_spans"])
-    older = open_index(tmp_path / "index")
-    older.upsert([encoded(document("b", "heart failure"))])
-    for _ in range(3):  # from the table, then from memory
-        assert found(older, "failure")[0] == "b#0"
-        assert [(one.text, spans) for one, spans in older.read_with_spans(["a#0", "b#0"])] == [
-            ("heart", None),
-            ("heart failure", None),
-        ]
 
 
 def test_what_is_stored_is_there_after_opening_again_with_its_manifest(index, tmp_path):
@@ -216,8 +203,10 @@ def test_what_is_stored_is_there_after_opening_again_with_its_manifest(index, tm
     assert index_exists(tmp_path / "index")
     again = open_index(str(tmp_path / "index"))
     assert again.manifest == MANIFEST
-    assert again.document("a").text == "heart failure"
-    assert again.search_dense(hashed("heart failure", DIM), k=1, where=NOT_RETRACTED)[0].score == pytest.approx(1.0)
+    assert again.snapshot().document("a").text == "heart failure"
+    assert again.snapshot().nearest(hashed("heart failure", DIM), k=1, where=NOT_RETRACTED)[0].score == pytest.approx(
+        1.0
+    )
 
 
 def test_statistics_count_documents_passages_and_bytes(index):
@@ -307,7 +296,7 @@ def test_damaged_data_are_one_sentence_with_the_remedy(index, tmp_path):
     index.upsert([encoded(document("a", "heart"))])
     overwrite(tmp_path / "index" / "passages.lance" / "data", b"")
     with pytest.raises(StoreError, match=r"passages.lance cannot be read \(.*\): see .* `osler check --index .*index`"):
-        open_index(tmp_path / "index").document("a")
+        open_index(tmp_path / "index").snapshot()
     with pytest.raises(StoreError, match="cannot be"):
         open_index(tmp_path / "index").upsert([encoded(document("a", "new"))])
 
@@ -340,7 +329,7 @@ def test_a_path_that_cannot_be_a_folder_is_one_sentence(tmp_path, monkeypatch, n
 
 def test_a_wrong_call_is_a_type_error_and_no_damage(index):
     with pytest.raises(TypeError, match="where"):
-        index.search_lexical("heart", k=1)
+        index.snapshot().lexical("heart", k=1)
     with pytest.raises(TypeError, match="too many"):
         index.delete(["a"], ["b"])
 
@@ -384,7 +373,7 @@ def test_a_manifest_with_a_changed_bit_is_one_sentence_or_does_no_harm(index, tm
     with suppress(StoreError):
         reader = open_index(tmp_path / "index")
         found(reader, "heart")
-        reader.document("a")
+        reader.snapshot().document("a")
         reader.statistics()
 
 
@@ -400,8 +389,8 @@ def test_a_commit_conflict_is_told_as_another_writer_and_no_full_disk(index, mon
 
 
 def test_upkeep_keeps_tagged_versions_and_removes_the_other_old_ones(index, monkeypatch):
-    monkeypatch.setattr(upkeep, "_MOST_FILES", 2)
-    monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
+    monkeypatch.setattr(maintenance, "_MOST_FILES", 2)
+    monkeypatch.setattr(maintenance, "_IN_USE", timedelta(milliseconds=1))
     for number in range(6):
         index.upsert([encoded(document(f"d{number}", f"heart number {number}"))])
         if number in (1, 3):

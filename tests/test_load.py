@@ -15,13 +15,13 @@ from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import create_index, open_index
 from osler.late_interaction.maxsim import maxsim
-from osler.load import Source, add_documents, build_index, load_answerer, load_generator, load_searcher
+from osler.load import Source, build_index, load_answerer, load_generator, load_searcher
 from osler.models import load_models
 from osler.models.catalog import CATALOG
 from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.colbert import ColBERT
 from osler.models.telemetry import leave_out_telemetry
-from osler.records import Document, Passage, Section
+from osler.records import Passage
 
 
 @pytest.fixture
@@ -98,9 +98,9 @@ def test_a_re_ranker_without_training_ranks_by_maxsim_alone(corpus, tmp_path, ba
 
 @pytest.mark.parametrize("kept", [{}, {"token_bits": 8, "token_pooling": 1}, {"token_bits": 1, "token_pooling": 1}])
 def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path, kept):
-    build_index([corpus], tmp_path / "index", Settings(index=kept))
-    stored = load_searcher(tmp_path / "index").search("soft bones").ranked
-    fresh = load_searcher(tmp_path / "index", Settings(search={"stored": False})).search("soft bones").ranked
+    build_index([corpus], tmp_path / "stored", Settings(index=kept))
+    build_index([corpus], tmp_path / "fresh", Settings(index={**kept, "token_vectors": False}))
+    stored, fresh = (load_searcher(tmp_path / name).search("soft bones").ranked for name in ("stored", "fresh"))
     assert [one.passage.doc_id for one in stored] == [one.passage.doc_id for one in fresh] == ["2", "1"]
     assert [one.score for one in stored] == pytest.approx([one.score for one in fresh], abs=1e-3)
     assert stored[0].evidence.text == fresh[0].evidence.text == "Rickets softens the bones of children."
@@ -134,9 +134,10 @@ def test_a_long_passage_keeps_a_vector_for_several_tokens_and_evidence_by_the_to
         folder = tmp_path / str(pooling)
         build_index([tmp_path / "long.jsonl"], folder, Settings(index={"token_bits": 4, "token_pooling": pooling}))
         sizes.append(open_index(folder).statistics().token_vector_bytes_per_passage)
-        searcher = load_searcher(folder)
-        fresh = load_searcher(folder, Settings(search={"stored": False}))
-        found += [one.search("soft bones").ranked[0] for one in (searcher, searcher, fresh)]
+        bare = folder.with_suffix(".bare")
+        kept = {"token_bits": 4, "token_pooling": pooling, "token_vectors": False}
+        build_index([tmp_path / "long.jsonl"], bare, Settings(index=kept))
+        found += [load_searcher(one).search("soft bones").ranked[0] for one in (folder, folder, bare)]
     assert sizes[1] < sizes[0] / 2.5
     assert {one.evidence.text for one in found} == {"Rickets softens the bones of children."}
     assert [one.score for one in found[3:]] == pytest.approx([found[3].score] * 3, abs=1e-3)
@@ -208,7 +209,7 @@ def test_an_index_keeps_to_8_bits(corpus, tmp_path, backbones, monkeypatch):
     more.write_text(json.dumps({"_id": "3", "text": "Beriberi results from a lack of thiamine."}))
     build_index([more], tmp_path / "index", Settings(models=models))
     build_index([more], tmp_path / "plain", Settings(models=models))
-    added, plain = (open_index(tmp_path / name).vectors(["3#0"])["3#0"] for name in ("index", "plain"))
+    added, plain = (open_index(tmp_path / name).snapshot().read(["3#0"]).vectors[0] for name in ("index", "plain"))
     assert 0.9 < added @ plain < 0.99999
     build_index([more], tmp_path / "index", Settings(models={**models, "precision": "auto"}))
     for name, precision in (("index", "fp32"), ("plain", "int8")):
@@ -263,14 +264,6 @@ def test_nothing_reports_to_openvino(monkeypatch):
     leave_out_telemetry()
     with pytest.raises(ImportError):
         import_module("openvino_telemetry")
-
-
-@pytest.mark.parametrize(("row_copy", "memory", "there"), [(True, 1, True), (False, 1, False), (True, 512, False)])
-def test_settings_decide_whether_there_is_a_row_copy(tmp_path, row_copy, memory, there):
-    notes = [Document(f"d{number}", "", (Section("", f"Note {number}."),)) for number in range(500)]
-    chosen = Settings(index={"row_copy": row_copy}, search={"memory": memory})
-    assert add_documents(notes, tmp_path / "index", chosen).passages == 500
-    assert (tmp_path / "index" / "passages.copy.sqlite").exists() == there
 
 
 def renamed(folder: Path, **changes: object) -> None:

@@ -7,7 +7,7 @@ import pytest
 from osler.config import SplitSettings
 from osler.errors import StoreError
 from osler.index.manifest import FORMAT, Manifest, ModelIdentity
-from osler.index.rows import table_schema
+from osler.index.schema import table_schema
 
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="minilm", fingerprint="e1", dim=384),

@@ -4,6 +4,7 @@ import pytest
 from fakes import FakeReranker, fake_index
 
 from osler.late_interaction.maxsim import LOWEST
+from osler.late_interaction.ragged import divide
 from osler.records import Candidate
 from osler.search import rerank as module
 from osler.search.rerank import best_first, encode_by_id, interpolated, maxsim_scores
@@ -15,8 +16,9 @@ IDS = [f"{doc_id}#0" for doc_id in TEXTS]
 def scores_of(texts: dict[str, str], query: str = "heart fluid") -> list[float]:
     """Of each text, with token vectors as an index gives them."""
     passage_ids = [f"{doc_id}#0" for doc_id in texts]
-    stored = fake_index(texts).token_vectors(passage_ids)
-    return maxsim_scores(FakeReranker().encode_queries([query])[0], passage_ids, stored)
+    stored = fake_index(texts).snapshot().read(passage_ids).token_vectors
+    vectors = dict(zip(passage_ids, divide(stored, [1] * len(passage_ids)), strict=True))
+    return maxsim_scores(FakeReranker().encode_queries([query])[0], passage_ids, vectors)
 
 
 def candidates(*doc_ids: str) -> list[Candidate]:
@@ -28,14 +30,14 @@ def test_scores_are_mean_similarities_of_the_best_words():
 
 
 def test_freshly_encoded_token_vectors_are_those_that_an_index_stores():
-    encoded = encode_by_id(fake_index(TEXTS).read(IDS), FakeReranker())
+    encoded = encode_by_id(fake_index(TEXTS).snapshot().read(IDS).passages, FakeReranker())
     assert maxsim_scores(FakeReranker().encode_queries(["heart fluid"])[0], IDS, encoded) == scores_of(TEXTS)
 
 
 def test_a_passage_that_is_given_twice_is_encoded_once(monkeypatch):
     monkeypatch.setattr(module, "_SLICE", 3)
     reranker, told = FakeReranker(), []
-    passages = fake_index(TEXTS).read(IDS)
+    passages = fake_index(TEXTS).snapshot().read(IDS).passages
     encode_by_id([*passages, *passages], reranker, on_passages=lambda done, of: told.append((done, of)))
     assert sorted(reranker.encoded) == IDS
     assert told == [(3, 4), (4, 4)]

@@ -3,15 +3,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
-from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_index
+from fakes import FakeEncoder, FakeIndex, FakeReranker, FakeSnapshot, encoded_document, fake_index
 
 from osler.config import SearchSettings
 from osler.errors import UsageError
-from osler.records import Document, Filter, Passage, Ranking, Section, TokenSpans, TokenVectors, Vector
-from osler.search.request import STAGES
-from osler.search.searcher import Searcher
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index
+from osler.protocols import Snapshot
+from osler.records import Document, Filter, Ranking, Section
+from osler.search.searcher import STAGES, Searcher
 
 TEXTS = {"a": "The lung and its fluid.", "b": "Here the cardiac effusion.", "c": "The heart has fluid.", "d": "A gene."}
 
@@ -48,7 +50,10 @@ def test_stage_1_hands_num_candidates_not_k_to_the_re_ranker():
 def test_both_searches_of_the_index_are_asked_for_num_candidates():
     index = fake_index(TEXTS)
     searcher(index, num_candidates=3).search("heart", k=1)
-    assert index.asked == [3, 3]
+    assert sorted(asked for asked in index.asked if asked[0] in ("nearest", "lexical")) == [
+        ("lexical", 3),
+        ("nearest", 3),
+    ]
 
 
 def test_never_fewer_than_k_are_fetched():
@@ -85,32 +90,30 @@ def test_lexical_candidates_need_no_encoder():
     assert ids(lexical.search("heart")) == ["c#0"]
 
 
-def test_stored_and_encoded_token_vectors_rank_the_same():
-    stored, encoded = searcher(stored=True), searcher(stored=False)
-    assert stored.search("heart fluid").ranked == encoded.search("heart fluid").ranked
-    assert stored.reranker.encoded == []
-    assert len(encoded.reranker.encoded) == 4
-
-
 def test_an_index_without_token_vectors_is_re_ranked_all_the_same():
-    bare = searcher(fake_index(TEXTS, token_vectors=False))
-    assert bare.search("heart fluid").ranked == searcher().search("heart fluid").ranked
+    bare, stored = searcher(fake_index(TEXTS, token_vectors=False)), searcher()
+    assert bare.search("heart fluid").ranked == stored.search("heart fluid").ranked
+    assert (len(bare.reranker.encoded), stored.reranker.encoded) == (4, [])
 
 
-@pytest.mark.parametrize(
-    ("settings", "passages", "token_vectors", "joint"),
-    [({}, [2], [4], [4]), ({"stored": False}, [4, 2], [], []), ({"rerank": False}, [2], [2], [])],
-)
-def test_no_more_is_read_than_ranking_and_evidence_need(settings, passages, token_vectors, joint):
+READ = [
+    ({}, [("passages", 2), ("token_vectors", 2), ("token_vectors", 4), ("vectors", 4)]),
+    ({"rerank": False}, [("passages", 2), ("token_vectors", 2), ("vectors", 4)]),
+    ({"candidates": "dense"}, [("passages", 2), ("token_vectors", 2), ("token_vectors", 4)]),
+]
+
+
+@pytest.mark.parametrize(("settings", "read"), READ)
+def test_no_more_is_read_than_ranking_and_evidence_need(settings, read):
     index = fake_index(TEXTS)
     searcher(index, **settings).search("heart fluid", k=2)
-    assert (index.reads, index.token_reads, index.joint_reads) == (passages, token_vectors, joint)
+    assert sorted(asked for asked in index.asked if asked[0] not in ("nearest", "lexical")) == read
 
 
-def test_where_nothing_is_encoded_late_no_token_vectors_are_read():
+def test_where_nothing_is_compared_late_no_token_vectors_are_read():
     index = fake_index(TEXTS)
-    searcher(index, rerank=False).search("heart fluid", k=2, evidence=False)
-    assert (index.reads, index.token_reads) == ([2], [])
+    searcher(index, candidates="dense", rerank=False).search("heart fluid", k=2, evidence=False)
+    assert index.asked == [("nearest", 100), ("passages", 2)]
 
 
 def test_evidence_has_offsets_in_the_document():
@@ -121,23 +124,12 @@ def test_evidence_has_offsets_in_the_document():
     assert document.text[evidence.start : evidence.end] == evidence.text == "The heart has fluid."
 
 
-@pytest.mark.parametrize(("settings", "expected"), [({}, []), ({"stored": False}, ["c#0"])])
-def test_stored_spans_spare_taking_the_passages_apart_again(settings, expected):
-    index, reranker = fake_index(TEXTS), FakeReranker()
-    with_spans = searcher(index, reranker=reranker, **settings).search("heart fluid", k=1)
+@pytest.mark.parametrize(("token_vectors", "expected"), [(True, []), (False, ["c#0"])])
+def test_stored_spans_spare_taking_the_passages_apart_again(token_vectors, expected):
+    reranker = FakeReranker()
+    ranking = searcher(fake_index(TEXTS, token_vectors=token_vectors), reranker=reranker).search("heart fluid", k=1)
     assert reranker.tokenized == expected
-    bare = fake_index(TEXTS)
-    bare.read_with_spans = lambda passage_ids: [(passage, None) for passage in index.read(passage_ids)]
-    assert searcher(bare).search("heart fluid", k=1).ranked == with_spans.ranked
-
-
-def test_token_vectors_that_came_with_the_vectors_are_not_read_again():
-    index, expected = fake_index(TEXTS), searcher().search("heart fluid")
-    along = index.token_vectors(["c#0", "a#0"])
-    index.token_reads.clear()
-    index.vectors_with_tokens = lambda passage_ids: (index.vectors(passage_ids), along)
-    assert searcher(index).search("heart fluid").ranked == expected.ranked
-    assert index.token_reads == [2]
+    assert ranking.ranked == searcher().search("heart fluid", k=1).ranked
 
 
 def test_the_filter_holds_in_both_searches_and_fewer_may_come_back():
@@ -163,42 +155,41 @@ def test_nothing_found_is_an_empty_ranking():
     assert searcher(candidates="lexical").search("absent").ranked == ()
 
 
-class Updated(FakeIndex):
-    """Loses a document at the moment when this method is first called."""
+class Busy(Snapshot):
+    """A snapshot of an index to which another commit is made before each of its steps."""
 
-    def __init__(self, texts: dict[str, str], doc_id: str, *, before: str) -> None:
-        self.__dict__.update(fake_index(texts).__dict__)
-        self._loses = {before: doc_id}
+    def __init__(self, index: LanceIndex, snapshot: Snapshot) -> None:
+        self.index, self.snapshot, self.steps = index, snapshot, []
 
-    def _lose(self, method: str) -> None:
-        if doc_id := self._loses.pop(method, None):
-            self.delete([doc_id])
+    def __getattribute__(self, name: str) -> object:
+        if name in ("index", "snapshot", "steps", "commit"):
+            return object.__getattribute__(self, name)
+        self.commit(name)
+        return getattr(self.snapshot, name)
 
-    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
-        self._lose("read")
-        return super().read_with_spans(passage_ids)
-
-    def token_vectors(self, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
-        self._lose("token_vectors")
-        return super().token_vectors(passage_ids)
-
-    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
-        self._lose("vectors")
-        return super().vectors(passage_ids)
+    def commit(self, step: str) -> None:
+        self.steps.append(step)
+        self.index.delete(["c"])
+        documents = [Document(doc_id, "", (Section("", f"heart fluid {len(self.steps)}"),)) for doc_id in ("a", "new")]
+        self.index.upsert([encoded_document(document, FakeEncoder(), FakeReranker()) for document in documents])
 
 
-@pytest.mark.parametrize(("before", "expected"), [("token_vectors", ["b#0", "a#0"]), ("read", ["b#0"])])
-def test_a_passage_that_an_update_removed_meanwhile_is_left_out(before, expected):
-    ranking = searcher(Updated(TEXTS, "c", before=before)).search("heart fluid", k=2)
-    assert ids(ranking) == expected
-    assert [one.rank for one in ranking.ranked] == list(range(1, len(expected) + 1))
+@pytest.mark.parametrize("held_rows", [10**9, 0])
+def test_a_search_reads_one_version_whatever_is_committed_between_its_steps(tmp_path, monkeypatch, held_rows):
+    monkeypatch.setattr("osler.index.snapshot.HELD_ROWS", held_rows)
+    monkeypatch.setattr("osler.index.watch.CHECK_EVERY", 0.0)
+    encoder, reranker = (ModelIdentity(name="fake", fingerprint=f"fake-{kind}", dim=6) for kind in ("e", "r"))
+    index = create_index(tmp_path / "index", Manifest(encoder=encoder, reranker=reranker))
+    documents = [Document(doc_id, "", (Section("", text),)) for doc_id, text in TEXTS.items()]
+    index.upsert([encoded_document(document, FakeEncoder(), FakeReranker()) for document in documents])
+    expected = searcher(index).search("heart fluid").ranked
 
-
-def test_a_passage_that_an_update_changed_meanwhile_has_evidence_from_its_new_text():
-    index, new = fake_index(TEXTS), fake_index({"c": "In infants the heart and much later the lung has some fluid."})
-    index.read_with_spans = new.read_with_spans
-    [found] = searcher(index).search("heart fluid").ranked
-    assert found.passage.text[found.evidence.start : found.evidence.end] == new.read(["c#0"])[0].text
+    busy = Busy(index, index.snapshot())
+    asked = searcher(index)
+    asked.index = SimpleNamespace(snapshot=lambda: busy)
+    assert asked.search("heart fluid").ranked == expected
+    assert {"nearest", "lexical", "read"} <= set(busy.steps)
+    assert ids(searcher(index).search("heart fluid", k=2)) == ["a#0", "new#0"]
 
 
 def test_the_seconds_of_every_stage_are_kept():
@@ -231,7 +222,7 @@ def scores(ranking: Ranking) -> dict[str, float]:
     return {one.passage.passage_id: one.score for one in ranking.ranked}
 
 
-def test_linear_fusion_adds_the_lexical_share_to_the_cosine():
+def test_the_fusion_adds_the_lexical_share_to_the_cosine():
     cosines = scores(searcher(candidates="dense", rerank=False).search("heart fluid", k=4))
     fused = scores(searcher(rerank=False, lexical_weight=0.5).search("heart fluid", k=4))
     # the query has two words in common with c, the most; one with a; none with b and d
@@ -245,21 +236,14 @@ def test_a_passage_that_only_words_find_gets_its_true_cosine():
     ranking = searcher(index, num_candidates=1, rerank=False, lexical_weight=0.5).search("heart", k=1)
     assert cosines["near#0"] > cosines["words#0"]  # so the dense list of one lacks it
     assert scores(ranking) == pytest.approx({"words#0": cosines["words#0"] + 0.5})
-    assert index.vector_reads == [2]
+    assert ("vectors", 2) in index.asked
 
 
 @pytest.mark.parametrize("candidates", ["dense", "lexical"])
 def test_no_vector_is_read_for_one_kind_of_candidates(candidates):
     index = fake_index(TEXTS)
     searcher(index, candidates=candidates).search("heart fluid")
-    assert index.vector_reads == []
-
-
-def test_fusion_by_rank_reads_no_vectors_and_scores_by_reciprocal_rank():
-    index = fake_index(TEXTS)
-    ranking = searcher(index, fusion="rank", fusion_constant=1, rerank=False, num_candidates=1).search("heart", k=1)
-    assert scores(ranking) == {"c#0": 1.0}  # 1/2 + 1/2: first in both lists
-    assert index.vector_reads == []
+    assert "vectors" not in {name for name, _ in index.asked}
 
 
 def test_the_final_score_interpolates_both_stages():
@@ -299,30 +283,27 @@ def test_without_evidence_the_ranking_is_the_same():
 
 
 def test_neither_re_ranking_nor_evidence_needs_the_re_ranker():
-    bare = searcher(stored=False, rerank=False)
+    bare = searcher(fake_index(TEXTS, token_vectors=False), rerank=False)
     assert ids(bare.search("heart fluid", k=2, evidence=False)) == ids(bare.search("heart fluid", k=2))
     assert len(bare.reranker.encoded) == 2  # those of the search with evidence
 
 
-def test_a_lexical_passage_that_an_update_removed_meanwhile_is_left_out_of_the_fusion():
-    index = Updated({"near": "cardiac effusion", "words": "heart lung lung lung"}, "words", before="vectors")
-    assert ids(searcher(index, num_candidates=1).search("heart", k=1)) == ["near#0"]
-
-
 def test_words_are_looked_up_while_the_query_is_encoded():
     looked_up = Event()
-    index = fake_index(TEXTS)
-    search_lexical = index.search_lexical
 
-    def watched(*arguments, **named):
-        looked_up.set()
-        return search_lexical(*arguments, **named)
+    class Watched(FakeSnapshot):
+        def lexical(self, query: str, **named):
+            looked_up.set()
+            return super().lexical(query, **named)
+
+    index = fake_index(TEXTS)
+    documents = index.snapshot().documents
+    index.snapshot = lambda: Watched(1, documents, [])
 
     def encode_queries(queries: Sequence[str]):
         assert looked_up.wait(timeout=10)
         return FakeEncoder().encode_queries(queries), FakeReranker().encode_queries(queries)
 
-    index.search_lexical = watched
     found = Searcher(index, FakeEncoder(), FakeReranker(), encode_queries=encode_queries).search("heart fluid")
     assert found.ranked == searcher().search("heart fluid").ranked
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import lancedb
 import pytest
-from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
+from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed, passages_of, token_vectors_of, vectors_of
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, residence, upkeep, watch
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, maintenance, open_index, snapshot, watch
 from osler.records import NOT_RETRACTED
 
 REPLACED = "index was deleted, replaced or restored since it was opened: open it again"
@@ -31,10 +31,10 @@ def made(folder: Path, word: str, documents: int = 50) -> Path:
     return folder
 
 
-@pytest.fixture(params=["table", "memory"])
+@pytest.fixture(params={"held": 10**9, "mapped": 0}.items(), ids=lambda param: param[0])
 def apples(tmp_path, request, monkeypatch) -> LanceIndex:
-    """An open index of 50 documents on apples, whose searches read the table, or hold all rows after the first."""
-    monkeypatch.setattr(residence, "_WORTH_IT", 0 if request.param == "memory" else 10**9)
+    """An open index of 50 documents on apples, whose rows are held in memory, or mapped from files."""
+    monkeypatch.setattr(snapshot, "HELD_ROWS", request.param[1])
     monkeypatch.setattr(watch, "CHECK_EVERY", 0.1)
     index = open_index(made(tmp_path / "index", "apple"))
     assert words_of(index) == {"apple"}
@@ -43,19 +43,18 @@ def apples(tmp_path, request, monkeypatch) -> LanceIndex:
 
 def words_of(index: LanceIndex) -> set[str]:
     """The words of all that the index finds and reads."""
-    candidates = index.search_dense(hashed("x", DIM), k=100, where=NOT_RETRACTED)
-    candidates += index.search_lexical("apple pear plum", k=100, where=NOT_RETRACTED)
-    passages = index.read([candidate.passage_id for candidate in candidates])
-    return {passage.text.split()[0] for passage in passages}
+    candidates = index.snapshot().nearest(hashed("x", DIM), k=100, where=NOT_RETRACTED)
+    candidates += index.snapshot().lexical("apple pear plum", k=100, where=NOT_RETRACTED)
+    return {passage.text.split()[0] for passage in passages_of(index, [one.passage_id for one in candidates])}
 
 
 READS = {
-    "dense": lambda index: index.search_dense(hashed("x", DIM), k=5, where=NOT_RETRACTED),
-    "lexical": lambda index: index.search_lexical("apple", k=5, where=NOT_RETRACTED),
-    "read": lambda index: index.read(["d1#0"]),
-    "vectors": lambda index: index.vectors(["d1#0"]),
-    "token vectors": lambda index: index.token_vectors(["d1#0"]),
-    "document": lambda index: index.document("d1"),
+    "dense": lambda index: index.snapshot().nearest(hashed("x", DIM), k=5, where=NOT_RETRACTED),
+    "lexical": lambda index: index.snapshot().lexical("apple", k=5, where=NOT_RETRACTED),
+    "read": lambda index: passages_of(index, ["d1#0"]),
+    "vectors": lambda index: vectors_of(index, ["d1#0"]),
+    "token vectors": lambda index: token_vectors_of(index, ["d1#0"]),
+    "document": lambda index: index.snapshot().document("d1"),
     "fingerprints": lambda index: index.fingerprints(["d1"]),
     "statistics": lambda index: index.statistics(),
     "upsert": lambda index: index.upsert([encoded(document("d1", "new"))]),
@@ -142,8 +141,8 @@ def test_a_version_that_lancedb_restores_is_followed(apples, tmp_path):
 
 
 def test_a_reader_whose_version_was_removed_by_upkeep_goes_on_with_the_last_one(apples, tmp_path, monkeypatch):
-    monkeypatch.setattr(upkeep, "_MOST_FILES", 1)
-    monkeypatch.setattr(upkeep, "_IN_USE", timedelta(milliseconds=1))
+    monkeypatch.setattr(maintenance, "_MOST_FILES", 1)
+    monkeypatch.setattr(maintenance, "_IN_USE", timedelta(milliseconds=1))
     writer = open_index(tmp_path / "index")
     writer.upsert([encoded(document(f"d{number}", f"plum {number}")) for number in range(50)])
     writer.optimise()
@@ -152,7 +151,6 @@ def test_a_reader_whose_version_was_removed_by_upkeep_goes_on_with_the_last_one(
 
 
 def test_searches_while_an_index_is_made_anew_are_of_one_index_or_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(residence, "_WORTH_IT", 2)
     folder = made(tmp_path / "index", "apple")
     made(tmp_path / "new", "pear")
     answers: list[set[str] | str] = []

@@ -102,7 +102,7 @@ def test_a_filter_that_cannot_be_meant_is_named_and_no_damage_of_the_index(tmp_p
     model = ModelIdentity(name="m", fingerprint="m", dim=2)
     index = create_index(tmp_path / "index", Manifest(encoder=model, reranker=model))
     with pytest.raises(UsageError, match=rf"^Filter\({name}"):
-        index.search_lexical("heart", k=1, where=Filter(**condition))
+        index.snapshot().lexical("heart", k=1, where=Filter(**condition))
 
 
 def test_years_of_numpy_and_lists_of_values_are_meant():

@@ -48,7 +48,7 @@ def delete(folder: Path) -> None:
 
 
 def optimise(folder: Path) -> None:
-    index = open_index(folder, memory=4000)
+    index = open_index(folder)
     for _ in range(6):
         index.optimise()
 
@@ -83,7 +83,7 @@ def check_whole(folder: Path, names=NAMES) -> LanceIndex:
     ids = [row["passage_id"] for row in index._table.search().select(["passage_id"]).to_list()]
     assert [name for name, count in Counter(ids).items() if count > 1] == []
     for name in names:
-        text = index.document(name).text
+        text = index.snapshot().document(name).text
         assert len({*text.split()} - {name}) == 2  # the writer's word and the number of one round
     assert index.statistics().documents == len({name.partition("#")[0] for name in ids})
     return index
@@ -99,7 +99,7 @@ def test_two_processes_without_a_lock_leave_no_passage_twice(folder):
     run_at_once((merge_without_lock, folder, "apple", barrier), (merge_without_lock, folder, "pear", barrier))
     names = [f"{name}-{number}" for number in range(8) for name in NAMES]
     assert check_whole(folder, []).statistics().documents == len(names)
-    assert {open_index(folder).document(name).text.split()[0] for name in names[:9]} <= {"apple", "pear"}
+    assert {open_index(folder).snapshot().document(name).text.split()[0] for name in names[:9]} <= {"apple", "pear"}
 
 
 def test_writers_deletions_and_upkeep_at_once_leave_a_whole_index(folder):
@@ -135,7 +135,7 @@ def test_a_writer_waits_for_another_one_to_finish_its_commit(folder):
     wait_for(folder / "passages.writer")
     open_index(folder).upsert([encoded(document("a", "text"))])
     holder.join()
-    assert open_index(folder).document("a").text == "text"
+    assert open_index(folder).snapshot().document("a").text == "text"
 
 
 def test_the_lock_of_a_killed_writer_is_free_at_once(folder):
@@ -168,8 +168,8 @@ def test_a_reader_is_never_blocked_by_the_lock(folder):
     write(folder, "plum", rounds=1)
     index = open_index(folder)
     with lock.only_writer(lock.lock_path(str(folder / "passages.lance"))):
-        assert index.document("d1").text.split()[0] == "plum"
-        assert len(index.search_dense(hashed("x", DIM), k=3, where=NOT_RETRACTED)) == 3
+        assert index.snapshot().document("d1").text.split()[0] == "plum"
+        assert len(index.snapshot().nearest(hashed("x", DIM), k=3, where=NOT_RETRACTED)) == 3
 
 
 def test_of_two_processes_that_make_the_same_index_one_makes_it(tmp_path):

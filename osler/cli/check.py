@@ -40,7 +40,7 @@ def check(
                 "passages": report.passages,
                 "documents": report.documents,
                 "search_indexes": report.search_indexes,
-                "row_copy": report.row_copy,
+                "snapshot": report.snapshot,
                 "versions": report.versions,
                 "unreadable": report.unreadable,
                 "repaired": repair and not report.whole and not report.unreadable,
@@ -64,7 +64,7 @@ def _lines(report: CheckReport, index: str) -> list[str]:
     """What is damaged, a line each, and the remedy."""
     lines = [f"document {doc_id}: {reason}" for doc_id, reason in report.documents.items()]
     lines += [f"search index: {reason}" for reason in report.search_indexes]
-    lines += [f"row copy: {reason}" for reason in report.row_copy]
+    lines += [f"snapshot: {reason}" for reason in report.snapshot]
     lines += [f"versions: {reason}" for reason in report.versions]
     lines += [f"rows: {reason}" for reason in report.unreadable]
     if report.whole:

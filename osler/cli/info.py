@@ -27,7 +27,7 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
     from osler.index import open_index
 
     opened = open_index(index)
-    manifest, counts, recall = opened.manifest, opened.statistics(), opened.recall()
+    manifest, counts, recall = opened.manifest, opened.statistics(), opened.snapshot().recall()
     if json:
         values = {**asdict(counts), "changed": counts.changed.isoformat(), "bytes": dict(counts.bytes)}
         print_json({"manifest": manifest.model_dump(mode="json"), **values, "recall": recall})
@@ -54,7 +54,7 @@ def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = Fa
 
 
 def _dense_search(recall: float | None) -> str:
-    return "exact" if recall is None else f"approximate where vectors are not in memory, recall@100 {recall:.3f}"
+    return "exact" if recall is None else f"approximate, recall@100 {recall:.3f}"
 
 
 def _kept(manifest: Manifest) -> str:

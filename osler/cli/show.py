@@ -30,9 +30,9 @@ def show(
     from osler.errors import StoreError
     from osler.index import open_index
 
-    opened = open_index(index)
-    doc_ids = opened.find_documents([doc_id]).get(doc_id, [])
-    document = opened.document(doc_ids[0]) if doc_ids else None
+    library = open_index(index).snapshot()
+    doc_ids = library.find_documents([doc_id]).get(doc_id, [])
+    document = library.document(doc_ids[0]) if doc_ids else None
     if document is None:
         raise StoreError(
             f"{doc_id!r} is not in {index}: take an id from `osler search`, "

@@ -4,52 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
-from lancedb.query import MatchQuery
+import pyarrow.compute as pc
 from lancedb.table import LanceTable
 
 from osler.index import publications
-from osler.index.approximate import approximate_index, nearest_query, recall
-from osler.index.copying import keep_copy, remove_copy
-from osler.index.filters import one_of, to_sql
-from osler.index.lookup import RowLookup
+from osler.index.blocks import BlockFiles, snapshot_folder
+from osler.index.filters import one_of
+from osler.index.maintenance import compact_and_index, refresh_id_indexes, unindexed_rows
 from osler.index.manifest import Manifest
-from osler.index.residence import MEMORY, Residence
-from osler.index.resident import ResidentRows
-from osler.index.restriction import Restriction
-from osler.index.rows import (
-    DOCUMENT_COLUMNS,
-    Row,
-    passage_columns,
-    to_document,
-    to_passage,
-    to_spans,
-    to_table,
-    vectors_by_id,
-)
-from osler.index.statistics import IndexStatistics, index_statistics
-from osler.index.token_values import to_token_vectors
-from osler.index.upkeep import keep_lookups_fast, optimise
-from osler.index.versions import history
+from osler.index.schema import to_table
+from osler.index.snapshot import TableSnapshot, load_snapshot, tidy
 from osler.index.watch import TableWatch, reads, writes
-from osler.late_interaction.named import NamedTokenVectors
-from osler.records import (
-    Candidate,
-    Document,
-    DocumentVersion,
-    EncodedDocument,
-    Filter,
-    Passage,
-    TokenSpans,
-    TokenVectors,
-    Vector,
-)
-from osler.text.matching import fold
-
-_TIES = 8
-"""Rows that are asked for beyond the best, so that a short tie at the edge needs no second search."""
+from osler.records import Document, DocumentVersion, EncodedDocument
 
 
 class LanceIndex:
@@ -59,18 +31,15 @@ class LanceIndex:
     Readers that have the table open see new commits within a second. Writers take turns; a reader waits for none.
     """
 
-    def __init__(self, table: LanceTable, manifest: Manifest, *, memory: int = MEMORY, exact: bool = False) -> None:
-        """memory: bytes of vectors, token vectors and passages that may be held, so that a search need not read them.
-
-        exact: compare with every vector, also where the table has an approximate index.
-        """
-        self._table = table
-        self._exact = exact
+    def __init__(self, open_table: Callable[[], LanceTable], manifest: Manifest) -> None:
+        """open_table: gives the table, opened anew each time, so that each snapshot stays at its version."""
+        self._open_table = open_table
+        self._table = table = open_table()
         self.manifest = manifest
-        self._passage_columns = passage_columns(table.schema)
         self.watch = TableWatch(table, manifest)
-        self._lookup = RowLookup(table, self.watch)
-        self._residence = Residence(table, manifest, self.watch, memory=memory)
+        self.files = BlockFiles(snapshot_folder(table.uri), manifest)
+        self._lock = Lock()
+        self._snapshot: TableSnapshot | None = None
 
     @reads
     def fingerprints(self, doc_ids: Sequence[str]) -> dict[str, DocumentVersion]:
@@ -84,11 +53,14 @@ class LanceIndex:
     def upsert(self, documents: Sequence[EncodedDocument]) -> None:
         """Store these documents in place of what was stored under their ids, in one commit.
 
-        ValueError where two of them have one id, or where the passages of one do not make up its text.
+        ValueError where two of them have one id, where the passages of one do not make up its text, or where token
+        vectors are missing that the index keeps.
         """
         doc_ids = [encoded.document.doc_id for encoded in documents]
         if repeated := [doc_id for doc_id, count in Counter(doc_ids).items() if count > 1]:
             raise ValueError(f"Two documents of one call have the same id, {repeated[0]}: give one of them.")
+        if any((encoded.token_vectors is None) is self.manifest.token_vectors for encoded in documents):
+            raise ValueError("The documents must have token vectors where the index keeps them, and only there.")
         if documents:
             self._store([encoded.document for encoded in documents], to_table(documents, self._table.schema))
 
@@ -105,160 +77,33 @@ class LanceIndex:
         return len(gone)
 
     @reads
-    def search_dense(self, vector: Vector, *, k: int, where: Filter, rough: bool = False) -> list[Candidate]:
-        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id.
-
-        Exact where the vectors are in memory, and where the table is too small for an approximate index. rough: what
-        such an index finds is not compared again as it is, so that no vector is read.
-        """
-        condition = to_sql(where)
-        self._residence.note_search("dense")
-        rows = self._residence.rows()
-        if held := _with_vectors(rows):
-            return held.nearest(vector, k=k, allowed=self._residence.allowed(held, condition))
-
-        nearest = partial(nearest_query, exact=self._exact, rough=rough)
-
-        def search(restriction: Restriction, count: int, *columns: str) -> pa.Table:
-            query = restriction.applied(nearest(self._table, vector, count=count))
-            return query.select([*columns, "_distance"]).with_row_id(True).to_arrow()
-
-        found = self._finding(search, condition, rows)
-        return self._best(found, k, lambda found: [1.0 - distance for distance in found["_distance"].to_pylist()])
-
-    @reads
-    def search_lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
-        """The k passages of the highest BM25 score, best first, equal scores by passage_id.
-
-        Title, heading and text are searched. The query is words, never syntax; any of them suffices, and one without
-        words that count finds nothing. Both are spelled as by `fold`, so soft hyphens and ligatures do not count.
-        """
-        self._residence.note_search("lexical")
-        words = MatchQuery(fold(query), "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
-
-        def search(restriction: Restriction, count: int, *columns: str) -> pa.Table:
-            query = restriction.applied(self._table.search(words, query_type="fts"))
-            return query.select([*columns, "_score"]).with_row_id(True).limit(count).to_arrow()
-
-        found = self._finding(search, to_sql(where), self._residence.rows())
-        return self._best(found, k, lambda found: found["_score"].to_pylist())
-
-    @reads
-    def read(self, passage_ids: Sequence[str]) -> list[Passage]:
-        """The passages in the order asked for, unknown ids left out."""
-        return [to_passage(row) for row in self._passages(passage_ids)]
-
-    @reads
-    def read_with_spans(self, passage_ids: Sequence[str]) -> list[tuple[Passage, TokenSpans | None]]:
-        """What `read` gives, each with the spans that were stored with its token vectors, None where there are none."""
-        return [(to_passage(row), to_spans(row)) for row in self._passages(passage_ids)]
-
-    @reads
-    def token_vectors(self, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
-        """The stored token vectors of each of these passages, by passage_id; none of those that have none stored."""
-        if not passage_ids:
-            return {}
-        rows = self._residence.rows()
-        if rows and rows.token_vectors:
-            return rows.token_vectors_of(passage_ids)
-        return self._token_vectors_in(self._rows(passage_ids, ("passage_id", "token_vectors")))
-
-    @reads
-    def vectors(self, passage_ids: Sequence[str]) -> dict[str, Vector]:
-        """The stored vector [d] of each of these passages, by passage_id; none of those that are not there."""
-        if not passage_ids:
-            return {}
-        if held := _with_vectors(self._residence.rows()):
-            return held.vectors_of(passage_ids)
-        return vectors_by_id(self._rows(passage_ids, ("passage_id", "vector")))
-
-    @reads
-    def vectors_with_tokens(self, passage_ids: Sequence[str]) -> tuple[dict[str, Vector], Mapping[str, TokenVectors]]:
-        """What `vectors` gives, and the stored token vectors of those passages whose vectors are not in memory.
-
-        To find a row takes longer than to read a column of it, so both columns take little more time than one.
-        """
-        if not (passage_ids and self.manifest.token_vectors) or _with_vectors(self._residence.rows()):
-            return self.vectors(passage_ids), {}
-        found = self._rows(passage_ids, ("passage_id", "vector", "token_vectors"))
-        return vectors_by_id(found), self._token_vectors_in(found)
-
-    @reads
-    def document(self, doc_id: str) -> Document | None:
-        """The whole document, its text to the character as it was indexed, or None."""
-        rows = self._table.search().where(one_of("doc_id", [doc_id])).select(list(DOCUMENT_COLUMNS)).to_list()
-        return to_document(rows) if rows else None
-
-    @reads
-    def find_documents(self, names: Sequence[str]) -> dict[str, list[str]]:
-        """The documents that each of these names means, by name: a doc_id, a passage_id, or a PMID, DOI or PMCID."""
-        return publications.documents_named(self._table, names)
-
-    @reads
-    def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
-        """The passages of these documents that the filter lets through, in their order."""
-        return publications.passages_of(self._table, doc_ids, to_sql(where))
+    def snapshot(self) -> TableSnapshot:
+        """The last version of the index, which is at most a moment old."""
+        with self._lock:
+            if self._snapshot is None or self._snapshot.version != self.watch.seen[1]:
+                self._snapshot = self._snapshot_of(self.watch.seen[1])
+            return self._snapshot
 
     @writes
-    def optimise(self, *, row_copy: bool = True) -> None:
-        """Bring the search indexes up to date and tidy the files where it pays: the last step of a run.
+    def optimise(self) -> None:
+        """Bring search indexes and files of what a search reads up to date, and tidy them where it pays.
 
-        row_copy: what a search reads is copied to where it is read faster, if it is too much to be held in memory.
+        It is the last step of a run.
         """
-        known = history(self._table) if row_copy else []  # tidying removes old versions
-        optimise(self._table)
-        if row_copy and self._residence.reads_a_copy():
-            keep_copy(self._table, self._residence.read_columns, known=known)
-        else:
-            remove_copy(self._table)
+        compact_and_index(self._table)
+        with self._lock:
+            self._snapshot = self._snapshot_of(self._table.version)
+            tidy(self._snapshot, self.files)
 
     @reads
     def statistics(self) -> IndexStatistics:
         """Counts and sizes as they are now."""
-        return index_statistics(self._table)
+        return index_statistics(self._table, snapshot_bytes=self.files.bytes())
 
-    @reads
-    def recall(self) -> float | None:
-        """The share of the 100 nearest passages that the approximate index finds; None where there is none."""
-        return recall(self._table) if approximate_index(self._table) else None
-
-    def _token_vectors_in(self, found: pa.Table) -> Mapping[str, TokenVectors]:
-        stored = found.select(["passage_id", "token_vectors"]).drop_null()
-        token_vectors = to_token_vectors(stored["token_vectors"], self.manifest)
-        return NamedTokenVectors(stored["passage_id"].to_pylist(), token_vectors)
-
-    def _passages(self, passage_ids: Sequence[str]) -> list[Row]:
-        """The rows of these passages in the order asked for, unknown ids left out."""
-        held = self._residence.rows()
-        if held and held.passages is not None:
-            return held.passages_of(passage_ids)
-        found = self._rows(passage_ids, self._passage_columns).to_pylist() if passage_ids else []
-        rows = {row["passage_id"]: row for row in found}
-        return [rows[passage_id] for passage_id in passage_ids if passage_id in rows]
-
-    def _rows(self, passage_ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        held = _with_vectors(self._residence.rows())
-        known = held.row_ids_of(passage_ids) if held else {}
-        return self._lookup.rows(passage_ids, columns, known=known, copied=self._residence.copied)
-
-    def _finding(
-        self, search: Callable[..., pa.Table], condition: str, rows: ResidentRows | None
-    ) -> Callable[[int], pa.Table]:
-        """What gives so many of the best rows that meet the condition, with their ids: those in memory, or the table's.
-
-        search(restriction, count, *columns): the best rows of the table, with row ids.
-        """
-        restriction = self._residence.restriction(rows, condition)
-
-        def best(count: int) -> pa.Table:
-            named = rows.named(restriction.best(partial(search, restriction), count)) if rows else None
-            if named is not None:
-                return named
-            # What is not in memory may be of a commit since, of which no filter is known yet.
-            unknown = Restriction(condition) if rows else restriction
-            return unknown.best(lambda asked: search(unknown, asked, "passage_id"), count)
-
-        return best
+    def _snapshot_of(self, version: int) -> TableSnapshot:
+        table = self._open_table()
+        table.checkout(version)
+        return load_snapshot(table, self.watch, self.manifest, self.files, self._snapshot)
 
     @writes
     def _store(self, documents: Sequence[Document], rows: pa.Table) -> None:
@@ -271,26 +116,56 @@ class LanceIndex:
         else:
             doc_ids = [document.doc_id for document in documents]
             publications.replace_documents(self._table, rows, doc_ids, change.told)
-        keep_lookups_fast(self._table, written=len(rows))
-
-    def _best(
-        self, search: Callable[[int], pa.Table], k: int, scores_of: Callable[[pa.Table], Sequence[float]]
-    ) -> list[Candidate]:
-        """The k best of what `search(count)` yields, ties by id: asks for more while a tie runs over the edge."""
-        if k < 1:
-            return []
-        count = k + _TIES
-        while True:
-            found = search(count)
-            scores, passage_ids = scores_of(found), found["passage_id"].to_pylist()
-            if len(scores) < count or scores[k - 1] != scores[-1]:
-                break
-            count *= 4
-        self._lookup.remember(found)
-        ordered = sorted(zip(passage_ids, scores, strict=True), key=lambda one: (-one[1], one[0]))[:k]
-        return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
+        refresh_id_indexes(self._table, written=len(rows))
 
 
-def _with_vectors(rows: ResidentRows | None) -> ResidentRows | None:
-    """The rows in memory where their vectors are there too."""
-    return rows if rows and rows.vectors is not None else None
+@dataclass(frozen=True, slots=True)
+class IndexStatistics:
+    """Counts and sizes of an index at one moment.
+
+    `bytes` that the parts take: data_files (passages, vectors and token vectors, compressed), search_indexes, snapshot
+    (what a search reads, as files; 0 where that is held in memory), history (versions before the last; 0 on object
+    storage, where it is not counted).
+    `token_vector_bytes_per_passage` is a mean, before Lance compresses them; 0 where none are stored.
+    `unindexed` passages are found, but more slowly.
+    """
+
+    documents: int
+    passages: int
+    versions: int
+    unindexed: int
+    changed: datetime
+    token_vector_bytes_per_passage: float = 0.0
+    bytes: Mapping[str, int] = field(default_factory=dict)
+
+
+def index_statistics(table: LanceTable, *, snapshot_bytes: int) -> IndexStatistics:
+    """The counts and sizes of this table as they are now; it reads no text and no vector."""
+    versions = table.list_versions()
+    last, passages = versions[-1], table.count_rows()
+    return IndexStatistics(
+        documents=table.count_rows("position = 0"),
+        passages=passages,
+        versions=len(versions),
+        unindexed=unindexed_rows(table),
+        changed=last["timestamp"].astimezone(UTC),  # Lance gives local time without a zone
+        token_vector_bytes_per_passage=_token_vector_bytes(table) / max(passages, 1),
+        bytes=_sizes(table, snapshot_bytes, data_files=int(last["metadata"]["total_files_size"])),
+    )
+
+
+def _sizes(table: LanceTable, snapshot: int, *, data_files: int) -> dict[str, int]:
+    search_indexes = sum(index.size_bytes or 0 for index in table.list_indices())
+    history = max(_size_on_disk(table.uri) - data_files - search_indexes, 0)
+    sizes = {"data_files": data_files, "search_indexes": search_indexes, "snapshot": snapshot}
+    return {**sizes, "history": history}
+
+
+def _token_vector_bytes(table: LanceTable) -> int:
+    batches = table.search().select(["token_bytes"]).to_batches()
+    return sum(pc.sum(batch["token_bytes"]).as_py() or 0 for batch in batches)
+
+
+def _size_on_disk(uri: str) -> int:
+    folder = Path(uri.removeprefix("file://"))
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0

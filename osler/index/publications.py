@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 from lancedb.table import LanceTable
 
-from osler.index.filter_columns import filter_columns
-from osler.index.filters import one_of, quoted
-from osler.index.rows import dumped
+from osler.index.filters import filter_columns, one_of, quoted
+from osler.index.schema import dumped, with_new_keys
 from osler.index.states import Described, Ids, effective_metadata
 from osler.records import Document, Metadata
 from osler.text.identifiers import KINDS, Identifier, doc_id_spellings, parse_identifier, without_position
@@ -74,7 +73,7 @@ def replace_documents(
     """Put these rows in place of all those of these documents, in one commit; told: metadata that hold of others."""
     if told:
         stored = table.search().where(one_of("doc_id", told)).select(table.schema.names).to_arrow()
-        rows = pa.concat_tables([rows, with_metadata(stored.cast(table.schema), told)])
+        rows = pa.concat_tables([rows, with_new_keys(with_metadata(stored.cast(table.schema), told))])
     merge = table.merge_insert("passage_id").when_matched_update_all().when_not_matched_insert_all()
     merge.when_not_matched_by_source_delete(one_of("doc_id", doc_ids)).execute(rows)
 

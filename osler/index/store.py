@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import lancedb
+from lancedb.db import DBConnection
 from lancedb.table import LanceTable
 
 from osler.errors import StoreError
 from osler.index.failures import opening, writing
 from osler.index.lance import LanceIndex
 from osler.index.lock import is_local, lock_path, only_writer
+from osler.index.maintenance import create_search_indexes
 from osler.index.manifest import Manifest
-from osler.index.residence import MEMORY
-from osler.index.rows import MANIFEST_KEY, table_schema
-from osler.index.upkeep import create_search_indexes
+from osler.index.schema import MANIFEST_KEY, table_schema
 
 TABLE = "passages"
 
@@ -29,17 +30,13 @@ def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
     _check_is_free(path)
     with writing(str(path)), only_writer(_lock_of(path)):
         _check_is_free(path)  # another process may have made one while this one waited for the lock
-        table = cast("LanceTable", lancedb.connect(_address(path)).create_table(TABLE, schema=table_schema(manifest)))
-        create_search_indexes(table)
-    return LanceIndex(table, manifest)
+        connection = lancedb.connect(_address(path))
+        create_search_indexes(cast("LanceTable", connection.create_table(TABLE, schema=table_schema(manifest))))
+        return LanceIndex(partial(_open_table, connection), manifest)
 
 
-def open_index(path: str | Path, *, memory: int = MEMORY, exact: bool = False) -> LanceIndex:
-    """The index at this folder or object-store URL; StoreError where there is none, or one that cannot be read.
-
-    memory: bytes of vectors, token vectors and passages that it may hold between searches. exact: search without the
-    approximate index that a large table has.
-    """
+def open_index(path: str | Path) -> LanceIndex:
+    """The index at this folder or object-store URL; StoreError where there is none, or one that cannot be read."""
     path = _expanded(path)
     table = _table_at(path)
     if table is None:
@@ -53,7 +50,11 @@ def open_index(path: str | Path, *, memory: int = MEMORY, exact: bool = False) -
             raise StoreError(f"{path} holds a table that osler did not write: name another folder.")
         manifest = Manifest.from_json(written)
         manifest.check_columns(schema)
-        return LanceIndex(table, manifest, memory=memory, exact=exact)
+        return LanceIndex(partial(_open_table, lancedb.connect(_address(path))), manifest)
+
+
+def _open_table(connection: DBConnection) -> LanceTable:
+    return cast("LanceTable", connection.open_table(TABLE))
 
 
 def index_exists(path: str | Path) -> bool:
@@ -90,7 +91,7 @@ def _table_at(path: str | Path) -> LanceTable | None:
     with opening(str(path)):
         try:
             # The table stays at its version until `TableWatch` moves it.
-            return cast("LanceTable", lancedb.connect(_address(path)).open_table(TABLE))
+            return _open_table(lancedb.connect(_address(path)))
         except ValueError as error:
             if "was not found" not in str(error):
                 raise

@@ -1,4 +1,4 @@
-"""Sees new commits of an open table, and that the table was made anew, renamed or restored. Knows versions, no rows.
+"""Sees new commits of an open table, and that it was made anew, renamed or restored; and the files of its versions.
 
 Numbers of versions and ids of rows mean something in one table only. Another one that came to lie in its place may
 have as many versions and the same row ids, so whatever is held of the old one would answer for the new one. Three
@@ -8,23 +8,23 @@ folder, the file of the last version seen, which is written once and never again
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from pathlib import Path
 from threading import RLock
 from time import monotonic
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
+import lancedb
 from lancedb.table import LanceTable
 
 from osler.errors import StoreError
-from osler.index.failures import reading, writing
+from osler.index.failures import attempt, reading, writing
 from osler.index.lock import lock_path, only_writer
 from osler.index.manifest import Manifest
-from osler.index.rows import MANIFEST_KEY
-from osler.index.versions import version_file, versions_folder
+from osler.index.schema import MANIFEST_KEY
 
 CHECK_EVERY = 0.1
 """Seconds for which a table in a folder is taken as unchanged: to ask takes a hundredth of a search."""
@@ -198,3 +198,54 @@ def _mark(path: Path | None) -> Mark | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+_LAST: Final = 2**64 - 1
+_SUFFIX: Final = ".manifest"
+_MARK: Final = b"LANC"
+
+
+def versions_folder(uri: str) -> Path | None:
+    """Where the files of the versions lie; None on object storage, where nobody looks at them.
+
+    >>> versions_folder("file:///library/passages.lance"), versions_folder("s3://bucket/passages.lance")
+    (PosixPath('/library/passages.lance/_versions'), None)
+    """
+    local = uri.removeprefix("file://")
+    return None if "://" in local else Path(local) / "_versions"
+
+
+def version_file(folder: Path, version: int) -> Path:
+    """The file of a version: Lance counts down, so that the last one comes first in a listing.
+
+    >>> version_file(Path("_versions"), 7).name
+    '18446744073709551608.manifest'
+    """
+    return folder / f"{_LAST - version:020}{_SUFFIX}"
+
+
+def damaged_versions(table: LanceTable) -> list[int]:
+    """The versions before the present one whose files cannot be read, ascending; none on object storage."""
+    folder = versions_folder(table.uri)
+    if folder is None:
+        return []
+    files = folder.glob(f"*{_SUFFIX}")
+    versions = sorted(_LAST - int(file.stem) for file in files if file.stem.isdecimal())
+    past = lancedb.connect(folder.parents[1]).open_table(table.name)
+    before = (number for number in versions if number < table.version)
+    unread = [number for number in before if attempt(partial(past.checkout, number))[1] or not _ends(folder, number)]
+    return [number for number in unread if version_file(folder, number).is_file()]  # others were removed meanwhile
+
+
+def _ends(folder: Path, version: int) -> bool:
+    """Whether the file of a version has Lance's mark at its end: it opens a file of zeros too, but cannot list it."""
+    content, _ = attempt(version_file(folder, version).read_bytes)
+    return content is not None and content.endswith(_MARK)
+
+
+def remove_versions(table: LanceTable, versions: Iterable[int]) -> None:
+    """Remove the files of these versions; what only they hold goes with the next upkeep."""
+    folder = versions_folder(table.uri)
+    if folder:
+        for version in versions:
+            version_file(folder, version).unlink(missing_ok=True)

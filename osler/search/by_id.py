@@ -1,4 +1,4 @@
-"""A query that is nothing but ids: it asks for documents, not for words. Knows ids and an index, no model."""
+"""A query that is nothing but ids: it asks for documents, not for words. Knows ids and a snapshot, no model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from osler.protocols import PassageIndex
+from osler.protocols import Snapshot
 from osler.records import Filter, RankedPassage, is_retracted
 from osler.text.identifiers import names_in, parse_identifier, without_position
 
@@ -23,27 +23,27 @@ class NamedPassages:
     warnings: tuple[str, ...] = ()
 
 
-def named_passages(query: str, index: PassageIndex, *, k: int, where: Filter) -> NamedPassages:
+def named_passages(query: str, snapshot: Snapshot, *, k: int, where: Filter) -> NamedPassages:
     """What a query of nothing but ids names: the passages of these documents in their order, a turn a document.
 
     A passage that is named itself comes first. Nothing is compared, so each score is 1 and none has evidence.
     """
     names = names_in(query)
-    found = index.find_documents(names) if names else {}
+    found = snapshot.find_documents(names) if names else {}
     doc_ids = {name: ids for name, ids in found.items() if _may_be_meant(name, ids)}
     missing = [name for name in names if name not in doc_ids]
     warnings = [f"No document has the id {name}." for name in missing if _is_surely_an_id(name)]
     if not doc_ids or len(warnings) < len(missing):  # a number that names nothing is a word
         said = [f"{warning} Its characters were searched for as words." for warning in warnings]
         return NamedPassages(warnings=tuple(said))
-    passage_ids = index.passage_ids(_in_order(names, doc_ids), where=where)
-    passages = index.read(_in_turns(passage_ids, names, doc_ids)[:k])
+    passage_ids = snapshot.passage_ids(_in_order(names, doc_ids), where=where)
+    passages = snapshot.read(_in_turns(passage_ids, names, doc_ids)[:k]).passages
     ranked = tuple(
         RankedPassage(passage, rank, 1.0, candidate_rank=rank, candidate_score=1.0)
         for rank, passage in enumerate(passages, start=1)
     )
     passing = {_document_of(passage_id) for passage_id in passage_ids}
-    left_out = [_left_out(doc_id, index) for doc_id in _in_order(names, doc_ids) if doc_id not in passing]
+    left_out = [_left_out(doc_id, snapshot) for doc_id in _in_order(names, doc_ids) if doc_id not in passing]
     return NamedPassages(ranked, (*warnings, *left_out))
 
 
@@ -73,8 +73,8 @@ def _document_of(passage_id: str) -> str:
     return passage_id.rpartition("#")[0]
 
 
-def _left_out(doc_id: str, index: PassageIndex) -> str:
-    document = index.document(doc_id)
+def _left_out(doc_id: str, snapshot: Snapshot) -> str:
+    document = snapshot.document(doc_id)
     if document and is_retracted(document.metadata):
         return f"{doc_id} is retracted and therefore left out: the condition retracted=any lets it in."
     return f"{doc_id} does not meet the conditions: leave them out to see it."

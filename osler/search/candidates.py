@@ -30,18 +30,6 @@ def fuse_scores(
     return _best(scores, num_candidates)
 
 
-def fuse_ranks(rankings: Sequence[Sequence[Candidate]], *, num_candidates: int, constant: int = 60) -> list[Candidate]:
-    """The passages that rank best over all rankings, best first, equal ones by passage_id; their score is the fusion's.
-
-    >>> dense = [Candidate("a", 1, 0.9), Candidate("b", 2, 0.8)]
-    >>> lexical = [Candidate("b", 1, 7.5)]
-    >>> [candidate.passage_id for candidate in fuse_ranks([dense, lexical], num_candidates=1)]
-    ['b']
-    """
-    passage_ids = [[candidate.passage_id for candidate in ranking] for ranking in rankings]
-    return _best(reciprocal_rank_fusion(passage_ids, constant=constant), num_candidates)
-
-
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[str]], *, constant: int = 60) -> dict[str, float]:
     """Score per id: the sum over rankings of 1 / (constant + rank), rank from 1 (Cormack et al., 2009).
 
@@ -58,17 +46,13 @@ def reciprocal_rank_fusion(rankings: Sequence[Sequence[str]], *, constant: int =
 def stage1_scores(candidates: Sequence[Candidate], settings: SearchSettings) -> list[float]:
     """The scores of these candidates on a scale that all queries share, so that MaxSim can be added to them.
 
-    Cosines and their linear fusion are on one already. BM25 becomes its share of the query's highest, and fused ranks
-    their share of the highest that a passage can have: first in both lists.
+    Cosines and their fusion are on one already. BM25 becomes its share of the query's highest.
 
     >>> stage1_scores([Candidate("a", 1, 8.0), Candidate("b", 2, 2.0)], SearchSettings(candidates="lexical"))
     [1.0, 0.25]
     """
     if settings.candidates == "lexical":
         return shares_of_best(candidates)
-    if settings.candidates == "hybrid" and settings.fusion == "rank":
-        highest = 2 / (settings.fusion_constant + 1)
-        return [candidate.score / highest for candidate in candidates]
     return [candidate.score for candidate in candidates]
 
 

@@ -6,11 +6,12 @@ Token vectors come from the index, or are made now by the re-ranker. Both are qu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from osler.late_interaction.maxsim import maxsim
-from osler.late_interaction.named import together
-from osler.late_interaction.ragged import divide
-from osler.protocols import Reranker
+from osler.late_interaction.ragged import concatenate, divide, reorder
+from osler.protocols import Reranker, StoredPassages
 from osler.records import Candidate, Passage, TokenVectors, Vectors
 
 _SLICE = 256
@@ -18,6 +19,41 @@ _SLICE = 256
 
 BLOCK_PASSAGES = 1024
 """Passages whose token vectors are laid side by side at once: 10,000 candidates are never copied as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPassages:
+    """`StoredPassages` of an index without token vectors, with those that a re-ranker makes for this search."""
+
+    stored: StoredPassages
+    token_vectors: TokenVectors
+    has_token_vectors: ClassVar[bool] = True
+    token_spans: ClassVar[None] = None
+
+    @classmethod
+    def of(cls, stored: StoredPassages, reranker: Reranker) -> EncodedPassages:
+        """The stored passages, of which there is one at least, encoded by the re-ranker."""
+        encoded = encode_by_id(stored.passages, reranker)
+        return cls(stored, concatenate([encoded[passage_id] for passage_id in stored.passage_ids]))
+
+    @property
+    def passage_ids(self) -> Sequence[str]:
+        """One a passage."""
+        return self.stored.passage_ids
+
+    @property
+    def vectors(self) -> Vectors:
+        """[P, d]"""
+        return self.stored.vectors
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """The passages themselves."""
+        return self.stored.passages
+
+    def take(self, numbers: Sequence[int]) -> EncodedPassages:
+        """The passages of these numbers, in this order."""
+        return EncodedPassages(self.stored.take(numbers), reorder(self.token_vectors, numbers))
 
 
 def encode_by_id(
@@ -46,8 +82,8 @@ def maxsim_scores(
     """The MaxSim score of each of these passages for the query tokens [q, d]."""
     scores: list[float] = []
     for first in range(0, len(passage_ids), BLOCK_PASSAGES):
-        block = together(token_vectors, passage_ids[first : first + BLOCK_PASSAGES])
-        scores.extend(maxsim(query_vectors, block).tolist())
+        block = [token_vectors[passage_id] for passage_id in passage_ids[first : first + BLOCK_PASSAGES]]
+        scores.extend(maxsim(query_vectors, concatenate(block)).tolist())
     return scores
 
 

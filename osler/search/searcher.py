@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 
 import numpy as np
 
-from osler.config import SearchSettings
+from osler.config import MOST_PASSAGES, SearchSettings
 from osler.cores import a_thread_a_core, one_blas_thread
-from osler.late_interaction.named import either
-from osler.protocols import Encoder, PassageIndex, Reranker
-from osler.records import (
-    NOT_RETRACTED,
-    Candidate,
-    Filter,
-    Passage,
-    RankedPassage,
-    Ranking,
-    TokenSpans,
-    TokenVectors,
-    Vector,
-    Vectors,
-)
+from osler.errors import UsageError
+from osler.late_interaction.maxsim import maxsim
+from osler.late_interaction.ragged import divide
+from osler.protocols import CutsQueries, Encoder, PassageIndex, Reranker, Snapshot, StoredPassages
+from osler.records import NOT_RETRACTED, Candidate, Filter, RankedPassage, Ranking, Vector, Vectors
 from osler.search.by_id import named_passages
-from osler.search.candidates import fuse_ranks, fuse_scores, stage1_scores
+from osler.search.candidates import fuse_scores, stage1_scores
 from osler.search.evidence import best_evidence
-from osler.search.request import Request, cut_warnings, request_of
-from osler.search.rerank import best_first, encode_by_id, interpolated, maxsim_scores
+from osler.search.rerank import BLOCK_PASSAGES, EncodedPassages, best_first, interpolated
 
 DEFAULTS = SearchSettings()
+
+STAGES = ("encode", "candidates", "read", "maxsim", "evidence")
+"""What `Ranking.seconds` is split into: encode is the query, and passages without stored token vectors; maxsim is 0
+with re-ranking off. The vectors of hybrid candidates are read as a part of candidates."""
+
+_SHOWN = 40
+"""Characters of a query that show where it was cut."""
+
+_NONE = np.empty((0, 0), dtype=np.float32)
 
 EncodeQueries = Callable[[Sequence[str]], tuple[Vectors, Sequence[Vectors]]]
 """The vectors [Q, d] and the token vectors of queries, in one pass where both models share a network."""
 
-Lexical = Callable[[], list[Candidate]]
-"""Gives what the words of a query find; waits where it is being looked up."""
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A query that can be searched, with what its stages need and the seconds that they take.
+
+    vector [d] and token_vectors [q, d] are empty where no stage compares them.
+    """
+
+    query: str
+    k: int
+    where: Filter
+    evidence: bool
+    snapshot: Snapshot
+    named: tuple[RankedPassage, ...] | None  # the passages of documents that it names by their ids
+    warnings: tuple[str, ...]
+    vector: Vector = field(default_factory=lambda: _NONE)
+    token_vectors: Vectors = field(default_factory=lambda: _NONE)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds what a block takes to the seconds of a stage."""
+        began = perf_counter()
+        yield
+        self.seconds[stage] += perf_counter() - began
+
+    def ranking(self, ranked: Sequence[RankedPassage]) -> Ranking:
+        """The ranking of these passages."""
+        return Ranking(self.query, tuple(ranked), self.seconds, self.warnings)
 
 
 class Searcher:
@@ -80,17 +107,16 @@ class Searcher:
         Stage 1 hands on `num_candidates` passages (k, where that is more), however few come back in the end. With
         re-ranking off, its order and its scores are final. Each passage carries its evidence either way, unless told
         not to. A query of nothing but ids (doc_id, passage_id, PMID, DOI, PMCID) gives the passages of these documents,
-        without evidence. UsageError for a blank query and for a k that is not possible.
+        without evidence. All of it is read from one version of the index.
+        UsageError for a blank query and for a k that is not possible.
         """
-        request = self._request(query, k, where, evidence=evidence)
-        if request.named is not None:
-            return request.ranking(request.named)
+        search = self._begin(query, k, where, self.index.snapshot(), evidence=evidence)
+        if search.named is not None:
+            return search.ranking(search.named)
         with one_blas_thread():
-            if self.settings.candidates == "dense":
-                return self._ranking_of(self._encoded([request])[0])
-            words = self._beside.submit(self._lexical, request)  # looked up while the network reads the query
+            words = self._beside.submit(self._lexical, search)  # looked up while the network reads the query
             try:
-                return self._ranking(self._encoded([request])[0], words.result)
+                return self._finish(self._encoded([search])[0], words.result)
             finally:
                 wait([words])  # where the model failed: nothing of a search outlives it
 
@@ -98,182 +124,136 @@ class Searcher:
         self, queries: Sequence[str], *, k: int | None = None, where: Filter = NOT_RETRACTED, evidence: bool = True
     ) -> list[Ranking]:
         """What `search` gives for each of these queries, in their order: encoded together, then one query a core."""
-        requests = [self._request(query, k, where, evidence=evidence) for query in queries]
-        asked = [request for request in requests if request.named is None]
+        snapshot = self.index.snapshot()
+        searches = [self._begin(query, k, where, snapshot, evidence=evidence) for query in queries]
+        of_words = [search for search in searches if search.named is None]
         with one_blas_thread(), a_thread_a_core() as cores:
-            rankings = cores.map(self._ranking_of, self._encoded(asked))
-            return [next(rankings) if one.named is None else one.ranking(one.named) for one in requests]
+            rankings = cores.map(
+                lambda search: self._finish(search, partial(self._lexical, search)), self._encoded(of_words)
+            )
+            return [next(rankings) if search.named is None else search.ranking(search.named) for search in searches]
 
-    def _request(self, query: str, k: int | None, where: Filter, *, evidence: bool) -> Request:
-        settings = self.settings
-        request = request_of(query, settings.k if k is None else k, settings.num_candidates, where, evidence=evidence)
-        named = named_passages(request.query, self.index, k=request.k, where=where)
-        cut = self._cut(request) if named.ranked is None else ()
-        return replace(request, named=named.ranked, warnings=(*named.warnings, *cut))
+    def _begin(self, query: str, k: int | None, where: Filter, snapshot: Snapshot, *, evidence: bool) -> _Search:
+        k = self.settings.k if k is None else k
+        if not query.strip():
+            raise UsageError(f"The query {query!r} is empty: write what to search for.")
+        if not 1 <= k <= MOST_PASSAGES:
+            raise UsageError(f"k = {k} is not possible: ask for 1 to {MOST_PASSAGES:,} passages.")
+        # Half of a surrogate pair becomes the character for what cannot be read.
+        query = query.strip().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        named = named_passages(query, snapshot, k=k, where=where)
+        warnings = named.warnings
+        if named.ranked is None:
+            models: dict[str, object] = {"encoder": self.encoder} if self.settings.candidates != "lexical" else {}
+            if self.settings.rerank or evidence:
+                models["re-ranker"] = self.reranker
+            warnings = (*warnings, *cut_warnings(query, models))
+        return _Search(query, k, where, evidence, snapshot, named.ranked, warnings)
 
-    def _cut(self, request: Request) -> Sequence[str]:
-        """A warning where a model that is asked does not read the query to its end."""
-        models: dict[str, object] = {}
-        if self.settings.candidates != "lexical":
-            models["encoder"] = self.encoder
-        if self.settings.rerank or request.evidence:
-            models["re-ranker"] = self.reranker
-        return cut_warnings(request.query, models)
+    def _lexical(self, search: _Search) -> list[Candidate]:
+        if self.settings.candidates == "dense":
+            return []
+        return search.snapshot.lexical(search.query, k=self._num_candidates(search), where=search.where)
 
-    def _encoded(self, requests: Sequence[Request]) -> list[Request]:
-        """The requests with what the stages need of their vectors."""
-        if not requests:
+    def _num_candidates(self, search: _Search) -> int:
+        return max(self.settings.num_candidates, search.k)
+
+    def _encoded(self, searches: Sequence[_Search]) -> list[_Search]:
+        """The searches with the vectors that their stages compare."""
+        if not searches:
             return []
         began = perf_counter()
-        vectors, token_vectors = self._query_vectors(
-            [request.query for request in requests], evidence=requests[0].evidence
-        )
-        encode = {"encode": (perf_counter() - began) / len(requests)}
+        queries = [search.query for search in searches]
+        dense, late = self.settings.candidates != "lexical", self.settings.rerank or searches[0].evidence
+        vectors: Sequence[Vector] = [_NONE] * len(queries)
+        token_vectors: Sequence[Vectors] = [_NONE] * len(queries)
+        if dense and late and self._encode_queries:
+            matrix, token_vectors = self._encode_queries(queries)
+            vectors = list(matrix)
+        else:
+            vectors = list(self.encoder.encode_queries(queries)) if dense else vectors
+            token_vectors = self.reranker.encode_queries(queries) if late else token_vectors
+        seconds = (perf_counter() - began) / len(searches)
         return [
-            replace(request, vector=vector, token_vectors=tokens, seconds=request.seconds | encode)
-            for request, vector, tokens in zip(requests, vectors, token_vectors, strict=True)
+            replace(search, vector=vector, token_vectors=tokens, seconds=search.seconds | {"encode": seconds})
+            for search, vector, tokens in zip(searches, vectors, token_vectors, strict=True)
         ]
 
-    def _query_vectors(
-        self, queries: Sequence[str], *, evidence: bool
-    ) -> tuple[Sequence[Vector | None], Sequence[Vectors | None]]:
-        dense, late = self.settings.candidates != "lexical", self.settings.rerank or evidence
-        if dense and late and self._encode_queries:
-            vectors, token_vectors = self._encode_queries(queries)
-            return list(vectors), token_vectors
-        return (
-            list(self.encoder.encode_queries(queries)) if dense else [None] * len(queries),
-            self.reranker.encode_queries(queries) if late else [None] * len(queries),
-        )
-
-    def _ranking_of(self, request: Request) -> Ranking:
-        return self._ranking(request, partial(self._lexical, request))
-
-    def _ranking(self, request: Request, lexical: Lexical) -> Ranking:
-        candidates = self._candidates(request, lexical)
+    def _finish(self, search: _Search, lexical: Callable[[], list[Candidate]]) -> Ranking:
+        """The ranking of a search whose query is encoded; lexical waits where the words are still being looked up."""
+        with search.timed("candidates"):
+            candidates = self._candidates(search, lexical)
         if not self.settings.rerank:
-            candidates = candidates[: request.k]
-        token_vectors: Mapping[str, TokenVectors] = {}
-        if request.token_vectors is not None:
-            token_vectors = self._token_vectors(request, [candidate.passage_id for candidate in candidates])
-            # An update may have come in between: what is no longer there is left out.
-            candidates = [candidate for candidate in candidates if candidate.passage_id in token_vectors]
-        maxsim = self._maxsim(request, candidates, token_vectors)
-        ranked, spans = self._read(request, candidates, maxsim)
-        if request.evidence and request.token_vectors is not None:
-            with request.timed("evidence"):
-                ranked = _with_evidence(request.token_vectors, ranked, token_vectors, spans, self.reranker)
-        return request.ranking(ranked)
-
-    def _candidates(self, request: Request, lexical: Lexical) -> list[Candidate]:
-        with request.timed("candidates"):
-            if request.vector is None:
-                return lexical()
-            hybrid = self.settings.candidates == "hybrid"
-            rough = hybrid and self.settings.fusion == "linear"  # which compares again what is found
-            dense = self.index.search_dense(request.vector, k=request.num_candidates, where=request.where, rough=rough)
-            return self._fused(request, request.vector, dense, lexical()) if hybrid else dense
-
-    def _fused(
-        self, request: Request, vector: Vector, dense: Sequence[Candidate], words: Sequence[Candidate]
-    ) -> list[Candidate]:
-        if self.settings.fusion == "rank":
-            constant = self.settings.fusion_constant
-            return fuse_ranks([dense, words], num_candidates=request.num_candidates, constant=constant)
-        cosines, weight = self._cosines(request, vector, [*dense, *words]), self.settings.lexical_weight
-        return fuse_scores(cosines, words, num_candidates=request.num_candidates, lexical_weight=weight)
-
-    def _lexical(self, request: Request) -> list[Candidate]:
-        return self.index.search_lexical(request.query, k=request.num_candidates, where=request.where)
-
-    def _cosines(self, request: Request, vector: Vector, found: Sequence[Candidate]) -> dict[str, float]:
-        """The cosine of every passage that was found and is still there, from its vector."""
-        passage_ids = list(dict.fromkeys(one.passage_id for one in found))
-        if self.settings.rerank and self.settings.stored:  # most of these go on to stage 2
-            vectors, tokens = self.index.vectors_with_tokens(passage_ids)
-            request.read = tokens
-        else:
-            vectors = self.index.vectors(passage_ids)
-        cosines = np.vecdot(np.array(list(vectors.values())).reshape(-1, len(vector)), vector)
-        return dict(zip(vectors, cosines.tolist(), strict=True))
-
-    def _token_vectors(self, request: Request, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
-        """Those stored with each passage; where none are, or `stored` is off, those that the re-ranker makes now."""
-        with request.timed("read"):
-            known = self._stored_token_vectors(request, passage_ids) if self.settings.stored else {}
-            missing = [passage_id for passage_id in passage_ids if passage_id not in known]
-            passages = self.index.read(missing) if missing else []
-        with request.timed("encode"):
-            return either(known, encode_by_id(passages, self.reranker))
-
-    def _stored_token_vectors(self, request: Request, passage_ids: Sequence[str]) -> Mapping[str, TokenVectors]:
-        rest = [passage_id for passage_id in passage_ids if passage_id not in request.read]
-        return either(request.read, self.index.token_vectors(rest) if rest else {})
-
-    def _maxsim(
-        self, request: Request, candidates: Sequence[Candidate], token_vectors: Mapping[str, TokenVectors]
-    ) -> list[float] | None:
-        if not self.settings.rerank or request.token_vectors is None:
-            return None
-        with request.timed("maxsim"):
-            passage_ids = [candidate.passage_id for candidate in candidates]
-            return maxsim_scores(request.token_vectors, passage_ids, token_vectors)
-
-    def _read(
-        self, request: Request, candidates: Sequence[Candidate], maxsim: Sequence[float] | None
-    ) -> tuple[list[RankedPassage], dict[str, TokenSpans]]:
-        """The k candidates of the highest scores with their passages, and the spans that are stored, by passage_id."""
-        scores = [candidate.score for candidate in candidates] if maxsim is None else self._final(maxsim, candidates)
-        best = best_first(candidates, scores, k=request.k)
-        with request.timed("read"):
-            passage_ids = [candidates[place].passage_id for place in best]
-            read = self._read_passages(passage_ids, spans=request.evidence and self.settings.stored) if best else []
-        passages = {passage.passage_id: passage for passage, _ in read}
-        spans = {passage.passage_id: stored for passage, stored in read if stored is not None}
-        there = [place for place in best if candidates[place].passage_id in passages]
+            candidates = candidates[: search.k]
+        stored = search.snapshot.read([candidate.passage_id for candidate in candidates])
+        if candidates and not stored.has_token_vectors and (self.settings.rerank or search.evidence):
+            with search.timed("encode"):
+                stored = EncodedPassages.of(stored, self.reranker)
+        scores, late = [candidate.score for candidate in candidates], None
+        if self.settings.rerank:
+            late = self._maxsim(search, stored)
+            stage1 = stage1_scores(candidates, self.settings)
+            scores = interpolated(late, stage1, weight=self.settings.stage1_weight or 0.0)
+        best = best_first(candidates, scores, k=search.k)
+        with search.timed("read"):
+            passages = stored.take(best).passages
         ranked = [
             RankedPassage(
-                passage=passages[candidates[place].passage_id],
+                passage=passage,
                 rank=rank,
-                score=scores[place],
-                candidate_rank=candidates[place].rank,
-                candidate_score=candidates[place].score,
-                maxsim=None if maxsim is None else maxsim[place],
+                score=scores[number],
+                candidate_rank=candidates[number].rank,
+                candidate_score=candidates[number].score,
+                maxsim=None if late is None else late[number],
             )
-            for rank, place in enumerate(there, start=1)
+            for rank, (number, passage) in enumerate(zip(best, passages, strict=True), start=1)
         ]
-        return ranked, spans
+        return search.ranking(self._with_evidence(search, ranked, stored.take(best)) if search.evidence else ranked)
 
-    def _read_passages(self, passage_ids: Sequence[str], *, spans: bool) -> Sequence[tuple[Passage, TokenSpans | None]]:
-        return (
-            self.index.read_with_spans(passage_ids) if spans else [(one, None) for one in self.index.read(passage_ids)]
-        )
+    def _candidates(self, search: _Search, lexical: Callable[[], list[Candidate]]) -> list[Candidate]:
+        if self.settings.candidates == "lexical":
+            return lexical()
+        num_candidates = self._num_candidates(search)
+        dense = search.snapshot.nearest(search.vector, k=num_candidates, where=search.where)
+        if self.settings.candidates == "dense":
+            return dense
+        words = lexical()
+        either = dict.fromkeys(candidate.passage_id for candidate in (*dense, *words))
+        stored = search.snapshot.read(list(either))
+        cosines = dict(zip(stored.passage_ids, np.vecdot(stored.vectors, search.vector).tolist(), strict=True))
+        return fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=self.settings.lexical_weight)
 
-    def _final(self, maxsim: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
-        stage1 = stage1_scores(candidates, self.settings)
-        return interpolated(maxsim, stage1, weight=self.settings.stage1_weight or 0.0)
+    def _maxsim(self, search: _Search, stored: StoredPassages) -> list[float]:
+        scores: list[float] = []
+        for first in range(0, len(stored.passage_ids), BLOCK_PASSAGES):
+            with search.timed("read"):
+                block = stored.take(range(len(stored.passage_ids))[first : first + BLOCK_PASSAGES]).token_vectors
+            with search.timed("maxsim"):
+                scores.extend(maxsim(search.token_vectors, block).tolist())
+        return scores
+
+    def _with_evidence(
+        self, search: _Search, ranked: Sequence[RankedPassage], stored: StoredPassages
+    ) -> list[RankedPassage]:
+        with search.timed("read"):
+            token_vectors = divide(stored.token_vectors, [1] * len(ranked)) if ranked else []
+            spans = stored.token_spans
+        with search.timed("evidence"):
+            spans = spans or self.reranker.token_spans([one.passage for one in ranked])
+            return [
+                replace(one, evidence=best_evidence(search.token_vectors, one.passage, vectors, tokens))
+                for one, vectors, tokens in zip(ranked, token_vectors, spans, strict=True)
+            ]
 
 
-def _with_evidence(
-    query_vectors: Vectors,
-    ranked: Sequence[RankedPassage],
-    token_vectors: Mapping[str, TokenVectors],
-    stored_spans: Mapping[str, TokenSpans],
-    reranker: Reranker,
-) -> list[RankedPassage]:
-    passages = {one.passage.passage_id: one.passage for one in ranked}
-    spans = {**_made_spans(passages, reranker, known=stored_spans), **stored_spans}
-    # An update may have come in between: vectors of another number of tokens are made anew.
-    changed = [passages[one] for one in passages if token_vectors[one].num_tokens != len(spans[one])]
-    vectors = either(token_vectors, encode_by_id(changed, reranker))
+def cut_warnings(query: str, models: Mapping[str, object]) -> list[str]:
+    """A warning for each model, by its name, that does not read the query to its end; one for those that agree."""
+    names: dict[int, list[str]] = {}
+    for name, model in models.items():
+        if isinstance(model, CutsQueries) and (end := model.query_end(query)) is not None:
+            names.setdefault(end, []).append(f"the {name}")
     return [
-        replace(one, evidence=best_evidence(query_vectors, one.passage, vectors[passage_id], spans[passage_id]))
-        for passage_id, one in zip(passages, ranked, strict=True)
+        f"The query is too long: {' and '.join(readers)} read it up to “…{query[:end][-_SHOWN:].lstrip()}” and no "
+        "further. Shorten it, or put first what matters."
+        for end, readers in names.items()
     ]
-
-
-def _made_spans(passages: Mapping[str, Passage], reranker: Reranker, *, known: Container[str]) -> dict[str, TokenSpans]:
-    """The spans of the passages without known ones, by passage_id."""
-    missing = [passage for passage_id, passage in passages.items() if passage_id not in known]
-    made = reranker.token_spans(missing) if missing else []
-    return {passage.passage_id: spans for passage, spans in zip(missing, made, strict=True)}

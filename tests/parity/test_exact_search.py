@@ -76,7 +76,7 @@ def brute_force(query: str, rows: Rows, searcher: Searcher) -> dict[str, tuple[f
     count, share = settings.num_candidates, settings.stage1_weight
     cosines = dict(zip(rows.ids, rows.vectors @ searcher.encoder.encode_queries([query])[0].astype(float), strict=True))
     dense = sorted(cosines, key=lambda one: (-cosines[one], one))[:count]
-    lexical = searcher.index.search_lexical(query, k=count, where=Filter())
+    lexical = searcher.index.snapshot().lexical(query, k=count, where=Filter())
     found = {*dense, *(one.passage_id for one in lexical)}
     fused = naive_fusion({one: cosines[one] for one in found}, lexical, settings.lexical_weight)
     candidates = sorted(fused, key=lambda one: (-fused[one], one))[:count]

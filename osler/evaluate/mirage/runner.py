@@ -144,5 +144,5 @@ def pmid_of(passage: Passage, index: PassageIndex) -> str:
     """The PubMed id of the document that a passage is of, by its id, metadata or identifiers; "" where none tells."""
     if told := pubmed_id(passage.doc_id, passage.metadata.get("pmid")):
         return told
-    document = index.document(passage.doc_id)
+    document = index.snapshot().document(passage.doc_id)
     return pubmed_id(passage.doc_id, document.identifiers.get("pmid")) if document else ""

@@ -94,7 +94,8 @@ class RetrieverSource:
     def candidates(self, examples: Sequence[Example], *, k: int) -> list[list[TrainingPassage]]:
         """For the query of each example the k nearest passages; StoreError where the index holds other passages."""
         vectors = self._encoder.encode_queries([example.query for example in examples])
-        found = (self._index.search_dense(vector, k=k, where=NOT_RETRACTED) for vector in vectors)
+        snapshot = self._index.snapshot()
+        found = (snapshot.nearest(vector, k=k, where=NOT_RETRACTED) for vector in vectors)
         return [[self._candidate(one.passage_id, one.score, one.rank) for one in ranked] for ranked in found]
 
     def positive_scores(self, examples: Sequence[Example]) -> list[float]:

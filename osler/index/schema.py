@@ -6,29 +6,36 @@ the metadata as they came where `metadata` hold more, by what other documents st
 passage and the next (for the last one: up to the end), so that passages and gaps in order are the document's text, to
 the character.
 
+Lance keeps no checksums of its data files. A row therefore carries the CRC-32 of its values, so that bits that change
+on a disk are noticed; `osler check` compares them. What may be written anew in a row that stays (metadata, and the
+columns that filters read) is not among them: the fingerprint of the document speaks for its metadata.
+
 A title or heading without characters is null: where all values of a column are one text, Lance finds a row slowly.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from osler.index import token_spans, token_values
-from osler.index.filter_columns import filter_columns
+from osler.index.filters import filter_columns
 from osler.index.manifest import Manifest
 from osler.index.states import Described
-from osler.index.sums import SUM_COLUMN, with_sums
+from osler.index.token_columns import packed_spans, packed_vectors, unpacked_spans
 from osler.late_interaction.ragged import divide
-from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vector, Vectors
+from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vectors
 from osler.text.matching import fold
 
 MANIFEST_KEY = b"osler.manifest"
+
+KEY_COLUMN = "row_key"
+"""A number that is drawn at random whenever a row is written: what was copied under it is never out of date."""
 
 _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 """By which Lance sees that two merges write the same passage; without it, both would add a row of it."""
@@ -36,7 +43,6 @@ _KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 PASSAGE_COLUMNS = ("passage_id", "doc_id", "title", "heading", "text", "start", "end", "metadata")
 DOCUMENT_COLUMNS = ("doc_id", "position", "title", "text", "gap", "outline", "identifiers", "metadata")
 SPANS_COLUMN = "token_spans"
-"""Not there where the table was made before spans were stored."""
 
 _LENGTH_OFF = 0.01
 """By so much a vector that was normalised in bfloat16 may miss unit length."""
@@ -77,10 +83,11 @@ def table_schema(manifest: Manifest) -> pa.Schema:
         # What the full-text index reads: one column ranks better than one index each for title and text.
         "lexical": text,
         "vector": pa.list_(pa.float32(), manifest.encoder.dim),
-        "token_vectors": pa.large_binary(),  # as `token_values` writes them
+        "token_vectors": pa.large_binary(),  # as `packed_vectors` writes them
         "token_bytes": pa.int32(),  # how long this value is
-        SPANS_COLUMN: pa.binary(),  # as `token_spans` writes them
-        SUM_COLUMN: pa.int64(),  # as `sums` makes them
+        SPANS_COLUMN: pa.binary(),  # as `packed_spans` writes them
+        SUM_COLUMN: pa.int64(),
+        KEY_COLUMN: pa.int64(),
     }
     schema = pa.schema(columns, metadata={MANIFEST_KEY: manifest.to_json()})
     return schema.set(0, pa.field("passage_id", text, nullable=False, metadata=_KEY))
@@ -94,7 +101,14 @@ def to_table(documents: Sequence[EncodedDocument], schema: pa.Schema) -> pa.Tabl
     for document in documents:
         _check_vectors(document)
     rows = [row for document in documents for row in _document_rows(document)]
-    return with_sums(pa.Table.from_pylist(rows, schema=schema))
+    return with_new_keys(with_sums(pa.Table.from_pylist(rows, schema=schema)))
+
+
+def with_new_keys(rows: pa.Table) -> pa.Table:
+    """The rows as they are to be written now, each with a key that no row has had."""
+    bound = np.iinfo(np.int64)
+    keys = np.random.default_rng().integers(bound.min, bound.max, len(rows), endpoint=True)
+    return rows.set_column(rows.schema.get_field_index(KEY_COLUMN), rows.schema.field(KEY_COLUMN), pa.array(keys))
 
 
 def to_document(rows: Sequence[Row]) -> Document:
@@ -119,11 +133,6 @@ def dumped(values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), ensure_ascii=False)
 
 
-def passage_columns(schema: pa.Schema) -> tuple[str, ...]:
-    """The columns of a table that a passage is read from, its token spans included where the table has them."""
-    return tuple(column for column in (*PASSAGE_COLUMNS, SPANS_COLUMN) if column in schema.names)
-
-
 def to_passage(row: Row) -> Passage:
     """The passage of this row; `PASSAGE_COLUMNS` suffice."""
     texts = {name: row[name] or "" for name in ("title", "heading")}
@@ -133,19 +142,14 @@ def to_passage(row: Row) -> Passage:
 
 def to_spans(row: Row) -> TokenSpans | None:
     """The token spans of this row, None where it has none."""
-    value = row.get(SPANS_COLUMN)
-    return None if value is None else token_spans.to_spans(value)
+    value = row[SPANS_COLUMN]
+    return None if value is None else unpacked_spans(value)
 
 
 def to_vectors(column: pa.ChunkedArray) -> Vectors:
     """[rows, d], the values of the column `vector`."""
     values: Vectors = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), column.type.list_size)
-
-
-def vectors_by_id(rows: pa.Table) -> dict[str, Vector]:
-    """The vector [d] of each of these rows by passage_id."""
-    return dict(zip(rows["passage_id"].to_pylist(), to_vectors(rows["vector"]), strict=True))
 
 
 def _check_vectors(encoded: EncodedDocument) -> None:
@@ -215,9 +219,55 @@ def _outline(document: Document) -> str:
 
 def _token_columns(encoded: EncodedDocument) -> list[dict[str, Any]]:
     count, vectors = len(encoded.passages), encoded.token_vectors
-    values = [None] * count if vectors is None else map(token_values.to_value, divide(vectors, [1] * count))
-    spans = [None] * count if encoded.token_spans is None else map(token_spans.to_value, encoded.token_spans)
+    values = [None] * count if vectors is None else map(packed_vectors, divide(vectors, [1] * count))
+    spans = [None] * count if encoded.token_spans is None else map(packed_spans, encoded.token_spans)
     return [
         {"token_vectors": value, "token_bytes": value and len(value), SPANS_COLUMN: of_passage}
         for value, of_passage in zip(values, spans, strict=True)
     ]
+
+
+SUM_COLUMN: Final = "checksum"
+
+_TEXTS: Final = (
+    "passage_id",
+    "doc_id",
+    "position",
+    "title",
+    "heading",
+    "text",
+    "start",
+    "end",
+    "gap",
+    "outline",
+    "identifiers",
+    "version",
+    "fingerprint",
+    "lexical",
+)
+_BYTES: Final = ("token_vectors", "token_spans")
+
+
+def row_sums(rows: pa.Table) -> list[int]:
+    """The checksum of each of these rows, which have all columns that are summed."""
+    rows = rows.combine_chunks()
+    texts = rows.select(_TEXTS).to_pylist()
+    vectors = np.asarray(rows["vector"].combine_chunks().flatten()).reshape(len(rows), -1)
+    values = [rows[name].to_pylist() for name in _BYTES]
+    return [
+        _sum([json.dumps(list(text.values()), ensure_ascii=False).encode(), vector.tobytes(), *parts])
+        for text, vector, *parts in zip(texts, vectors, *values, strict=True)
+    ]
+
+
+def with_sums(rows: pa.Table) -> pa.Table:
+    """The rows with their checksums in place of what is in that column."""
+    place = rows.schema.get_field_index(SUM_COLUMN)
+    return rows.set_column(place, rows.schema.field(place), pa.array(row_sums(rows), pa.int64()))
+
+
+def _sum(parts: Iterable[bytes | None]) -> int:
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part or b"", checksum)
+    return checksum

@@ -1,7 +1,7 @@
-"""Upkeep of the table: search indexes brought up to date, small files joined, old versions removed. Knows no records.
+"""Maintenance of the table: search indexes brought up to date, small files joined, old versions removed.
 
-Lance finds rows that no search index covers yet by reading them, so a search is complete at every moment; upkeep makes
-it fast again. Joining files rewrites every row, so it is done only where there are many files.
+Lance finds rows that no search index covers yet by reading them, so a search is complete at every moment; maintenance
+makes it fast again. Joining files rewrites every row, so it is done only where there are many files.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Final
 from lancedb.index import FTS, BTree, IndexConfig, LabelList
 from lancedb.table import LanceTable
 
-from osler.index.approximate import approximate_index, keep_approximate, lags, make_approximate
-
 LEXICAL = FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True)
 
 _LOOKUPS: dict[str, BTree | LabelList] = {
@@ -24,7 +22,7 @@ _LOOKUPS: dict[str, BTree | LabelList] = {
 """The columns by which documents are looked up."""
 
 SEARCH_INDEXES: Final[Mapping[str, FTS | BTree | LabelList]] = {"lexical": LEXICAL, **_LOOKUPS}
-"""What every table has, by column; a large one has an approximate index of its vectors too."""
+"""What every table has, by column."""
 
 _MOST_FILES = 64
 """Above this many data files, or versions out of use, the table is tidied. A commit makes one of each."""
@@ -51,21 +49,18 @@ def create_search_indexes(table: LanceTable) -> None:
         table.create_index(column, config=config)
 
 
-def optimise(table: LanceTable) -> None:
+def compact_and_index(table: LanceTable) -> None:
     """Cover every row by the search indexes; join files and remove old versions where there are many.
-
-    A table that has become large is given an approximate index of its vectors.
 
     A table that is covered and tidy is left as it is, in the same version.
     """
     _bring_tags_back(table)
     stale = _stale_columns(table)
-    if _is_untidy(table) or lags(table) or (stale and table.count_rows() > _REBUILD_ROWS):
+    if _is_untidy(table) or (stale and table.count_rows() > _REBUILD_ROWS):
         _tidy(table)
         stale = _stale_columns(table)
     for column in stale:
         table.create_index(column, config=SEARCH_INDEXES[column], replace=True)
-    keep_approximate(table)
 
 
 def _tidy(table: LanceTable) -> None:
@@ -98,15 +93,13 @@ def _bring_tags_back(table: LanceTable) -> None:
             table.branches.delete(branch)
 
 
-def rebuild(table: LanceTable) -> None:
+def rebuild_indexes(table: LanceTable) -> None:
     """Make every search index anew, whatever has become of the files of the one before."""
     for column, config in SEARCH_INDEXES.items():
         table.create_index(column, config=config, replace=True)
-    if approximate_index(table):
-        make_approximate(table)
 
 
-def keep_lookups_fast(table: LanceTable, *, written: int) -> None:
+def refresh_id_indexes(table: LanceTable, *, written: int) -> None:
     """Build the indexes of ids anew whenever the rows that they do not cover have doubled the table.
 
     So a first build of any size looks its documents up in constant time, for a cost that stays proportional to it.

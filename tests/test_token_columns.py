@@ -5,9 +5,11 @@ from dataclasses import fields
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from osler.index.manifest import Manifest, ModelIdentity
-from osler.index.token_values import to_token_vectors, to_value
+from osler.index.token_columns import packed_spans, packed_vectors, unpacked_spans, unpacked_vectors
 from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, divide, reorder
 from osler.records import PooledTokens, TokenVectors
@@ -34,7 +36,7 @@ def token_vectors(compression) -> TokenVectors:
 
 
 def column(token_vectors: TokenVectors) -> pa.LargeBinaryArray:
-    return pa.array(map(to_value, divide(token_vectors, [1] * len(token_vectors))), pa.large_binary())
+    return pa.array(map(packed_vectors, divide(token_vectors, [1] * len(token_vectors))), pa.large_binary())
 
 
 def assert_equal(found: TokenVectors | PooledTokens, expected: TokenVectors | PooledTokens) -> None:
@@ -48,25 +50,53 @@ def assert_equal(found: TokenVectors | PooledTokens, expected: TokenVectors | Po
 
 
 def test_token_vectors_come_back_as_they_went(token_vectors, manifest):
-    assert_equal(to_token_vectors(pa.chunked_array([column(token_vectors)]), manifest), token_vectors)
+    assert_equal(unpacked_vectors(pa.chunked_array([column(token_vectors)]), manifest), token_vectors)
 
 
 def test_values_are_read_wherever_the_chunks_of_a_column_begin(token_vectors, manifest):
     values = column(token_vectors)
     chunks = pa.chunked_array([values.slice(2, 2), values.slice(4), values.slice(0, 2)])
-    assert_equal(to_token_vectors(chunks, manifest), reorder(token_vectors, [2, 3, 4, 0, 1]))
+    assert_equal(unpacked_vectors(chunks, manifest), reorder(token_vectors, [2, 3, 4, 0, 1]))
 
 
 def test_a_column_without_values_has_no_vectors_of_the_right_length(manifest):
-    found = to_token_vectors(pa.chunked_array([], pa.large_binary()), manifest)
+    found = unpacked_vectors(pa.chunked_array([], pa.large_binary()), manifest)
     assert (len(found), found.dim, len(found.codes)) == (0, DIM, 0)
 
 
 def test_a_passage_without_tokens_is_a_value_of_four_bytes(token_vectors):
-    assert to_value(divide(token_vectors, [1] * len(LENGTHS))[1]) == bytes(4)
+    assert packed_vectors(divide(token_vectors, [1] * len(LENGTHS))[1]) == bytes(4)
 
 
 def test_parts_of_several_tables_can_be_joined(token_vectors, manifest):
     values = column(token_vectors)
-    parts = [to_token_vectors(pa.chunked_array([part]), manifest) for part in (values.slice(0, 3), values.slice(3))]
+    parts = [unpacked_vectors(pa.chunked_array([part]), manifest) for part in (values.slice(0, 3), values.slice(3))]
     assert_equal(concatenate(parts), token_vectors)
+
+
+OUTSIDE = [-1, -1]
+
+
+@given(st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 700), st.integers(1, 700)))))
+def test_any_spans_in_order_come_back(tokens):
+    spans, end = [], 0
+    for token in tokens:
+        if token is None:
+            spans.append(OUTSIDE)
+        else:
+            start = end + token[0]
+            end = start + token[1]
+            spans.append([start, end])
+    assert unpacked_spans(packed_spans(np.array(spans, dtype=np.int64).reshape(-1, 2))).tolist() == spans
+
+
+def test_tokens_of_one_character_may_share_it():
+    spans = [[0, 1], [0, 1], [1, 4]]  # the bytes of a character that a vocabulary lacks
+    assert unpacked_spans(packed_spans(np.array(spans))).tolist() == spans
+
+
+@pytest.mark.parametrize(("spans", "size"), [([[-1, -1], [0, 254], [254, 255]], 6), ([[0, 255]], 3), ([[255, 765]], 5)])
+def test_a_number_takes_a_byte_and_one_more_for_every_255(spans, size):
+    value = packed_spans(np.array(spans))
+    assert len(value) == size
+    assert unpacked_spans(value).tolist() == spans

@@ -1,0 +1,350 @@
+"""One version of an index, immutable: all that a search reads. Knows columns and arrays, no model.
+
+It is the table at that version, for words and whole documents, and blocks of rows for all else. Which rows of the
+blocks are in the table is read from the column of their keys, so neither a commit, nor a file that was not written, nor
+an older table that was brought back can mix two versions: a row is read under its own key or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from lancedb.query import MatchQuery
+from lancedb.table import LanceTable
+from numpy.typing import NDArray
+
+from osler.index import publications
+from osler.index.blocks import TABLE_COLUMNS, Block, BlockFiles, blocks_of, passage_hash
+from osler.index.filters import checked, one_of, passing, to_sql
+from osler.index.manifest import Manifest
+from osler.index.nearest import nearest
+from osler.index.schema import (
+    DOCUMENT_COLUMNS,
+    KEY_COLUMN,
+    PASSAGE_COLUMNS,
+    SPANS_COLUMN,
+    to_document,
+    to_passage,
+    to_spans,
+)
+from osler.index.token_columns import unpacked_vectors
+from osler.index.watch import TableWatch, reads
+from osler.records import Candidate, Document, Filter, Passage, TokenSpans, TokenVectors, Vector, Vectors
+from osler.text.matching import fold
+
+HELD_ROWS: Final = 5000
+"""So many rows are held in memory and not in files: reading them from the table takes less than a tenth of a second."""
+
+APPROXIMATE_FROM: Final = 250_000
+"""From so many rows on, dense search looks at the signs of the vectors first, which misses one in a hundred."""
+
+_TIES: Final = 8
+"""Rows that are asked for beyond the best, so that a short tie at the edge needs no second search."""
+
+_SPARE: Final = 20
+"""Rows that are asked for in place of those that a filter drops."""
+
+_FEW_FAIL: Final = 0.2
+"""The share of rows that may fail a filter for it to be applied to what words find, and not before."""
+
+_MOST_FILTERS: Final = 32
+_MOST_FILES: Final = 8
+_MOST_BLOCKS: Final = 16
+_AT_ONCE: Final = 8192
+
+Keys = NDArray[np.int64]
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class TableSnapshot:
+    """A `Snapshot` of a Lance table. Threads may share it."""
+
+    def __init__(
+        self, table: LanceTable, watch: TableWatch, manifest: Manifest, blocks: Sequence[Block], alive: Sequence[Mask]
+    ) -> None:
+        """table: checked out at the version; alive: which rows [P] of each block it has."""
+        self.version: int = table.version
+        self.watch = watch
+        self.blocks = blocks
+        self.alive = alive
+        self._table = table
+        self.manifest = manifest
+        self._lengths = [len(block) for block in blocks]
+        self._passing = lru_cache(_MOST_FILTERS)(self._rows_passing)
+
+    def nearest(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
+        """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id."""
+        parts = [block.vectors for block in self.blocks]
+        rows, scores = nearest(parts, vector, k=k, passing=self._passing(checked(where)), exact=self._is_exact)
+        return _candidates(self._passage_ids(rows), scores.tolist(), k)
+
+    @reads
+    def lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
+        """The k passages of the highest BM25 score, best first, equal scores by passage_id.
+
+        Title, heading and text are searched. The query is words, never syntax; any of them suffices, and one without
+        words that count finds nothing. Both are spelled as by `fold`, so soft hyphens and ligatures do not count.
+        """
+        if k < 1:
+            return []
+        words = MatchQuery(fold(query), "lexical")  # type: ignore[call-arg]  # its defaults are pydantic's
+        passes = self._passing(checked(where))
+        failing = self.num_rows - np.count_nonzero(passes)
+        # Lance reads what a condition asks of every row before it searches: dropping a few rows afterwards is faster.
+        condition = to_sql(where) if failing > _FEW_FAIL * self.num_rows else ""
+        dropping = failing and not condition
+        count = k + _TIES + (_SPARE if dropping else 0)
+        while True:
+            search = self._table.search(words, query_type="fts")
+            search = search.where(condition, prefilter=True) if condition else search
+            found = search.select(["passage_id", "_score"]).limit(count).to_arrow()
+            asked = len(found)
+            if dropping:
+                found = found.filter(pa.array(passes[self._rows_of(found["passage_id"].to_pylist())]))
+            scores = found["_score"].to_pylist()
+            if asked < count or (len(scores) > k and scores[k - 1] != scores[-1]):
+                return _candidates(found["passage_id"].to_pylist(), scores, k)
+            count *= 4
+
+    def recall(self, queries: Vectors | None = None, *, k: int = 100, samples: int = 50) -> float | None:
+        """The share of the exact k nearest passages that `nearest` finds for queries [Q, d]; None where it is exact.
+
+        Without queries some passages are asked for. The question of a user lies farther from the passages than they
+        from each other, and may find somewhat less.
+        """
+        if self._is_exact:
+            return None
+        if queries is None:
+            rows = np.flatnonzero(self._passing(Filter(include_retracted=True)))
+            queries = self.vectors_of(np.random.default_rng(0).choice(rows, min(samples, len(rows)), replace=False))
+        parts = [block.vectors for block in self.blocks]
+        shares = []
+        for query in queries:
+            exact, found = (set(nearest(parts, query, k=k, exact=how)[0].tolist()) for how in (True, False))
+            shares.append(len(exact & found) / len(exact))
+        return float(np.mean(shares))
+
+    def read(self, passage_ids: Sequence[str]) -> BlockPassages:
+        """What is stored of these passages, in this order, unknown ids left out."""
+        rows = self._rows_of(passage_ids)
+        known = np.flatnonzero(rows >= 0)
+        return BlockPassages(self, [passage_ids[number] for number in known.tolist()], rows[known])
+
+    @reads
+    def document(self, doc_id: str) -> Document | None:
+        """The whole document, its text to the character as it was indexed, or None."""
+        rows = self._table.search().where(one_of("doc_id", [doc_id])).select(list(DOCUMENT_COLUMNS)).to_list()
+        return to_document(rows) if rows else None
+
+    @reads
+    def find_documents(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The documents that each of these names means, by name: a doc_id, a passage_id, or a PMID, DOI or PMCID."""
+        return publications.documents_named(self._table, names)
+
+    @reads
+    def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
+        """The passages of these documents that the filter lets through, in their order."""
+        return publications.passages_of(self._table, doc_ids, to_sql(where))
+
+    @property
+    def _is_exact(self) -> bool:
+        return sum(self._lengths) < APPROXIMATE_FROM
+
+    @cached_property
+    def num_rows(self) -> int:
+        """How many passages there are."""
+        return sum(int(np.count_nonzero(mask)) for mask in self.alive)
+
+    def vectors_of(self, rows: Rows) -> Vectors:
+        """[rows, d], the vectors in these rows."""
+        vectors = np.empty((len(rows), self.manifest.encoder.dim), np.float32)
+        for places, block, within in self._by_block(rows):
+            vectors[places] = block.vectors.vectors[within]
+        return vectors
+
+    def token_vectors_of(self, rows: Rows) -> TokenVectors:
+        """The token vectors of the passages in these rows, one after another; ValueError where none are kept."""
+        if not self.manifest.token_vectors:
+            raise ValueError("The index keeps no token vectors: let the re-ranker make them.")
+        values: list[NDArray[np.uint8]] = [np.empty(0, np.uint8)] * len(rows)
+        for places, block, within in self._by_block(rows):
+            data, bounds = block.token_values
+            starts, ends = bounds[within].tolist(), bounds[within + 1].tolist()
+            for place, start, end in zip(places.tolist(), starts, ends, strict=True):
+                values[place] = data[start:end]
+        return unpacked_vectors(values, self.manifest)
+
+    def columns_of(self, rows: Rows, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """These columns of these rows, a dict a row."""
+        read: list[dict[str, Any]] = [{}] * len(rows)
+        for places, block, within in self._by_block(rows):
+            taken = block.rows.select(columns).take(pa.array(within)).to_pylist()
+            for place, row in zip(places.tolist(), taken, strict=True):
+                read[place] = row
+        return read
+
+    def _rows_passing(self, where: Filter) -> Mask:
+        """[P], which rows of all blocks are in the table and pass the filter."""
+        masks = [passing(where, block.rows) & mask for block, mask in zip(self.blocks, self.alive, strict=True)]
+        return np.concatenate([np.empty(0, np.bool_), *masks])
+
+    def _rows_of(self, passage_ids: Sequence[str]) -> Rows:
+        """The row of each of these passages, -1 where there is none."""
+        hashes, rows = self._by_hash
+        if not len(rows):
+            return np.full(len(passage_ids), -1)
+        asked = np.fromiter(map(passage_hash, passage_ids), np.uint64, len(passage_ids))
+        places = np.minimum(np.searchsorted(hashes, asked), len(hashes) - 1)
+        return np.where(hashes[places] == asked, rows[places], -1)
+
+    @cached_property
+    def _by_hash(self) -> tuple[NDArray[np.uint64], Rows]:
+        """The hashes of the passage_ids in the table, ascending, and the row of each."""
+        rows = np.flatnonzero(np.concatenate([np.empty(0, np.bool_), *self.alive]))
+        hashes = np.concatenate([np.empty(0, np.uint64), *(block.hashes for block in self.blocks)])[rows]
+        order = np.argsort(hashes)
+        return hashes[order], rows[order]
+
+    def _by_block(self, rows: Rows) -> Iterator[tuple[Rows, Block, Rows]]:
+        """Rows that count through all blocks, block by block: where they stand, the block, the rows within it."""
+        ends = np.cumsum(self._lengths)
+        numbers = np.searchsorted(ends, rows, side="right")
+        for number in np.unique(numbers).tolist():
+            places = np.flatnonzero(numbers == number)
+            yield places, self.blocks[number], rows[places] - (ends[number] - self._lengths[number])
+
+    def _passage_ids(self, rows: Rows) -> list[str]:
+        return [row["passage_id"] for row in self.columns_of(rows, ["passage_id"])]
+
+
+class BlockPassages:
+    """`StoredPassages` of a snapshot: each part is read when it is asked for."""
+
+    def __init__(self, snapshot: TableSnapshot, passage_ids: Sequence[str], rows: Rows) -> None:
+        self.passage_ids = passage_ids
+        self._snapshot = snapshot
+        self._rows = rows
+
+    def take(self, numbers: Sequence[int]) -> BlockPassages:
+        """The passages of these numbers, in this order."""
+        return BlockPassages(self._snapshot, [self.passage_ids[number] for number in numbers], self._rows[numbers])
+
+    @property
+    def vectors(self) -> Vectors:
+        """[P, d]"""
+        return self._snapshot.vectors_of(self._rows)
+
+    @property
+    def has_token_vectors(self) -> bool:
+        """Whether the index keeps token vectors."""
+        return self._snapshot.manifest.token_vectors
+
+    @property
+    def token_vectors(self) -> TokenVectors:
+        """Those of all passages, one passage after another; ValueError where none are kept."""
+        return self._snapshot.token_vectors_of(self._rows)
+
+    @property
+    def token_spans(self) -> list[TokenSpans] | None:
+        """Those that were stored with the token vectors, None where none were."""
+        spans = [to_spans(row) for row in self._snapshot.columns_of(self._rows, [SPANS_COLUMN])]
+        stored = [one for one in spans if one is not None]
+        return stored if len(stored) == len(spans) else None
+
+    @property
+    def passages(self) -> list[Passage]:
+        """The passages themselves."""
+        return [to_passage(row) for row in self._snapshot.columns_of(self._rows, list(PASSAGE_COLUMNS))]
+
+
+def load_snapshot(
+    table: LanceTable, watch: TableWatch, manifest: Manifest, files: BlockFiles, before: TableSnapshot | None
+) -> TableSnapshot:
+    """The snapshot of a table that is checked out at a version.
+
+    Rows come from the files, then from what the snapshot before held in memory, then from the table. Where the last are
+    many, they are put into a file, unless the folder cannot be written to.
+    """
+    keys = table.search().select([KEY_COLUMN]).to_arrow()[KEY_COLUMN].to_numpy()
+    blocks = files.blocks()
+    missing = np.setdiff1d(keys, _keys(blocks))
+    if len(missing) > HELD_ROWS and files.can_write():
+        with suppress(OSError):  # the disk is full, say: then they are held
+            files.write(blocks_of(_rows_of(table, keys, missing)))
+            blocks = files.blocks()
+            missing = np.setdiff1d(keys, _keys(blocks))
+    held = [block for block in before.blocks if block.file is None] if before else []
+    if len(held) <= _MOST_BLOCKS:  # else all of them are read anew, as one
+        blocks += held
+        missing = np.setdiff1d(missing, _keys(held))
+    blocks += map(Block, blocks_of(_rows_of(table, keys, missing)))
+    alive = _alive(blocks, keys)
+    used = [number for number, mask in enumerate(alive) if mask.any()]
+    return TableSnapshot(
+        table, watch, manifest, [blocks[number] for number in used], [alive[number] for number in used]
+    )
+
+
+def tidy(snapshot: TableSnapshot, files: BlockFiles) -> None:
+    """Put rows that are held into a file, join files where they are many or half empty, and delete what is of no use.
+
+    An index of few rows needs no file. OSError where a file cannot be written.
+    """
+    needless = files.paths()
+    if snapshot.num_rows > HELD_ROWS:
+        living, written = Counter[Path | None](), Counter[Path | None]()
+        for block, mask in zip(snapshot.blocks, snapshot.alive, strict=True):
+            living[block.file] += int(np.count_nonzero(mask))
+            written[block.file] += len(block)
+        many = len(living) > _MOST_FILES
+        joined = {
+            file
+            for file, rows in living.items()
+            if file is None or 2 * rows < written[file] or (many and 2 * rows < snapshot.num_rows)
+        }
+        files.write(blocks_of(_rows_in(snapshot, joined)))
+        needless = [path for path in needless if path not in living or path in joined]
+    files.remove(needless)
+
+
+def _rows_in(snapshot: TableSnapshot, files: Container[Path | None]) -> Iterator[pa.Table]:
+    for block, mask in zip(snapshot.blocks, snapshot.alive, strict=True):
+        if block.file in files:
+            yield pa.Table.from_batches([block.rows.filter(pa.array(mask))])
+
+
+def _keys(blocks: Sequence[Block]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty(0, np.int64), *(block.keys for block in blocks)])
+
+
+def _alive(blocks: Sequence[Block], keys: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """Which rows [P] of each block are in a table of these keys; of several rows of one key, the first."""
+    own = _keys(blocks)
+    alive = np.zeros(len(own), np.bool_)
+    _, firsts = np.unique(own, return_index=True)
+    alive[firsts] = np.isin(own[firsts], keys)
+    return np.split(alive, np.cumsum([len(block) for block in blocks])[:-1]) if blocks else []
+
+
+def _rows_of(table: LanceTable, keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> Iterator[pa.Table]:
+    """The rows of the table, whose keys these are, with the wanted ones."""
+    if 2 * len(wanted) > len(keys):
+        for batch in table.search().select(list(TABLE_COLUMNS)).to_batches():
+            yield pa.Table.from_batches([batch.filter(pa.array(np.isin(batch[KEY_COLUMN].to_numpy(), wanted)))])
+        return
+    for first in range(0, len(wanted), _AT_ONCE):
+        listed = ", ".join(map(str, wanted[first : first + _AT_ONCE].tolist()))
+        yield table.search().where(f"{KEY_COLUMN} IN ({listed})").select(list(TABLE_COLUMNS)).to_arrow()
+
+
+def _candidates(passage_ids: Sequence[str], scores: Sequence[float], k: int) -> list[Candidate]:
+    ordered = sorted(zip(passage_ids, scores, strict=True), key=lambda pair: (-pair[1], pair[0]))[: max(k, 0)]
+    return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(ordered, start=1)]
