@@ -1,6 +1,7 @@
 """The rules of the house, held against the code: who imports whom, how long a function may be, what is exported."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,11 @@ def length(node: ast.FunctionDef) -> int:
 def test_a_file_imports_only_what_its_part_may_import(path):
     part = part_of(path)
     assert imported_parts(path) - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_package_knows_nothing_of_the_experiments(path):
+    assert not re.search(r"^\s*(from|import) experiments\b", path.read_text(), re.MULTILINE)
 
 
 def test_no_function_has_more_than_70_lines_and_nine_of_ten_at_most_35():

@@ -8,9 +8,9 @@ import pytest
 import Stemmer
 from fakes import FakeReranker
 
+from experiments.negation import TEMPLATES, Choice, StatementPair, probe, scifact_pairs, template_pairs
 from osler.datasets import Dataset
 from osler.errors import CorpusError
-from osler.evaluate.negation import TEMPLATES, Choice, StatementPair, probe, scifact_pairs, template_pairs
 from osler.late_interaction.codes import quantise
 from osler.records import Document, Query, Section
 
@@ -110,7 +110,7 @@ def test_each_statement_is_scored_for_its_own_query_alone(monkeypatch):
         asked.append(len(token_vectors))
         return np.zeros(len(token_vectors))
 
-    monkeypatch.setattr("osler.evaluate.negation.maxsim", maxsim)
+    monkeypatch.setattr("experiments.negation.maxsim", maxsim)
     probe(list(template_pairs(TERMS)), BagOfWords(), TokensOfWords())
     assert asked == [1] * len(TERMS) * 2 * 2  # ways, statements
 
@@ -195,5 +195,5 @@ def test_osler_mini_was_trained_on_as_many_claims_as_the_documents_say(data_fold
         len(claims & {query.text for query in part.queries.values()}) for part in (parts.train, parts.valid, parts.dev)
     )
     assert (len(pairs), len(claims), trained, valid, dev) == (96, 164, 116, 14, 34)
-    text = " ".join((root / "docs" / "evaluate.md").read_text().split())
+    text = " ".join((root / "docs" / "experiments.md").read_text().split())
     assert f"trains on {trained} of these {len(claims)} claims" in text

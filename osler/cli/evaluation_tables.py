@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from rich.filesize import decimal
 from rich.table import Table
 
 from osler.cli.terminal import OUT
 from osler.evaluate.answers import AnswerReport
-from osler.evaluate.full_text import FullTextReport, IndexCost
 from osler.evaluate.markdown import p_text, p_value
 from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
-from osler.evaluate.negation import ProbeResult
 from osler.evaluate.report import MAIN, RunComparison, RunReport
 from osler.evaluate.retrieval import TOTAL
 from osler.evaluate.sweep import SweepPoint, pareto_front
@@ -34,10 +31,10 @@ def print_retrieval(
 ) -> None:
     """A row a run, nDCG@10 with its 95% interval; then what may be said of the last stage against each other run."""
     columns = [MAIN, "95%", *list(_SHOWN.values())[1:]]
-    table = _table(["run"], columns, title=f"{stages[0].queries:,} queries")
+    table = figures_table(["run"], columns, title=f"{stages[0].queries:,} queries")
     for number, report in enumerate((*others, *stages), start=1):
         figures = [f"{report.metrics[measure]:.3f}" for measure in _SHOWN]
-        figures.insert(1, _range(report.intervals[MAIN]))
+        figures.insert(1, interval_text(report.intervals[MAIN]))
         table.add_row(report.name, *figures, end_section=number == len(others))
     OUT.print(table)
     for comparison in comparisons:
@@ -57,10 +54,10 @@ def sentence(name: str, comparison: RunComparison) -> str:
 
 def print_mirage(report: MirageReport, other: str, compared: MirageComparison | None) -> None:
     """Accuracy by task with its 95% interval, what guessing reaches, the cost, and the difference from another run."""
-    table = _table([""], [*report.tasks, "macro"], title=f"{report.questions:,} questions")
+    table = figures_table([""], [*report.tasks, "macro"], title=f"{report.questions:,} questions")
     table.add_row("accuracy", *(f"{one.accuracy:.3f}" for one in report.tasks.values()), f"{report.macro:.3f}")
     intervals = [*(one.interval for one in report.tasks.values()), report.macro_interval]
-    table.add_row("95%", *map(_range, intervals))
+    table.add_row("95%", *map(interval_text, intervals))
     errors = [one.standard_error for one in report.tasks.values()]
     table.add_row("standard error", *(f"{one:.3f}" for one in (*errors, report.macro_se)))
     failures = [one.parse_failures for one in report.tasks.values()]
@@ -70,9 +67,8 @@ def print_mirage(report: MirageReport, other: str, compared: MirageComparison | 
         table.add_row(name, *(f"{values[task]:.3f}" for task in (*report.tasks, "macro")))
     OUT.print(table)
     micro = report.all_tasks
-    OUT.print(
-        f"micro average {micro.accuracy:.3f} ({_range(micro.interval)}); {report.parse_failure_rate:.1%} not parsed"
-    )
+    average = f"micro average {micro.accuracy:.3f} ({interval_text(micro.interval)})"
+    OUT.print(f"{average}; {report.parse_failure_rate:.1%} not parsed")
     OUT.print(_cost(report.cost), soft_wrap=True)
     if compared:
         OUT.print(_mirage_sentence(other, compared), soft_wrap=True)
@@ -95,9 +91,9 @@ def _mirage_sentence(other: str, compared: MirageComparison) -> str:
 def print_sweep(points: Sequence[SweepPoint]) -> None:
     """A row a combination, the ones of the Pareto front marked."""
     front = pareto_front(points)
-    table = _table(["settings"], [MAIN, "95%", "p50 ms", "p95 ms", "front"])
+    table = figures_table(["settings"], [MAIN, "95%", "p50 ms", "p95 ms", "front"])
     for point in points:
-        figures = (f"{point.quality:.3f}", _range(point.interval))
+        figures = (f"{point.quality:.3f}", interval_text(point.interval))
         times = (f"{point.p50[TOTAL]:.1f}", f"{point.p95[TOTAL]:.1f}")
         table.add_row(point.label, *figures, *times, "yes" if point in front else "")
     OUT.print(table)
@@ -107,55 +103,14 @@ def print_sweep(points: Sequence[SweepPoint]) -> None:
 
 def print_answers(report: AnswerReport) -> None:
     """A row a measure, with its 95% interval and the number of questions that it is over."""
-    table = _table([""], ["mean", "95%", "questions"], title=f"{report.questions:,} questions")
+    table = figures_table([""], ["mean", "95%", "questions"], title=f"{report.questions:,} questions")
     for name, found in report.json()["measures"].items():
-        figures = (f"{found['mean']:.3f}", _range(found["interval"]), f"{found['questions']:,}")
+        figures = (f"{found['mean']:.3f}", interval_text(found["interval"]), f"{found['questions']:,}")
         table.add_row(name.replace("_", " "), *figures)
     OUT.print(table)
 
 
-def print_negation(results: Mapping[str, ProbeResult]) -> None:
-    """The share of right choices of both models: a row a template, then a row a source, with 95% intervals."""
-    templates = _table(["template"], ["pairs", "vectors", "MaxSim"])
-    for name, of in results["templates"].clusters.items():
-        templates.add_row(name, f"{of.pairs:,}", f"{of.bi_encoder:.3f}", f"{of.maxsim:.3f}")
-    OUT.print(templates)
-    table = _table(["source"], ["pairs", "vectors", "95%", "MaxSim", "95%", "p"])
-    for name, one in results.items():
-        ours, theirs = _range(one.bi_encoder_interval), _range(one.maxsim_interval)
-        shares = (f"{one.bi_encoder:.3f}", ours, f"{one.maxsim:.3f}", theirs)
-        table.add_row(name, f"{one.pairs:,}", *shares, p_value(one.p))
-    OUT.print(table)
-    OUT.print("Templates are asked both ways, so chance is 0.5; intervals and p are over templates.", soft_wrap=True)
-    if claims := results.get("scifact"):
-        said = f"{claims.statements:,} claims in {len(claims.clusters):,} groups by abstract"
-        OUT.print(f"SciFact: {said}, all of its split train, on most of which osler-mini was trained.", soft_wrap=True)
-
-
-def print_full_text(report: FullTextReport) -> None:
-    """What each index costs, what it finds by part of the articles, and what may be said of the difference."""
-    OUT.print(_costs(report.costs))
-    title = "sentences, and whether their article is found"
-    table = _table(["sentences of", "index"], ["queries", "R@1", "RR@10", "95%"], title=title)
-    for part in report.parts:
-        for name, one in part.reports.items():
-            figures = (f"{one.metrics['Recall@1']:.3f}", f"{one.metrics['RR@10']:.3f}", _range(one.intervals["RR@10"]))
-            table.add_row(part.part, name, f"{one.queries:,}", *figures)
-    OUT.print(table)
-    for part in report.parts:
-        OUT.print(f"{part.part}: {sentence('full text', part.comparison)}", soft_wrap=True)
-
-
-def _costs(costs: Mapping[str, IndexCost]) -> Table:
-    table = _table(["index"], ["documents", "passages", "build", "size", "p50 ms", "p95 ms"])
-    for name, cost in costs.items():
-        times = (f"{cost.p50:.1f}", f"{cost.p95:.1f}")
-        counts = (f"{cost.documents:,}", f"{cost.passages:,}", f"{cost.seconds:,.1f} s", decimal(cost.bytes))
-        table.add_row(name, *counts, *times)
-    return table
-
-
-def _table(names: Sequence[str], figures: Sequence[str], *, title: str | None = None) -> Table:
+def figures_table(names: Sequence[str], figures: Sequence[str], *, title: str | None = None) -> Table:
     """An empty table whose columns hold names first, then figures."""
     table = Table(title=title, title_justify="left")
     for column in names:
@@ -165,6 +120,7 @@ def _table(names: Sequence[str], figures: Sequence[str], *, title: str | None = 
     return table
 
 
-def _range(interval: Sequence[float]) -> str:
+def interval_text(interval: Sequence[float]) -> str:
+    """The ends of an interval."""
     low, high = interval
     return f"{low:.3f}–{high:.3f}"

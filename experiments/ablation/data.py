@@ -1,4 +1,4 @@
-"""What the cells of an ablation share: data sets in parts, cut corpora, passages, training pairs. Knows no model.
+"""What the variants of an ablation share: data sets in splits, cut corpora, passages, training pairs. Knows no model.
 
 Corpora and dev queries are the same under every seed; a seed draws other training pairs, of which a smaller number is
 part of a larger one.
@@ -6,17 +6,23 @@ part of a larger one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
+from experiments.ablation.variants import Size
 from osler.datasets import Dataset, sample_queries
+from osler.datasets.parts import sample_ids
 from osler.errors import UsageError
-from osler.evaluate.ablation.cells import Size
-from osler.evaluate.ablation.corpus import CutCorpus, cut_corpus
 from osler.records import Document, Passage
 from osler.train.examples.example import Example, pairs
 from osler.train.examples.parts import Parts, divide, relevant_documents
 from osler.train.settings import RecipeSettings
+
+SAMPLE_SEED: Final = 0
+"""Of the distractors, whatever the seed of a training: every variant searches the same corpora."""
 
 Split = Callable[[Document], list[Passage]]
 
@@ -37,8 +43,48 @@ _RERANKER: Final[Mapping[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class CutCorpus:
+    """A data set whose corpus is cut so that every variant can search it exactly.
+
+    relevant: documents that its queries need; distractors: a sample of the others.
+    """
+
+    dataset: Dataset
+    relevant: int
+    distractors: int
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal documents, by their ids."""
+        return hashlib.sha256("\n".join(sorted(self.dataset.documents)).encode()).hexdigest()[:16]
+
+    def write(self, folder: Path) -> None:
+        """Name its documents in `NAME.txt`, an id a line."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "\n".join(sorted(self.dataset.documents)) + "\n"
+        (folder / f"{self.dataset.name}.txt").write_text(text, encoding="utf-8")
+
+
+def cut_corpus(dataset: Dataset, distractors: int | None) -> CutCorpus:
+    """The data set with the relevant documents of its queries and `distractors` others, sampled; None: all others.
+
+    >>> from osler.records import Document, Query
+    >>> documents = {doc_id: Document(doc_id, "", ()) for doc_id in "abcd"}
+    >>> cut = cut_corpus(Dataset("tiny", "dev", documents, {"q": Query("q", "?")}, {"q": {"b": 1}}, ""), 2)
+    >>> len(cut.dataset.documents), cut.relevant, "b" in cut.dataset.documents
+    (3, 1, True)
+    """
+    relevant = set(dataset.relevant_ids)
+    others = [doc_id for doc_id in dataset.documents if doc_id not in relevant]
+    sampled = others if distractors is None else sample_ids(others, distractors, SAMPLE_SEED)
+    doc_ids = relevant.union(sampled)
+    documents = {doc_id: document for doc_id, document in dataset.documents.items() if doc_id in doc_ids}
+    return CutCorpus(replace(dataset, documents=documents), len(relevant), len(sampled))
+
+
 def prepared(recipe: RecipeSettings, size: Size) -> RecipeSettings:
-    """The recipe with the settings of the size, and without what would hide the effect of a cell.
+    """The recipe with the settings of the size, and without what would hide the effect of a variant.
 
     Both models start from the backbone and are tuned in the same way, all of what they learn is kept, every data set
     comes as often as its pairs, a batch is drawn at random, and there is neither a warm-up, nor a second loss, nor
@@ -60,7 +106,7 @@ def prepared(recipe: RecipeSettings, size: Size) -> RecipeSettings:
     )
 
 
-class Material:
+class AblationData:
     """The data sets of a prepared recipe.
 
     split: from a document to its passages, asked once for each document that is needed.
@@ -68,14 +114,14 @@ class Material:
 
     def __init__(self, recipe: RecipeSettings, size: Size, split: Split) -> None:
         self.parts: list[Parts] = divide(recipe)
-        self.relevant = relevant_documents([one for part in self.parts for one in (part.train, part.valid)])
+        self.relevant = relevant_documents([dataset for part in self.parts for dataset in (part.train, part.valid)])
         self.corpora = {part.name: cut_corpus(part.dev or part.valid, size.distractors) for part in self.parts}
         self._passages = {part.name: _Passages(part.train.documents, split) for part in self.parts}
-        if not self.asked:
+        if not self.evaluated:
             raise UsageError("No data set of the recipe has a dev part to measure on: set its dev, or dev_share.")
 
     @property
-    def asked(self) -> list[CutCorpus]:
+    def evaluated(self) -> list[CutCorpus]:
         """The corpora of the data sets that have dev queries."""
         return [self.corpora[part.name] for part in self.parts if part.dev]
 
@@ -115,9 +161,9 @@ def even_shares(total: int, sizes: Sequence[int]) -> list[int]:
     """
     shares = [0] * len(sizes)
     left = total
-    for number, place in enumerate(sorted(range(len(sizes)), key=lambda place: sizes[place])):
-        shares[place] = min(sizes[place], left // (len(sizes) - number))
-        left -= shares[place]
+    for number, smallest in enumerate(sorted(range(len(sizes)), key=lambda index: sizes[index])):
+        shares[smallest] = min(sizes[smallest], left // (len(sizes) - number))
+        left -= shares[smallest]
     return shares
 
 
@@ -127,12 +173,12 @@ class _Passages(Mapping[str, list[Passage]]):
     def __init__(self, documents: Mapping[str, Document], split: Split) -> None:
         self._documents = documents
         self._split = split
-        self._known: dict[str, list[Passage]] = {}
+        self._passages: dict[str, list[Passage]] = {}
 
     def __getitem__(self, doc_id: str) -> list[Passage]:
-        if doc_id not in self._known:
-            self._known[doc_id] = self._split(self._documents[doc_id])
-        return self._known[doc_id]
+        if doc_id not in self._passages:
+            self._passages[doc_id] = self._split(self._documents[doc_id])
+        return self._passages[doc_id]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._documents)

@@ -11,20 +11,32 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from osler.datasets import Dataset
+import typer
+
+from osler.cli import main, options
+from osler.cli.evaluation_tables import figures_table, interval_text
+from osler.cli.printing import print_json
+from osler.cli.terminal import OUT
+from osler.datasets import Dataset, load_dataset
+from osler.datasets.names import find_source
+from osler.datasets.parts import sample_ids
 from osler.errors import CorpusError
+from osler.evaluate.markdown import p_value
 from osler.evaluate.significance import clustered_interval, compare
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import divide
+from osler.models import load_models
 from osler.protocols import Encoder, Reranker
 from osler.records import Document, Passage
+
+app = typer.Typer(add_completion=False)
 
 TEMPLATES: Final = (
     ("patients with {}", "patients without {}", "{} was confirmed.", "{} was ruled out."),
@@ -153,7 +165,7 @@ def scifact_pairs(folder: Path, dataset: Dataset) -> Iterator[StatementPair]:
             for contradicted in claims["CONTRADICT"]:
                 if not {supported, contradicted} <= dataset.queries.keys():
                     continue
-                texts = [dataset.queries[one].text for one in (supported, contradicted)]
+                texts = [dataset.queries[query_id].text for query_id in (supported, contradicted)]
                 evidence = _sentences(dataset.documents[doc_id], sentences)
                 if evidence and _common_words(*texts) >= ALIKE:
                     yield StatementPair("scifact", min(dataset.qrels[supported]), (Choice(evidence, *texts),))
@@ -167,12 +179,14 @@ def probe(pairs: Sequence[StatementPair], encoder: Encoder, reranker: Reranker) 
 
 
 def _result(pairs: Sequence[StatementPair], models: Iterable[Score]) -> ProbeResult:
+    choices = [choice for pair in pairs for choice in pair.choices]
     ours, theirs = (_by_cluster(pairs, score) for score in models)
     clusters = {name: ClusterShares(len(of), fmean(of), fmean(theirs[name])) for name, of in ours.items()}
-    bi_encoder, late = [one.bi_encoder for one in clusters.values()], [one.maxsim for one in clusters.values()]
+    bi_encoder = [shares.bi_encoder for shares in clusters.values()]
+    late = [shares.maxsim for shares in clusters.values()]
     return ProbeResult(
         pairs=len(pairs),
-        statements=len({text for pair in pairs for one in pair.choices for text in (one.agreeing, one.contradicting)}),
+        statements=len({text for choice in choices for text in (choice.agreeing, choice.contradicting)}),
         bi_encoder=fmean(bi_encoder),
         bi_encoder_interval=clustered_interval(ours),
         maxsim=fmean(late),
@@ -197,8 +211,8 @@ def _right(choices: Sequence[Choice], score: Score) -> list[float]:
     agreeing = score(queries, [choice.agreeing for choice in choices])
     contradicting = score(queries, [choice.contradicting for choice in choices])
     return [
-        0.5 if abs(one - other) <= _ROUNDING else float(one > other)
-        for one, other in zip(agreeing, contradicting, strict=True)
+        0.5 if abs(ours - theirs) <= _ROUNDING else float(ours > theirs)
+        for ours, theirs in zip(agreeing, contradicting, strict=True)
     ]
 
 
@@ -218,15 +232,15 @@ def _passages(texts: Sequence[str]) -> list[Passage]:
 
 
 def _claims(file: Path) -> Claims:
-    found: Claims = defaultdict(lambda: defaultdict(lambda: defaultdict(set)))
+    claims: Claims = defaultdict(lambda: defaultdict(lambda: defaultdict(set)))
     try:
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
         for row in rows:
             for evidence in row["evidence"]:
-                found[evidence["doc_id"]][evidence["label"]][row["_id"]].update(evidence["sentences"])
+                claims[evidence["doc_id"]][evidence["label"]][row["_id"]].update(evidence["sentences"])
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(f"{file}: holds no evidence as SciFact's does ({error}); name a folder that does.") from error
-    return found
+    return claims
 
 
 def _sentences(document: Document, numbers: Iterable[int]) -> str:
@@ -234,6 +248,64 @@ def _sentences(document: Document, numbers: Iterable[int]) -> str:
     return " ".join(document.text[slice(*spans[number])] for number in sorted(numbers) if number < len(spans))
 
 
-def _common_words(one: str, other: str) -> float:
-    words, others = (set(text.casefold().split()) for text in (one, other))
-    return len(words & others) / len(words | others)
+def _common_words(left: str, right: str) -> float:
+    left_words, right_words = (set(text.casefold().split()) for text in (left, right))
+    return len(left_words & right_words) / len(left_words | right_words)
+
+
+@app.command()
+def negation(
+    scifact: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="SciFact with its answers.jsonl: claims of its split train, on most of which osler-mini was trained; "
+            "without it, templates only.",
+        ),
+    ] = None,
+    terms: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Terms of the ontology put into the templates in turn.")
+    ] = 240,
+    encoder: Annotated[str, typer.Option(metavar="NAME", help=options.ENCODER)] = options.DEFAULT_MODEL,
+    reranker: Annotated[str, typer.Option(metavar="NAME", help=options.RERANKER)] = options.DEFAULT_MODEL,
+    device: options.Device = None,
+    json: options.AsJson = False,
+) -> None:
+    """Ask both models which of two contradicting statements agrees with a text.
+
+    python -m experiments.negation --scifact scifact --encoder minilm --reranker minilm
+    """
+    documents = load_dataset("builtin:hpo-lay", "test").documents
+    pairs = list(template_pairs(documents[doc_id].title for doc_id in sample_ids(documents, terms, 0)))
+    if scifact:
+        folder = find_source(scifact)
+        pairs += scifact_pairs(folder, load_dataset(folder, "train"))
+    models = load_models(encoder, reranker, device=device or "cpu")
+    results = probe(pairs, models.encoder, models.reranker)
+    if json:
+        print_json({name: asdict(result) for name, result in results.items()})
+    else:
+        print_negation(results)
+
+
+def print_negation(results: Mapping[str, ProbeResult]) -> None:
+    """The share of right choices of both models: a row a template, then a row a source, with 95% intervals."""
+    templates = figures_table(["template"], ["pairs", "vectors", "MaxSim"])
+    for name, shares in results["templates"].clusters.items():
+        templates.add_row(name, f"{shares.pairs:,}", f"{shares.bi_encoder:.3f}", f"{shares.maxsim:.3f}")
+    OUT.print(templates)
+    sources = figures_table(["source"], ["pairs", "vectors", "95%", "MaxSim", "95%", "p"])
+    for name, result in results.items():
+        ours, theirs = interval_text(result.bi_encoder_interval), interval_text(result.maxsim_interval)
+        figures = (f"{result.bi_encoder:.3f}", ours, f"{result.maxsim:.3f}", theirs)
+        sources.add_row(name, f"{result.pairs:,}", *figures, p_value(result.p))
+    OUT.print(sources)
+    OUT.print("Templates are asked both ways, so chance is 0.5; intervals and p are over templates.", soft_wrap=True)
+    if claims := results.get("scifact"):
+        counts = f"{claims.statements:,} claims in {len(claims.clusters):,} groups by abstract"
+        text = f"SciFact: {counts}, all of its split train, on most of which osler-mini was trained."
+        OUT.print(text, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main(program=app, name="python -m experiments.negation")

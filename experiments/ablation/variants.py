@@ -1,4 +1,4 @@
-"""What an ablation varies, a cell each, and at which size. Knows names and numbers, trains nothing.
+"""What an ablation varies, a variant each, and at which size. Knows names and numbers, trains nothing.
 
 The grid is that of the reference system (arXiv 2510.04757): negatives and similarity of the retriever, one tower or
 two, the number of training pairs, and where the re-ranker's negatives come from.
@@ -22,7 +22,7 @@ ZERO_SHOT: Final = "zero-shot"
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Variant:
     """One system of the grid.
 
     stage: what is trained, and so what is measured: nothing, a retriever, or a re-ranker behind the base retriever.
@@ -99,53 +99,51 @@ SIZES: Final[Mapping[str, Size]] = {
 """`cpu`: two hours with MiniLM on two cores that multiply in bfloat16; `full`: for those who have a GPU."""
 
 _RETRIEVERS: Final = (
-    Cell(ZERO_SHOT, "the backbone, untrained", "untrained"),
-    Cell(BASE, "in-batch negatives, cosine, one tower", "retriever"),
-    Cell("in-batch-dot", "in-batch negatives, dot product", "retriever", similarity="dot"),
-    Cell("random-cosine", "one random negative, cosine", "retriever", "random"),
-    Cell("random-dot", "one random negative, dot product", "retriever", "random", "dot"),
-    Cell("bm25-cosine", "one BM25 negative, cosine", "retriever", "bm25"),
-    Cell("bm25-dot", "one BM25 negative, dot product", "retriever", "bm25", "dot"),
-    Cell("asymmetric", "in-batch negatives, cosine, two towers", "retriever", towers="asymmetric"),
+    Variant(ZERO_SHOT, "the backbone, untrained", "untrained"),
+    Variant(BASE, "in-batch negatives, cosine, one tower", "retriever"),
+    Variant("in-batch-dot", "in-batch negatives, dot product", "retriever", similarity="dot"),
+    Variant("random-cosine", "one random negative, cosine", "retriever", "random"),
+    Variant("random-dot", "one random negative, dot product", "retriever", "random", "dot"),
+    Variant("bm25-cosine", "one BM25 negative, cosine", "retriever", "bm25"),
+    Variant("bm25-dot", "one BM25 negative, dot product", "retriever", "bm25", "dot"),
+    Variant("asymmetric", "in-batch negatives, cosine, two towers", "retriever", towers="asymmetric"),
 )
 _RERANKERS: Final = (
-    Cell("reranker-mined", "negatives mined from the retriever it stands behind", "re-ranker", "mined"),
-    Cell("reranker-bm25", "BM25 negatives", "re-ranker", "bm25"),
-    Cell("reranker-random", "random negatives", "re-ranker", "random"),
-    Cell("reranker-mismatched", "negatives mined from the untrained retriever", "re-ranker", "untrained"),
+    Variant("reranker-mined", "negatives mined from the retriever it stands behind", "re-ranker", "mined"),
+    Variant("reranker-bm25", "BM25 negatives", "re-ranker", "bm25"),
+    Variant("reranker-random", "random negatives", "re-ranker", "random"),
+    Variant("reranker-mismatched", "negatives mined from the untrained retriever", "re-ranker", "untrained"),
 )
 
 
-def grid(size: Size) -> tuple[Cell, ...]:
-    """The cells at this size, each after the one that it needs.
+def grid(size: Size) -> tuple[Variant, ...]:
+    """The variants at this size, each after the one that it needs.
 
-    >>> [cell.name for cell in grid(SIZES["cpu"]) if cell.pairs]
+    >>> [variant.name for variant in grid(SIZES["cpu"]) if variant.pairs]
     ['pairs-500', 'pairs-1000']
     """
     fewer = (
-        Cell(pairs_cell(pairs), f"in-batch negatives, cosine, {pairs:,} pairs", "retriever", pairs=pairs)
+        Variant(pairs_variant(pairs), f"in-batch negatives, cosine, {pairs:,} pairs", "retriever", pairs=pairs)
         for pairs in size.fewer_pairs
     )
     return (*_RETRIEVERS, *fewer, *_RERANKERS)
 
 
-def pairs_cell(pairs: int) -> str:
-    """The name of the cell that learns from so many pairs."""
+def pairs_variant(pairs: int) -> str:
+    """The name of the variant that learns from so many pairs."""
     return f"pairs-{pairs}"
 
 
-def select(cells: Sequence[Cell], names: Sequence[str]) -> tuple[Cell, ...]:
-    """The cells of these names, all where none is named, with the base before re-rankers, which stand behind it.
+def select(variants: Sequence[Variant], names: Sequence[str]) -> tuple[Variant, ...]:
+    """The variants of these names, all where none is named, with the base before re-rankers, which stand behind it.
 
     UsageError for a name that is not there.
     """
-    known = {cell.name for cell in cells}
+    all_names = [variant.name for variant in variants]
     for name in names:
-        if name not in known:
-            raise UsageError(
-                f"--only {name!r} is no cell of this size. Cells: {', '.join(cell.name for cell in cells)}."
-            )
-    wanted = set(names) or known
-    if any(cell.stage == "re-ranker" for cell in cells if cell.name in wanted):
-        wanted.add(BASE)
-    return tuple(cell for cell in cells if cell.name in wanted)
+        if name not in all_names:
+            raise UsageError(f"--only {name!r} is no variant of this size. Variants: {', '.join(all_names)}.")
+    selected = set(names or all_names)
+    if any(variant.stage == "re-ranker" for variant in variants if variant.name in selected):
+        selected.add(BASE)
+    return tuple(variant for variant in variants if variant.name in selected)
