@@ -115,7 +115,7 @@ def test_a_second_run_trains_nothing_and_reports_the_same(ran, recipe):
 
 def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(ran, recipe, tmp_path):
     def kill(progress):
-        if progress.stage == "reranker-mined, seed 1: contrastive":
+        if progress.stage == "reranker-mined, seed 1: reranker":
             raise KeyboardInterrupt
 
     straight, _ = ran
@@ -158,10 +158,10 @@ def test_data_without_a_dev_part_cannot_be_measured(recipe, tmp_path):
 
 
 def test_what_would_hide_the_effect_of_a_variant_is_left_out():
-    recipe = load_recipe(ROOT / "recipes" / "mini.toml", changes=["retriever.scale=20", "reranker.distill_epochs=1"])
+    recipe = load_recipe(ROOT / "recipes" / "mini.toml", changes=["retriever.scale=20"])
     found = prepared(recipe, SIZES["cpu"])
     assert (found.retriever.siblings, found.retriever.token_weight, found.retriever.scale) == (False, 0.0, None)
-    assert (found.reranker.start, found.reranker.tuning, found.reranker.distill_epochs) == ("backbone", None, 0.0)
+    assert (found.reranker.start, found.reranker.tuning) == ("backbone", None)
     assert (recipe.tuning.keep, found.tuning.keep) == (0.3, 1.0)
     assert {data.weight for data in found.data} == {1.0}
     assert found.mining.negatives == found.reranker.negatives == 3

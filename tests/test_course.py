@@ -19,8 +19,7 @@ def rows(some: Course):
 
 
 def with_negatives(number: int, *negatives: int):
-    teacher = tuple(float(score) for score in range(len(negatives), -1, -1))
-    return replace(pair(number), negatives=tuple(passage(one) for one in negatives), teacher=teacher)
+    return replace(pair(number), negatives=tuple(passage(one) for one in negatives))
 
 
 def test_a_row_is_the_query_and_its_positive():
@@ -36,12 +35,6 @@ def test_negatives_fill_their_columns_and_too_few_come_again():
 def test_there_are_no_more_columns_than_one_example_fills():
     found = rows(course([with_negatives(0, 5), with_negatives(1, 6, 7)], negatives=4))
     assert list(found[pair(0).query]) == ["query", "positive", "negative_1", "negative_2"]
-
-
-def test_the_teachers_scores_go_with_their_passages():
-    some = course([with_negatives(0, 5, 6, 7), with_negatives(1, 8, 9)], negatives=3, teacher=True)
-    assert rows(some)[pair(0).query]["label"] == [3.0, 2.0, 1.0, 0.0]
-    assert rows(some)[pair(1).query]["label"] == [2.0, 1.0, 0.0, 1.0]
 
 
 def test_an_example_without_negatives_is_left_out_where_they_are_asked_for():

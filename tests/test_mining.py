@@ -285,7 +285,7 @@ def test_quantiles_are_those_of_positives_negatives_and_the_margin_s_drops():
 
 
 def test_examples_are_read_as_they_were_written(tmp_path):
-    examples = [*mine(FIVE, *FIVE_PASSAGES).examples, replace(EXAMPLE, query="β\u2028\n", teacher=(0.1, -2.0))]
+    examples = [*mine(FIVE, *FIVE_PASSAGES).examples, replace(EXAMPLE, query="β\u2028\n")]
     write_examples(tmp_path / "new" / "examples.jsonl", examples)
     assert read_examples(tmp_path / "new" / "examples.jsonl") == examples
 

@@ -198,7 +198,6 @@ def test_a_run_without_a_dev_part_ends_with_the_weight(data, backbones, tmp_path
         ("reranker.markers=['[Q] ', '[D] ']", "is not in the backbone's vocabulary"),
         ("tuning.targets=['nolayer']", "no linear layer is called 'nolayer'"),
         ("reranker.tuning={targets = ['nolayer']}", "no linear layer is called 'nolayer'"),
-        ("reranker.unlabelled_queries=6", "set reranker.distill_epochs too"),
         ("data.0.dev=dev", "set one of them"),
     ],
 )
@@ -230,14 +229,6 @@ def test_a_dot_product_retriever_is_refused_where_an_index_must_be_built_with_it
         run_recipe(wanted, tmp_path / "whole")
     assert not (tmp_path / "whole" / "retriever").exists()
     assert list(run_recipe(wanted, tmp_path / "alone", until="retriever")) == ["retriever"]
-
-
-def test_titles_and_sentences_are_distilled_too(data, backbones, tmp_path):
-    changes = ["retriever.max_steps=2", "reranker.max_steps=2", "reranker.unlabelled_queries=6"]
-    stages = set()
-    wanted = recipe(data, backbones["bert"], *changes, "reranker.distill_epochs=1")
-    run_recipe(wanted, tmp_path, until="reranker", on_progress=lambda progress: stages.add(progress.stage))
-    assert {"contrastive", "distillation"} <= stages
 
 
 @pytest.mark.parametrize(

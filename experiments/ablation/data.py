@@ -38,8 +38,6 @@ _RERANKER: Final[Mapping[str, Any]] = {
     "start": "backbone",
     "tuning": None,
     "final_dim": None,
-    "unlabelled_queries": 0,
-    "distill_epochs": 0.0,
 }
 
 
@@ -87,8 +85,7 @@ def prepared(recipe: RecipeSettings, size: Size) -> RecipeSettings:
     """The recipe with the settings of the size, and without what would hide the effect of a variant.
 
     Both models start from the backbone and are tuned in the same way, all of what they learn is kept, every data set
-    comes as often as its pairs, a batch is drawn at random, and there is neither a warm-up, nor a second loss, nor
-    distillation.
+    comes as often as its pairs, a batch is drawn at random, and there is neither a warm-up nor a second loss.
     """
     choice = {"valid_queries": size.valid_queries, "dev_queries": size.queries}
     reranker = recipe.reranker.model_copy(update={**_RERANKER, **size.reranker})

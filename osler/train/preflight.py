@@ -12,8 +12,7 @@ from osler.train.fitting.tuning import target_layers
 from osler.train.mining.audit import read_exclusions
 from osler.train.mining.hard_negatives import check_window
 from osler.train.reranker.colbert import EVERY_POSITION, check_fit
-from osler.train.reranker.teacher import ENSEMBLE
-from osler.train.settings import RecipeSettings, RerankerSettings, RetrieverSettings, TuningSettings
+from osler.train.settings import RecipeSettings, RetrieverSettings, TuningSettings
 
 
 def check_recipe(recipe: RecipeSettings) -> None:
@@ -29,7 +28,7 @@ def check_recipe(recipe: RecipeSettings) -> None:
     _check_start(recipe)
     _check_token_weight(recipe.retriever)
     _check_comparison(recipe.retriever)
-    _check_distillation(recipe.reranker)
+
     _check_backbones(recipe)
 
 
@@ -65,16 +64,6 @@ def _check_comparison(retriever: RetrieverSettings) -> None:
         raise UsageError(
             "retriever.compare = 'own' caches no gradients and knows one head: set retriever.mini_batch to "
             f"{retriever.batch} and retriever.token_weight to 0, or compare within the batch."
-        )
-
-
-def _check_distillation(reranker: RerankerSettings) -> None:
-    if reranker.distill_epochs and reranker.teacher != ENSEMBLE:
-        resolve(reranker.teacher)
-    if reranker.unlabelled_queries and not reranker.distill_epochs:
-        raise UsageError(
-            f"reranker.unlabelled_queries = {reranker.unlabelled_queries} are learned from a teacher only: "
-            "set reranker.distill_epochs too, or leave them out."
         )
 
 

@@ -34,7 +34,6 @@ from osler.train.preflight import check_recipe
 from osler.train.progress import OnProgress
 from osler.train.provenance import provenance
 from osler.train.reranker.files import ADAPTER_FILE
-from osler.train.reranker.pseudo_queries import pseudo_queries, with_candidates
 from osler.train.reranker.training import train_reranker
 from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
@@ -164,7 +163,7 @@ class _Run:
         mining = self.folder / "mining"
         backbone = self.retriever if self.recipe.reranker.start == "retriever" else self.recipe.backbone
         model = train_reranker(
-            [*read_examples(mining / TRAIN_FILE), *self._unlabelled()],
+            read_examples(mining / TRAIN_FILE),
             read_examples(mining / VALID_FILE),
             self.recipe.model_copy(update={"backbone": backbone}),
             folder,
@@ -208,22 +207,6 @@ class _Run:
             return score_queries(queries, index, models, settings, encoded=encoded, on_progress=self.on_progress)
 
         return scored(part.valid), scored(part.dev) if part.dev else None
-
-    def _unlabelled(self) -> list[Example]:
-        """Titles and sentences as queries, with what the retriever finds for them."""
-        wanted, source = self.recipe.reranker, self._source("retriever")
-        share = wanted.unlabelled_queries // len(self.parts)
-        if not share:
-            return []
-        return [
-            example
-            for part in self.parts
-            for example in with_candidates(
-                pseudo_queries(list(self.corpora.by_id[part.name].values()), count=share, seed=self.recipe.seed),
-                source(part),
-                count=wanted.negatives,
-            )
-        ]
 
     def _fit_retriever(
         self, examples: list[Example], valid: list[Example], folder: Path, *, backbone: str

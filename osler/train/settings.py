@@ -111,7 +111,7 @@ class MiningSettings(_Part):
 
 
 class RerankerSettings(OptimiserSettings):
-    """Stage 2's model and its losses: contrastive first, then distillation."""
+    """Stage 2's model and its loss."""
 
     dim: int = Field(default=128, ge=8, description="Length of a token vector.")
     final_dim: int | None = Field(
@@ -131,12 +131,6 @@ class RerankerSettings(OptimiserSettings):
     )
     negatives: int = Field(default=3, ge=1, description="Mined negatives per query in a batch.")
     scale: float = Field(default=1.0, gt=0, description="Times the summed MaxSim before the softmax.")
-    unlabelled_queries: int = Field(
-        default=0, ge=0, description="Titles and sentences of passages as queries that are distilled too."
-    )
-    distill_epochs: float = Field(default=0.0, ge=0, description="Passes of KL distillation; 0: none.")
-    teacher: str = Field(default="ensemble", description="A cross-encoder by name or folder, or `ensemble`.")
-    temperature: float = Field(default=1.0, gt=0, description="Divides teacher and student scores in distillation.")
 
 
 class ChoiceSettings(_Part):

@@ -31,7 +31,6 @@ class TrainingPassage:
 class Example:
     """A query of a data set with one positive, and with negatives where some were mined.
 
-    teacher: one score per passage, the positive's first, then those of the negatives; empty without a teacher.
     group: examples of one group come into one batch, as far as they fit; empty: none.
     """
 
@@ -40,8 +39,12 @@ class Example:
     query: str
     positive: TrainingPassage
     negatives: tuple[TrainingPassage, ...] = ()
-    teacher: tuple[float, ...] = ()
     group: str = ""
+
+    @property
+    def texts(self) -> list[str]:
+        """Its passages, the positive first."""
+        return [self.positive.text, *(negative.text for negative in self.negatives)]
 
 
 def training_passage(passage: Passage) -> TrainingPassage:

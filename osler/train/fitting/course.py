@@ -17,10 +17,10 @@ from osler.train.fitting.batches import plan_batches
 from osler.train.settings import OptimiserSettings, RecipeSettings
 
 Row = dict[str, Any]
-"""query, positive, negative_1 ... negative_n, and label where a teacher scored the passages."""
+"""query, positive, negative_1 ... negative_n."""
 
 QUERY: Final = "query"
-_POSITIVE, _NEGATIVE, _LABEL = "positive", "negative_{}", "label"
+_POSITIVE, _NEGATIVE = "positive", "negative_{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Course:
     """Examples to learn from (train) and to choose the best checkpoint with (valid), and all that decides the batches.
 
     negatives: columns of negatives. An example with fewer repeats them, one without any is left out of train; with 0
-    the other examples of a batch are the only negatives. teacher: whether its scores are the labels. weights: how many
-    times a data set comes in an epoch (1 where it is not named). relevant: what no batch may take for a negative of a
-    query, beside the positives of the examples. settings: whatever else a checkpoint depends on.
+    the other examples of a batch are the only negatives. weights: how many times a data set comes in an epoch (1 where
+    it is not named). relevant: what no batch may take for a negative of a query, beside the positives of the examples.
+    settings: whatever else a checkpoint depends on.
     """
 
     stage: str
@@ -38,7 +38,6 @@ class Course:
     valid: Sequence[Example]
     optimiser: OptimiserSettings
     negatives: int = 0
-    teacher: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     relevant: Relevant = field(default_factory=dict)
     seed: int = 42
@@ -67,9 +66,9 @@ class Course:
 
     def valid_batches(self) -> dict[str, list[list[Row]]]:
         """The batches of each data set that every checkpoint is measured on."""
-        # In-batch negatives alone tell checkpoints apart, too; but a teacher has no say on a single passage.
-        examples = self._with_negatives(self.valid) or ([] if self.teacher else list(self.valid))
-        _require(examples, "choose checkpoints with", negatives=self.negatives if self.teacher else 0)
+        # In-batch negatives alone tell checkpoints apart, too.
+        examples = self._with_negatives(self.valid) or list(self.valid)
+        _require(examples, "choose checkpoints with", negatives=0)
         plan = plan_batches(examples, size=self.optimiser.batch, passes=1.0, relevant=self.relevant, seed=self.seed)
         names = sorted({example.dataset for example in examples})
         places = {name: [batch for batch in plan if examples[batch[0]].dataset == name] for name in names}
@@ -81,7 +80,6 @@ class Course:
         decisive = {
             "optimiser": self.optimiser.model_dump(mode="json"),
             "negatives": self.negatives,
-            "teacher": self.teacher,
             "weights": dict(self.weights),
             "relevant": sorted((*key, *sorted(documents)) for key, documents in self.relevant.items()),
             "seed": self.seed,
@@ -107,10 +105,7 @@ class Course:
         columns = self._columns(examples)
         # Of like length beside each other: then a mini-batch of short passages is not padded for a long one.
         by_length = [sorted(batch, key=lambda place: len(examples[place].positive.text)) for batch in plan]
-        return [
-            [_row(examples[place], columns[examples[place].dataset], self.teacher) for place in batch]
-            for batch in by_length
-        ]
+        return [[_row(examples[place], columns[examples[place].dataset]) for place in batch] for batch in by_length]
 
     def _columns(self, examples: Sequence[Example]) -> dict[str, int]:
         """The columns of negatives of each data set: no more than one of its examples can fill without repeating."""
@@ -150,12 +145,8 @@ def _require(examples: Sequence[Example], purpose: str, *, negatives: int) -> No
         raise UsageError(f"There is no {kind} to {purpose}: name more data, or loosen the filters of mining.")
 
 
-def _row(example: Example, columns: int, teacher: bool) -> Row:
+def _row(example: Example, columns: int) -> Row:
     row: Row = {QUERY: example.query, _POSITIVE: example.positive.text}
-    places = list(islice(cycle(range(len(example.negatives))), columns))
-    for number, place in enumerate(places, start=1):
-        row[_NEGATIVE.format(number)] = example.negatives[place].text
-    if teacher:
-        positive, *negatives = example.teacher
-        row[_LABEL] = [positive, *(negatives[place] for place in places)]
+    for number, negative in enumerate(islice(cycle(example.negatives), columns), start=1):
+        row[_NEGATIVE.format(number)] = negative.text
     return row

@@ -11,7 +11,6 @@ from typing import Any, Final
 from sentence_transformers import MultiVectorEncoder
 
 from osler.train.examples.example import Example
-from osler.train.reranker.teacher import texts_of
 
 _MOST: Final = 120
 """Examples measured: their passages take MiniLM half a minute on two cores, and there are several measurements."""
@@ -27,8 +26,9 @@ def candidates_ndcg(model: MultiVectorEncoder, examples: Sequence[Example], *, s
     sample = random.Random(seed).sample(usable, min(_MOST, len(usable)))
     if not sample:
         return None
-    scores = maxsim_of(model, [(example.query, passage) for example in sample for passage in texts_of(example)])
-    return fmean(_ndcg([scores[example.query, passage] for passage in texts_of(example)]) for example in sample)
+    rows = [[(example.query, text) for text in example.texts] for example in sample]
+    scores = maxsim_of(model, [pair for row in rows for pair in row])
+    return fmean(_ndcg([scores[pair] for pair in row]) for row in rows)
 
 
 def maxsim_of(model: MultiVectorEncoder, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
