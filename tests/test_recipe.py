@@ -191,7 +191,6 @@ def test_a_run_without_a_dev_part_ends_with_the_weight(data, backbones, tmp_path
     ("change", "said"),
     [
         ("reranker.dim=512", "reranker.dim = 512 is more than the backbone's 48"),
-        ("mining.first_rank=99", "leaves no candidate"),
         ("mining.exclusions=nowhere.jsonl", "nowhere.jsonl: cannot be read"),
         ("encoder=nowhere/at/all", "neither a folder, a short name"),
         ("reranker.max_tokens=1000", "reranker.max_tokens = 1000 is more than the backbone reads"),

@@ -31,7 +31,6 @@ _RETRIEVER: Final[Mapping[str, Any]] = {
     "siblings": False,  # they would put hard negatives into the batch
     "token_weight": 0.0,
     "warm_up_pairs": 0,
-    "negatives_per_query": 1,
     "scale": None,  # each similarity has its own
 }
 _RERANKER: Final[Mapping[str, Any]] = {

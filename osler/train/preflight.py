@@ -10,7 +10,6 @@ from osler.train.fitting.backbone import load_transformer
 from osler.train.fitting.trainer import require_device
 from osler.train.fitting.tuning import target_layers
 from osler.train.mining.audit import read_exclusions
-from osler.train.mining.hard_negatives import check_window
 from osler.train.reranker.colbert import EVERY_POSITION, check_fit
 from osler.train.settings import RecipeSettings, RetrieverSettings, TuningSettings
 
@@ -22,7 +21,6 @@ def check_recipe(recipe: RecipeSettings) -> None:
     there, CorpusError for exclusions that cannot be read.
     """
     require_device(recipe.device)
-    check_window(recipe.mining)
     if recipe.mining.exclusions:
         read_exclusions(recipe.mining.exclusions)
     _check_start(recipe)

@@ -223,7 +223,7 @@ class _Run:
     def _first_negatives(self, examples: list[Example], folder: Path) -> Mined:
         """Negatives that are there before the retriever is: by chance, by words, or by the untrained backbone."""
         wanted = self.recipe.retriever
-        settings = self.recipe.mining.model_copy(update={"negatives": wanted.negatives_per_query})
+        settings = self.recipe.mining.model_copy(update={"negatives": 1})
         source = self._source(wanted.negatives)
         if wanted.negatives == "mined":
             untrained = load_models(self.recipe.backbone, self.recipe.backbone, device=self.recipe.device)

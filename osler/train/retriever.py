@@ -102,7 +102,7 @@ def _course(
         train=examples,
         valid=valid,
         optimiser=settings,
-        negatives=0 if settings.negatives == "in-batch" else settings.negatives_per_query,
+        negatives=0 if settings.negatives == "in-batch" else 1,
         weights=dataset_weights(recipe),
         relevant=relevant,
         seed=recipe.seed,

@@ -46,7 +46,6 @@ class TuningSettings(_Part):
     rank: int = Field(default=8, ge=1, description="Rank of a LoRA adapter.")
     alpha: float = Field(default=16.0, gt=0, description="LoRA's scale: alpha / rank times the adapter is added.")
     targets: tuple[str, ...] = Field(default=(), description="Names of the adapted linear layers; empty: all of them.")
-    dropout: bool = Field(default=False, description="Keep the backbone's dropout; without it a CPU trains faster.")
     keep: float = Field(
         default=1.0, gt=0, le=1, description="Share of the learned change that is kept: 0.5 is the mean with the start."
     )
@@ -73,13 +72,11 @@ class RetrieverSettings(OptimiserSettings):
     similarity: Literal["cosine", "dot"] = Field(default="cosine", description="What the loss compares by.")
     scale: float | None = Field(default=None, gt=0, description="Times the similarity; empty: 20 (cosine) or 1 (dot).")
     negatives: Literal["in-batch", "random", "bm25", "mined"] = Field(
-        default="in-batch", description="Negatives beside those of the batch; `mined`: by the untrained backbone."
+        default="in-batch",
+        description="A negative a query beside those of the batch; `mined`: by the untrained backbone.",
     )
     compare: Literal["batch", "own"] = Field(
         default="batch", description="A positive against all passages of its batch, or against its own negatives alone."
-    )
-    negatives_per_query: int = Field(
-        default=1, ge=1, description="Negatives beside the batch's, where they are chosen."
     )
     siblings: bool = Field(
         default=False, description="Put queries whose documents share a title into one batch: negatives that are hard."
@@ -100,8 +97,6 @@ class MiningSettings(_Part):
 
     source: Literal["retriever", "bm25", "random"] = Field(default="retriever", description="Whose candidates.")
     num_candidates: int = Field(default=50, ge=1, description="Candidates looked at per query.")
-    first_rank: int = Field(default=1, ge=1, description="Candidates ranked above this one are left out.")
-    last_rank: int | None = Field(default=None, ge=1, description="Candidates ranked below this one are left out.")
     negatives: int = Field(default=7, ge=1, description="Negatives kept per query.")
     relative_margin: float = Field(
         default=0.05, ge=0, lt=1, description="A negative scores so much below the positive."
@@ -123,9 +118,6 @@ class RerankerSettings(OptimiserSettings):
     )
     tuning: TuningSettings | None = Field(default=None, description="How its weights change; empty: as `tuning` says.")
     markers: tuple[str, str] = Field(default=("", ""), description="Before every query, before every passage.")
-    skip: Literal["punctuation", "nothing"] = Field(
-        default="punctuation", description="Passage tokens without a vector."
-    )
     query_tokens: int | None = Field(
         default=None, ge=8, description="Tokens of a query; empty: the longest in the data."
     )

@@ -29,8 +29,10 @@ def adapt(model: nn.Module, tuning: TuningSettings) -> None:
     transformers (a re-ranker's projection). head: the latter alone. UsageError where a name of tuning.targets fits no
     layer, or nothing would be trained.
     """
-    if not tuning.dropout:
-        _without_dropout(model)
+    # With dropout, attention on a CPU takes the slow path, which costs as much again as everything else.
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
     model.requires_grad_(tuning.method != "head")
     if tuning.method == "head":
         _unfreeze_heads(model)
@@ -40,13 +42,6 @@ def adapt(model: nn.Module, tuning: TuningSettings) -> None:
     # Where training began, for `merge` to interpolate with; matrices of LoRA begin at no change.
     start = {name: weight.detach().cpu().clone() for name, weight in trainable(model) if not _is_lora(name)}
     setattr(model, _START, start)
-
-
-def _without_dropout(model: nn.Module) -> None:
-    # With dropout, attention on a CPU takes the slow path, which costs as much again as everything else.
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
 
 
 def _unfreeze_heads(model: nn.Module) -> None:

@@ -86,7 +86,6 @@ class QueryFilter:
                 self._by_identity(passage)
                 or self._by_text(passage)
                 or ("excluded" if passage.doc_id in self._known.excluded else None)
-                or self._by_rank(candidate.rank)
             )
         return self._reasons[passage_id]
 
@@ -101,11 +100,6 @@ class QueryFilter:
             return "equal_text"
         threshold = self._settings.near_equal
         return "near_equal_text" if any(near_equal(own, known, threshold) for known in self._known.texts) else None
-
-    def _by_rank(self, rank: int) -> Reason | None:
-        last = self._settings.last_rank
-        inside = rank >= self._settings.first_rank and (last is None or rank <= last)
-        return None if inside else "rank"
 
 
 def _pmid(passage: Passage) -> str:

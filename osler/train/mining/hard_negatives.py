@@ -12,7 +12,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from osler.errors import UsageError
 from osler.text.near_equal import near_equal, shingles
 from osler.train.examples.example import Example, Relevant, TrainingPassage
 from osler.train.mining.audit import Exclusion, read_exclusions
@@ -38,10 +37,9 @@ def mine_hard_negatives(
     one that finds none is left out. Queries of one data set with the same words share their relevant documents.
     Examples of one query share its candidates, but each holds them against the score of its own positive.
 
-    on_queries is told how many of the queries are done, and of how many. UsageError where no rank lies in the
-    settings' window, CorpusError where the reviewed exclusions that they name cannot be read.
+    on_queries is told how many of the queries are done, and of how many. CorpusError where the reviewed exclusions that
+    the settings name cannot be read.
     """
-    check_window(settings)
     exclusions = read_exclusions(settings.exclusions) if settings.exclusions else set()
     known = _Known(examples, relevant, exclusions)
     miner = _Miner(source, settings, known, ComparedTexts(source.passages))
@@ -67,16 +65,6 @@ def score_ceiling(positive_score: float, relative_margin: float) -> float:
     (0.6000000000000001, 0.0, -1.0)
     """
     return positive_score - abs(positive_score) * relative_margin
-
-
-def check_window(settings: MiningSettings) -> None:
-    """UsageError where no rank lies in the settings' window."""
-    last = min(settings.last_rank or settings.num_candidates, settings.num_candidates)
-    if settings.first_rank > last:
-        raise UsageError(
-            f"mining.first_rank = {settings.first_rank} leaves no candidate: the last one looked at has rank {last}; "
-            "lower it, or raise mining.last_rank and mining.num_candidates."
-        )
 
 
 def _by_query(examples: Sequence[Example]) -> dict[tuple[str, str], list[int]]:

@@ -16,7 +16,6 @@ Reason = Literal[
     "equal_text",
     "near_equal_text",
     "excluded",
-    "rank",
     "margin",
     "near_equal_negative",
 ]
@@ -33,18 +32,13 @@ class MiningCounts:
     An example looks at candidates until it has its negatives, so the rest of them appear nowhere.
 
     >>> counts = MiningCounts(looked_at=4, kept=1, dropped={"known_positive": 1, "margin": 2})
-    >>> counts.dropped_in_all, counts.share("margin")
-    (3, 0.5)
+    >>> counts.share("margin")
+    0.5
     """
 
     looked_at: int
     kept: int
     dropped: Mapping[Reason, int]
-
-    @property
-    def dropped_in_all(self) -> int:
-        """The candidates that some filter dropped."""
-        return sum(self.dropped.values())
 
     def share(self, reason: Reason) -> float:
         """The share of the candidates looked at that were dropped for this reason; 0.0 where none was looked at."""

@@ -46,7 +46,7 @@ def colbert_model(recipe: RecipeSettings, *, queries: Sequence[str], passages: S
     check_fit(transformer, recipe, name=recipe.backbone)
     add_markers(transformer, settings.markers)
     prompts = dict(zip(("query", "document"), settings.markers, strict=True))
-    mask = MultiVectorMask(_skip_words(transformer.tokenizer, settings))
+    mask = MultiVectorMask(_punctuation(transformer.tokenizer))
     transformer.query_length = settings.query_tokens or _longest(transformer, settings.markers[0], queries)
     transformer.document_length = settings.max_tokens
     headless = _model([transformer, mask], prompts)
@@ -138,10 +138,8 @@ def _token(marker: str, vocabulary: Mapping[str, int]) -> str:
     return marker if marker in vocabulary else marker.strip()
 
 
-def _skip_words(tokenizer: Any, settings: RerankerSettings) -> list[str]:
-    """The punctuation that is one token each, or nothing, as the settings want it."""
-    if settings.skip == "nothing":
-        return []
+def _punctuation(tokenizer: Any) -> list[str]:
+    """The punctuation that is one token each."""
     unknown = {None, tokenizer.unk_token_id}
     return [word for word in string.punctuation if tokenizer.convert_tokens_to_ids(word) not in unknown]
 
