@@ -20,10 +20,9 @@ from osler.evaluate.markdown import p_value
 from osler.evaluate.significance import compare
 from osler.models import load_models
 from osler.train.corpora import index_corpus
-from osler.train.examples.parts import divide
+from osler.train.data import divide
 from osler.train.recipe import run_recipe
-from osler.train.recipe_file import load_recipe
-from osler.train.settings import DataSettings, RecipeSettings
+from osler.train.settings import DataSettings, RecipeSettings, load_recipe
 
 UNTRAINED, TRAINED = "untrained two-stage", "trained two-stage"
 SHOWN = (UNTRAINED, "untrained hybrid", "trained stage 1", TRAINED)

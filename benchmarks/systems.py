@@ -24,10 +24,9 @@ from osler.models.colbert import ColBERT
 from osler.models.digests import folder_content, read_json
 from osler.protocols import PassageIndex
 from osler.records import Passage, TokenVectors
+from osler.train.choices import score_queries
 from osler.train.corpora import index_corpus
-from osler.train.dev import score_queries
-from osler.train.progress import Progress
-from osler.train.steps import write_json
+from osler.train.pipeline import Progress, write_json
 
 NUM_CANDIDATES = 50
 MEASURE = "nDCG@10"

@@ -31,11 +31,11 @@ from osler.index import open_index
 from osler.index.token_values import to_value
 from osler.late_interaction.codes import dequantise
 from osler.late_interaction.compression import Compression, compress
-from osler.late_interaction.projection import principal_projection
 from osler.load import load_searcher
 from osler.records import Filter, RankedPassage, TokenVectors, Vectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores
 from osler.search.searcher import Searcher
+from osler.train.reranker.colbert import principal_projection
 
 FLOAT = Compression(bits=32)
 SAMPLE = 50_000

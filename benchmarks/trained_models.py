@@ -22,8 +22,8 @@ from osler.evaluate.markdown import p_value, table, with_interval
 from osler.evaluate.significance import compare, interval
 from osler.index import open_index
 from osler.models import ModelPair, load_models
-from osler.train.examples.parts import divide
-from osler.train.recipe_file import load_recipe
+from osler.train.data import divide
+from osler.train.settings import load_recipe
 
 OURS = "trained two-stage"
 

@@ -16,7 +16,7 @@ from experiments.ablation.run import run_ablation
 from experiments.ablation.variants import BASE, SIZES, Size, grid
 from osler.cli import main
 from osler.errors import UsageError
-from osler.train.recipe_file import load_recipe
+from osler.train.settings import load_recipe
 
 ROOT = Path(__file__).parent.parent
 SHORT = {"epochs": 1.0, "batch": 4, "mini_batch": 4, "learning_rate": 1e-3, "max_tokens": 48, "checkpoint_steps": 100}

@@ -5,8 +5,8 @@ import pytest
 from training_pairs import pair, pairs, passage
 
 from osler.errors import UsageError
-from osler.train.examples.example import TrainingPassage
-from osler.train.fitting.batches import plan_batches
+from osler.train.data import TrainingPassage
+from osler.train.fitting.plan import plan_batches
 
 TWO_SETS = [*pairs("a"), *pairs("b")]
 

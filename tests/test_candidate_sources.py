@@ -7,8 +7,8 @@ from fakes import FakeEncoder, fake_index
 
 from osler.errors import StoreError
 from osler.records import Passage
-from osler.train.examples.example import Example, training_passage
-from osler.train.mining.candidates import BM25Source, PassageTable, RandomSource, RetrieverSource
+from osler.train.data import Example, training_passage
+from osler.train.mining.sources import BM25Source, PassageTable, RandomSource, RetrieverSource
 
 TEXTS = {"a": "heart", "b": "cardiac", "c": "lung", "d": "fluid"}
 

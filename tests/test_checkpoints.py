@@ -1,7 +1,7 @@
 import pytest
 
 from osler.errors import UsageError
-from osler.train.fitting.checkpoints import Checkpoints
+from osler.train.fitting.trainer import Checkpoints
 
 
 def write(checkpoints: Checkpoints, *steps: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 from training_pairs import pair, pairs, passage
 
 from osler.errors import UsageError
-from osler.train.fitting.course import Course, dataset_weights
+from osler.train.fitting.plan import Course, dataset_weights
 from osler.train.settings import OptimiserSettings, RecipeSettings
 
 OPTIMISER = OptimiserSettings(batch=2)

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from osler.train.dev import dev_report
-from osler.train.weights import ScoredCandidate, ScoredDataset
+from osler.train.choices import ScoredCandidate, ScoredDataset, dev_report
 
 GOOD_LAST = [ScoredCandidate("bad", 0.9, 0.1), ScoredCandidate("good", 0.1, 0.9)]
 DATASET = ScoredDataset("tiny", {"q1": GOOD_LAST, "q2": GOOD_LAST}, {"q1": {"good": 1}, "q2": {"good": 1}})

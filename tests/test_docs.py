@@ -64,7 +64,7 @@ def test_every_setting_of_a_recipe_is_documented_with_its_default():
 
 
 def test_every_recipe_is_possible():
-    from osler.train.recipe_file import load_recipe
+    from osler.train.settings import load_recipe
 
     assert all(load_recipe(path).data for path in (ROOT / "recipes").glob("*.toml"))
 

@@ -1,6 +1,6 @@
 from osler.datasets import Dataset
 from osler.records import Document, Passage, Query, Section
-from osler.train.examples.example import pairs, titles_as_queries
+from osler.train.data import pairs, titles_as_queries
 
 
 def dataset(qrels):

@@ -9,12 +9,10 @@ from fakes import FakeEncoder, fake_index
 
 from osler.errors import CorpusError
 from osler.records import Passage
-from osler.train.examples.example import Example, TrainingPassage, training_passage
-from osler.train.examples.lines import read_examples, write_examples, write_records
-from osler.train.mining.audit import SuspiciousNegative
-from osler.train.mining.candidates import BM25Source, PassageTable, RandomSource, RetrieverSource
+from osler.train.data import Example, TrainingPassage, read_examples, training_passage, write_examples, write_records
+from osler.train.mining.audit import REASONS, MiningCounts, SuspiciousNegative, joined
 from osler.train.mining.hard_negatives import mine_hard_negatives, score_ceiling
-from osler.train.mining.mined import REASONS, MiningCounts, joined
+from osler.train.mining.sources import BM25Source, PassageTable, RandomSource, RetrieverSource
 from osler.train.settings import MiningSettings
 
 KEY = ("set", "q")

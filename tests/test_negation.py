@@ -182,8 +182,8 @@ def test_no_claim_or_abstract_of_scifact_is_in_two_clusters(data_folder):
 @pytest.mark.data
 def test_osler_mini_was_trained_on_as_many_claims_as_the_documents_say(data_folder, monkeypatch):
     from osler.datasets import load_dataset
-    from osler.train.examples.parts import divide
-    from osler.train.recipe_file import load_recipe
+    from osler.train.data import divide
+    from osler.train.settings import load_recipe
 
     monkeypatch.setenv("OSLER_DATA", str(data_folder))
     root = Path(__file__).parent.parent

@@ -6,8 +6,7 @@ import pytest
 import torch
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-from osler.train.own_negatives import OwnNegativesLoss
-from osler.train.retriever import retriever_loss
+from osler.train.retriever import OwnNegativesLoss, retriever_loss
 from osler.train.settings import RetrieverSettings
 
 

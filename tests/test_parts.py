@@ -3,7 +3,7 @@ import json
 import pytest
 
 from osler.errors import CorpusError, UsageError
-from osler.train.examples.parts import divide, relevant_documents
+from osler.train.data import divide, relevant_documents
 from osler.train.settings import ChoiceSettings, DataSettings, RecipeSettings
 
 

@@ -11,10 +11,9 @@ from osler.models import load_models
 from osler.models.adapter import read_adapter
 from osler.models.check import read_facts
 from osler.records import NOT_RETRACTED, Passage
-from osler.train.examples.lines import read_examples
-from osler.train.examples.parts import divide
+from osler.train.data import divide, read_examples
 from osler.train.recipe import STEPS, run_recipe
-from osler.train.recipe_file import load_recipe
+from osler.train.settings import load_recipe
 
 SMALL = [
     "data.0.dev_share=0.2",

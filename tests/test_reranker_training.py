@@ -16,17 +16,15 @@ from training_pairs import pair, passage
 
 from osler.errors import ModelError, UsageError
 from osler.late_interaction.maxsim import maxsim
-from osler.late_interaction.projection import principal_projection
 from osler.models import load_models
 from osler.models.adapter import merge_adapter, read_adapter
 from osler.models.check import read_facts
 from osler.records import Passage
-from osler.train.examples.example import TrainingPassage
+from osler.train.data import TrainingPassage
 from osler.train.fitting.backbone import load_transformer
 from osler.train.reranker import colbert
-from osler.train.reranker.colbert import colbert_model, token_head
+from osler.train.reranker.colbert import candidates_ndcg, colbert_model, maxsim_of, principal_projection, token_head
 from osler.train.reranker.training import contrastive_loss, train_reranker
-from osler.train.reranker.valid_ranking import candidates_ndcg, maxsim_of
 from osler.train.settings import RecipeSettings, RerankerSettings, TuningSettings
 
 QUICK = {

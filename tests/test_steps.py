@@ -3,7 +3,7 @@ import json
 import pytest
 
 from osler.errors import UsageError
-from osler.train.steps import Steps, read_json, write_json
+from osler.train.pipeline import Steps, read_json, write_json
 
 
 def test_a_step_that_is_done_is_not_run_again(tmp_path):

@@ -13,10 +13,10 @@ from training_pairs import pairs
 
 from osler.errors import UsageError
 from osler.train.fitting.backbone import load_retriever
-from osler.train.fitting.course import Course
+from osler.train.fitting.plan import Course
 from osler.train.fitting.trainer import Fitted, fit
 from osler.train.fitting.tuning import adapt, trainable
-from osler.train.progress import Pace
+from osler.train.pipeline import Pace
 from osler.train.retriever import retriever_loss
 from osler.train.settings import RetrieverSettings, TuningSettings
 

@@ -10,9 +10,8 @@ from osler.late_interaction.maxsim import maxsim
 from osler.models import load_models
 from osler.records import Passage
 from osler.train.fitting.backbone import load_retriever
-from osler.train.retriever import retriever_loss, train_retriever
+from osler.train.retriever import TwoHeadLoss, retriever_loss, token_loss, train_retriever
 from osler.train.settings import RecipeSettings, RetrieverSettings, TuningSettings
-from osler.train.two_heads import TwoHeadLoss, token_loss
 
 
 def tokens(*rows, mask=None):

@@ -6,7 +6,7 @@ import pytest
 from osler.errors import ModelError
 from osler.models.adapter import Adapter, LowRank, read_adapter, write_adapter
 from osler.models.check import Reference, RerankerFacts, read_facts, write_facts
-from osler.train.weights import (
+from osler.train.choices import (
     GRID,
     ScoredCandidate,
     ScoredDataset,

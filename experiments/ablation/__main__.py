@@ -42,7 +42,7 @@ def ablation(
     from experiments.ablation.variants import SIZES, grid, select
     from osler.cli.printing import print_json, print_notice
     from osler.cli.progress import training_progress
-    from osler.train.recipe_file import load_recipe
+    from osler.train.settings import load_recipe
 
     settings = load_recipe(recipe, flags={"device": device})
     select(grid(SIZES[size]), only or [])  # a name that is no variant is said before torch is loaded

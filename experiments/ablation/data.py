@@ -17,8 +17,7 @@ from osler.datasets import Dataset, sample_queries
 from osler.datasets.parts import sample_ids
 from osler.errors import UsageError
 from osler.records import Document, Passage
-from osler.train.examples.example import Example, pairs
-from osler.train.examples.parts import Parts, divide, relevant_documents
+from osler.train.data import Example, Parts, divide, pairs, relevant_documents
 from osler.train.settings import RecipeSettings
 
 SAMPLE_SEED: Final = 0

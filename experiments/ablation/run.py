@@ -36,14 +36,12 @@ from osler.models import load_models
 from osler.models.catalog import resolve
 from osler.models.colbert import ColBERT
 from osler.models.digests import read_json
-from osler.train.examples.example import Example, Relevant
-from osler.train.preflight import check_recipe
-from osler.train.progress import OnProgress, Progress
-from osler.train.provenance import provenance
+from osler.train.checks import check_recipe
+from osler.train.data import Example, Relevant
+from osler.train.pipeline import OnProgress, Progress, Steps, provenance
 from osler.train.reranker.training import train_reranker
 from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
-from osler.train.steps import Steps
 
 _REPORT: Final = "training.json"
 _SHARED: Final = (ZERO_SHOT, BASE)

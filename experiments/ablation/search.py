@@ -26,9 +26,9 @@ from osler.models.openvino import converted_folder
 from osler.protocols import Encoder, Reranker
 from osler.records import Passage, Vector, Vectors
 from osler.search.rerank import encode_by_id, maxsim_scores
-from osler.train.examples.example import Example, TrainingPassage, examples_of
-from osler.train.mining.candidates import BM25Source, CandidateSource, PassageTable, RandomSource
+from osler.train.data import Example, TrainingPassage, examples_of
 from osler.train.mining.hard_negatives import mine_hard_negatives
+from osler.train.mining.sources import BM25Source, CandidateSource, PassageTable, RandomSource
 from osler.train.settings import MiningSettings
 
 MEASURES: Final = (MAIN, HIT)

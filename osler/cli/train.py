@@ -136,7 +136,7 @@ def _recipe(
     encoder: str | None = None,
 ) -> RecipeSettings:
     from osler.datasets import check_name, parse_name
-    from osler.train.recipe_file import load_recipe
+    from osler.train.settings import load_recipe
 
     given = [parse_name(name) for name in data or []]
     recipe = load_recipe(

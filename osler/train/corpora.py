@@ -16,12 +16,11 @@ from osler.indexing import IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.protocols import CountTokens
 from osler.records import Document, Passage
-from osler.train.examples.example import Example, Relevant, examples_of, pairs
-from osler.train.examples.parts import Parts, relevant_documents
-from osler.train.mining.candidates import CandidateSource, RetrieverSource
+from osler.train.data import Example, Parts, Relevant, examples_of, pairs, relevant_documents
+from osler.train.mining.audit import Mined, joined
 from osler.train.mining.hard_negatives import mine_hard_negatives
-from osler.train.mining.mined import Mined, joined
-from osler.train.progress import OnProgress, Progress
+from osler.train.mining.sources import CandidateSource, RetrieverSource
+from osler.train.pipeline import OnProgress, Progress
 from osler.train.settings import MiningSettings, RecipeSettings
 
 _COMMIT_PASSAGES = 2048

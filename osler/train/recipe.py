@@ -22,23 +22,33 @@ from osler.index import open_index
 from osler.models import ModelPair, load_models
 from osler.models.adapter import on_top, read_adapter, write_adapter
 from osler.records import TokenVectors
+from osler.train.checks import check_recipe
+from osler.train.choices import (
+    ScoredDataset,
+    choose_stage1_weight,
+    choose_threshold,
+    dev_report,
+    keep_choices,
+    score_queries,
+)
 from osler.train.corpora import Corpora
-from osler.train.dev import dev_report, score_queries
-from osler.train.examples.example import Example, examples_of, titles_as_queries, with_siblings
-from osler.train.examples.lines import read_examples, write_examples
-from osler.train.examples.parts import Parts, divide
-from osler.train.mining.audit import write_audit
-from osler.train.mining.candidates import BM25Source, CandidateSource, RandomSource
-from osler.train.mining.mined import Mined
-from osler.train.preflight import check_recipe
-from osler.train.progress import OnProgress
-from osler.train.provenance import provenance
+from osler.train.data import (
+    Example,
+    Parts,
+    divide,
+    examples_of,
+    read_examples,
+    titles_as_queries,
+    with_siblings,
+    write_examples,
+)
+from osler.train.mining.audit import Mined, write_audit
+from osler.train.mining.sources import BM25Source, CandidateSource, RandomSource
+from osler.train.pipeline import OnProgress, Steps, provenance
 from osler.train.reranker.files import ADAPTER_FILE
 from osler.train.reranker.training import train_reranker
 from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
-from osler.train.steps import Steps
-from osler.train.weights import ScoredDataset, choose_stage1_weight, choose_threshold, keep_choices
 
 STEPS: Final = ("warm-up", "retriever", "index", "mining", "reranker", "dev")
 """The steps in their order; each needs those before it."""

@@ -7,35 +7,103 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.multi_vector_encoder.scoring import colbert_scores
 from sentence_transformers.sentence_transformer.losses import (
     CachedMultipleNegativesRankingLoss,
     MultipleNegativesRankingLoss,
 )
-from sentence_transformers.util import cos_sim, dot_score
-from torch import nn
+from sentence_transformers.util import cos_sim, dot_score, pairwise_cos_sim, pairwise_dot_score
+from sentence_transformers.util.tensor import stack_padded_token_embeddings
+from torch import Tensor, nn
+from torch.nn import functional
 from transformers import set_seed
 
 from osler.models.adapter import Adapter, write_adapter
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_json, weights_digest
 from osler.models.tower import quiet
-from osler.train.examples.example import Example, Relevant
+from osler.train.data import Example, Relevant
 from osler.train.fitting.backbone import lift_cap, load_retriever
-from osler.train.fitting.course import Course, counted, dataset_weights
+from osler.train.fitting.plan import Course, counted, dataset_weights
 from osler.train.fitting.trainer import Fitted, fit
 from osler.train.fitting.tuning import adapt, lora_matrices, merge
-from osler.train.own_negatives import OwnNegativesLoss
-from osler.train.progress import OnProgress
-from osler.train.provenance import library_versions
+from osler.train.pipeline import OnProgress, library_versions, write_json
 from osler.train.settings import RecipeSettings, RetrieverSettings
-from osler.train.steps import write_json
-from osler.train.two_heads import TwoHeadLoss
+
+
+class OwnNegativesLoss(nn.Module):
+    """Cross-entropy of the positive among it and the negatives of its own query, over scale * similarity.
+
+    Examples without negatives are compared within the batch: so checkpoints are measured as those of a training with
+    in-batch negatives are.
+    """
+
+    def __init__(self, model: SentenceTransformer, settings: RetrieverSettings) -> None:
+        super().__init__()
+        self.model = model
+        self.scale = settings.resolved_scale
+        cosine = settings.similarity == "cosine"
+        self.similarity: Any = pairwise_cos_sim if cosine else pairwise_dot_score
+        within: Any = cos_sim if cosine else dot_score
+        self.in_batch: Any = MultipleNegativesRankingLoss(model, scale=self.scale, similarity_fct=within)
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
+        """The loss [] of a batch: its queries first, then its positives, then a column of negatives each."""
+        vectors = [self.model(dict(features))["sentence_embedding"] for features in sentence_features]
+        queries, *passages = vectors
+        if len(passages) == 1:
+            within: Tensor = self.in_batch.compute_loss_from_embeddings(vectors, labels)
+            return within
+        scores = torch.stack([self.similarity(queries, column) for column in passages], dim=1)  # [B, 1 + N]
+        first = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
+        return functional.cross_entropy(self.scale * scores, first)
+
+
+Features = dict[str, Tensor]
+
+
+class TwoHeadLoss(nn.Module):
+    """A loss of pooled vectors + token_weight * the cross-entropy of the positive by summed MaxSim, in one pass.
+
+    Both compare a query with every passage of the batch. Token vectors are the backbone's own, of unit length; each
+    token counts, [CLS] and [SEP] too, as in a search without a trained head. pooled: a loss of sentence-transformers
+    that can be computed from embeddings.
+    """
+
+    def __init__(self, model: SentenceTransformer, pooled: Any, *, token_weight: float) -> None:
+        super().__init__()
+        self.model = model
+        self.pooled = pooled
+        self.token_weight = token_weight
+
+    def forward(self, sentence_features: Iterable[Features], labels: Tensor) -> Tensor:
+        """The loss [] of a batch: its queries first, then its positives, then a column of negatives each."""
+        outputs = [self.model(dict(features)) for features in sentence_features]
+        pooled: Tensor = self.pooled.compute_loss_from_embeddings(
+            [one["sentence_embedding"] for one in outputs], labels
+        )
+        return pooled + self.token_weight * token_loss(outputs)
+
+
+def token_loss(outputs: list[Features]) -> Tensor:
+    """The cross-entropy [] of each query's first passage among all, over summed MaxSim at scale 1."""
+    (queries, query_mask), *passages = [_tokens(one) for one in outputs]
+    stacked, mask = stack_padded_token_embeddings(*map(list, zip(*passages, strict=True)))  # [B, N, T, d]
+    scores = colbert_scores(queries, stacked, queries_mask=query_mask, documents_mask=mask)  # [B, B * N]
+    positives = torch.arange(len(scores), device=scores.device) * len(passages)
+    return functional.cross_entropy(scores, positives)
+
+
+def _tokens(output: Features) -> tuple[Tensor, Tensor]:
+    return functional.normalize(output["token_embeddings"], dim=-1), output["attention_mask"].bool()
+
 
 _MODEL, _ADAPTER, _REPORT, _CHECKPOINTS = "model", "adapter.safetensors", "training.json", "checkpoints"
 _SIMILARITIES: Final = {"cosine": cos_sim, "dot": dot_score}

@@ -15,9 +15,9 @@ from osler.models.bi_encoder import passage_input
 from osler.records import Passage
 from osler.text.near_equal import Shingles, equal, near_equal, shingles
 from osler.text.pubmed_id import pubmed_id
-from osler.train.examples.example import TrainingPassage
-from osler.train.mining.candidates import PassageTable
-from osler.train.mining.mined import Reason
+from osler.train.data import TrainingPassage
+from osler.train.mining.audit import Reason
+from osler.train.mining.sources import PassageTable
 from osler.train.settings import MiningSettings
 
 _SHINGLES_KEPT: Final = 10_000

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from osler.text.near_equal import near_equal, shingles
-from osler.train.examples.example import Example, Relevant, TrainingPassage
-from osler.train.mining.audit import Exclusion, read_exclusions
-from osler.train.mining.candidates import CandidateSource
+from osler.train.data import Example, Relevant, TrainingPassage
+from osler.train.mining.audit import REASONS, Exclusion, Mined, MiningCounts, Reason, read_exclusions
 from osler.train.mining.filters import ComparedTexts, KnownAnswers, QueryFilter, known_answers
-from osler.train.mining.mined import REASONS, Mined, MiningCounts, Reason
+from osler.train.mining.sources import CandidateSource
 from osler.train.settings import MiningSettings
 
 _QUERIES_AT_ONCE: Final = 256

@@ -17,8 +17,7 @@ from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.digests import weights_digest
 from osler.models.tower import quiet
 from osler.train.fitting.tuning import lora_matrices, merge
-from osler.train.reranker.colbert import lift_caps, narrow, skipped_words, token_head
-from osler.train.reranker.valid_ranking import maxsim_of
+from osler.train.reranker.colbert import lift_caps, maxsim_of, narrow, skipped_words, token_head
 from osler.train.settings import RecipeSettings
 
 MODEL_FOLDER: Final = "model"

@@ -25,17 +25,14 @@ from transformers import set_seed
 
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_json
-from osler.train.examples.example import Example, Relevant
-from osler.train.fitting.course import Course, counted, dataset_weights
+from osler.train.data import Example, Relevant
+from osler.train.fitting.plan import Course, counted, dataset_weights
 from osler.train.fitting.trainer import fit
 from osler.train.fitting.tuning import adapt
-from osler.train.progress import OnProgress
-from osler.train.provenance import library_versions
-from osler.train.reranker.colbert import colbert_model, token_head
+from osler.train.pipeline import OnProgress, library_versions, write_json
+from osler.train.reranker.colbert import candidates_ndcg, colbert_model, token_head
 from osler.train.reranker.files import MODEL_FOLDER, save_reranker
-from osler.train.reranker.valid_ranking import candidates_ndcg
 from osler.train.settings import RecipeSettings, RerankerSettings
-from osler.train.steps import write_json
 
 _REPORT, _CHECKPOINTS = "training.json", "checkpoints"
 

@@ -1,4 +1,4 @@
-"""A sequence of steps in one folder: what is done is kept, what was interrupted is taken up. Knows no step.
+"""A sequence of steps in one folder: what is done is kept, what was interrupted goes on. Knows no step.
 
 Each step owns a sub-folder; a file `done.json` in there says that it is complete. The folder as a whole belongs to one
 recipe on one state of the data: `recipe.json` holds both.
@@ -8,11 +8,64 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from osler.errors import UsageError
+from osler.models.digests import file_digest
+from osler.train.data import Parts
+from osler.train.settings import RecipeSettings
+
+_SMOOTHED_STEPS: Final = 20  # one batch says little, and the mean of all of them lags behind
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a stage is: `step` of `steps` is done, `loss` is the mean over the last few steps, or None.
+
+    examples_per_second and seconds_left count the time that checkpoints take.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    loss: float | None
+    examples_per_second: float
+    seconds_left: float | None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Pace:
+    """Turns finished steps into progress; a run that was taken up again begins at `first_step`."""
+
+    def __init__(self, stage: str, *, batch: int, steps: int, first_step: int = 0) -> None:
+        self.stage = stage
+        self.batch = batch
+        self.steps = steps
+        self.first_step = first_step
+        self._began = time.monotonic()
+        self._losses: deque[float] = deque(maxlen=_SMOOTHED_STEPS)
+
+    def progress(self, step: int, loss: float) -> Progress:
+        """Where the stage is now that this step is done."""
+        self._losses.append(loss)
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        steps_per_second = (step - self.first_step) / seconds
+        return Progress(
+            stage=self.stage,
+            step=step,
+            steps=self.steps,
+            loss=sum(self._losses) / len(self._losses),
+            examples_per_second=steps_per_second * self.batch,
+            seconds_left=(self.steps - step) / steps_per_second,
+        )
+
 
 _DONE: Final = "done.json"
 _RECIPE: Final = "recipe.json"
@@ -89,3 +142,38 @@ def write_json(path: Path, values: Any) -> None:
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
+
+
+_LIBRARIES: Final = ("osler", "torch", "transformers", "sentence-transformers", "peft", "accelerate", "numpy")
+
+
+def provenance(recipe: RecipeSettings, parts: Sequence[Parts]) -> dict[str, Any]:
+    """The resolved settings, what each data set gives to the parts, and the digests of all files that are read."""
+    exclusions = recipe.mining.exclusions
+    return {
+        "settings": recipe.model_dump(mode="json", exclude={"device"}),  # which changes none of it
+        "data": {part.name: _counts(part) for part in parts},
+        "exclusions": file_digest(exclusions).hex() if exclusions else "",
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """The version of each library that the trained weights depend on."""
+    return {name: _version(name) for name in _LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # osler run from a checkout, or full tuning without peft
+        return "not installed"
+
+
+def _counts(part: Parts) -> dict[str, Any]:
+    return {
+        "documents": len(part.train.documents),
+        "train": len(part.train.queries),
+        "valid": len(part.valid.queries),
+        "dev": len(part.dev.queries) if part.dev else 0,
+        "digest": part.train.digest,
+    }

@@ -18,7 +18,7 @@ from osler.models.bi_encoder import passage_input
 from osler.protocols import Encoder, PassageIndex
 from osler.records import NOT_RETRACTED, Passage
 from osler.text.bm25 import BM25
-from osler.train.examples.example import Example, TrainingPassage, training_passage
+from osler.train.data import Example, TrainingPassage, training_passage
 
 
 class CandidateSource(Protocol):
