@@ -182,13 +182,13 @@ def test_no_claim_or_abstract_of_scifact_is_in_two_clusters(data_folder):
 @pytest.mark.data
 def test_osler_mini_was_trained_on_as_many_claims_as_the_documents_say(data_folder, monkeypatch):
     from osler.datasets import load_dataset
-    from osler.train.data import divide
+    from osler.train.data import load_splits
     from osler.train.settings import load_recipe
 
     monkeypatch.setenv("OSLER_DATA", str(data_folder))
     root = Path(__file__).parent.parent
     recipe = load_recipe(root / "recipes" / "mini.toml")
-    (parts,) = divide(recipe.model_copy(update={"data": [one for one in recipe.data if one.folder == "scifact"]}))
+    (parts,) = load_splits(recipe.model_copy(update={"data": [one for one in recipe.data if one.folder == "scifact"]}))
     pairs = list(scifact_pairs(data_folder / "scifact", load_dataset("scifact")))
     claims = {text for pair in pairs for one in pair.choices for text in (one.agreeing, one.contradicting)}
     trained, valid, dev = (

@@ -84,7 +84,7 @@ CLAIMS: Final[tuple[Claim | UpperBound, ...]] = (
         "reranker-mined",
         "reranker-mismatched",
     ),
-    Claim("Two towers do better than one (an open question of the paper).", "asymmetric", BASE),
+    Claim("Separate encoders do better than one (an open question of the paper).", "asymmetric", BASE),
 )
 
 

@@ -17,7 +17,7 @@ from osler.datasets import Dataset, sample_queries
 from osler.datasets.parts import sample_ids
 from osler.errors import UsageError
 from osler.records import Document, Passage
-from osler.train.data import Example, Parts, divide, pairs, relevant_documents
+from osler.train.data import DatasetSplits, Example, load_splits, pairs, relevant_documents
 from osler.train.settings import RecipeSettings
 
 SAMPLE_SEED: Final = 0
@@ -108,17 +108,21 @@ class AblationData:
     """
 
     def __init__(self, recipe: RecipeSettings, size: Size, split: Split) -> None:
-        self.parts: list[Parts] = divide(recipe)
-        self.relevant = relevant_documents([dataset for part in self.parts for dataset in (part.train, part.valid)])
-        self.corpora = {part.name: cut_corpus(part.dev or part.valid, size.distractors) for part in self.parts}
-        self._passages = {part.name: _Passages(part.train.documents, split) for part in self.parts}
+        self.datasets: list[DatasetSplits] = load_splits(recipe)
+        self.relevant = relevant_documents(
+            [split for dataset in self.datasets for split in (dataset.train, dataset.valid)]
+        )
+        self.corpora = {
+            dataset.name: cut_corpus(dataset.dev or dataset.valid, size.distractors) for dataset in self.datasets
+        }
+        self._passages = {dataset.name: _Passages(dataset.train.documents, split) for dataset in self.datasets}
         if not self.evaluated:
             raise UsageError("No data set of the recipe has a dev part to measure on: set its dev, or dev_share.")
 
     @property
     def evaluated(self) -> list[CutCorpus]:
         """The corpora of the data sets that have dev queries."""
-        return [self.corpora[part.name] for part in self.parts if part.dev]
+        return [self.corpora[dataset.name] for dataset in self.datasets if dataset.dev]
 
     def passages(self, name: str) -> list[Passage]:
         """The passages of the cut corpus of this data set, those of a document in a row."""
@@ -136,13 +140,16 @@ class AblationData:
 
         A smaller number gives some of the pairs that a larger one gives.
         """
-        shares = even_shares(count, [len(part.train.queries) for part in self.parts])
-        sampled = (sample_queries(part.train, share, seed=seed) for part, share in zip(self.parts, shares, strict=True))
+        shares = even_shares(count, [len(dataset.train.queries) for dataset in self.datasets])
+        sampled = (
+            sample_queries(dataset.train, share, seed=seed)
+            for dataset, share in zip(self.datasets, shares, strict=True)
+        )
         return [example for dataset in sampled for example in self._pairs(dataset, seed)]
 
     def valid(self) -> list[Example]:
         """A pair a query of all data sets to choose checkpoints with: the same ones under every seed."""
-        return [example for part in self.parts for example in self._pairs(part.valid, 0)]
+        return [example for dataset in self.datasets for example in self._pairs(dataset.valid, 0)]
 
     def _pairs(self, dataset: Dataset, seed: int) -> list[Example]:
         return pairs(dataset, self._passages[dataset.name], positives=1, seed=seed) if dataset.queries else []

@@ -188,7 +188,7 @@ def write_plot(points: Sequence[Point], folder: Path) -> None:
 def about(recipe: RecipeSettings, size: Size, data: AblationData) -> list[str]:
     """Sentences on how the variants were trained and measured."""
     seeds = ", ".join(map(str, size.seeds))
-    sizes = [len(part.train.queries) for part in data.parts]
+    sizes = [len(dataset.train.queries) for dataset in data.datasets]
     sentences = [
         (
             f"Size `{size.name}`, backbone `{recipe.backbone}`, {recipe.tuning.method} tuning, seeds {seeds}: a seed "
@@ -196,7 +196,7 @@ def about(recipe: RecipeSettings, size: Size, data: AblationData) -> list[str]:
         ),
         (
             f"Retrievers learn from {min(size.pairs, sum(sizes)):,} pairs, one a query and evenly from "
-            f"{', '.join(part.name for part in data.parts)}; re-rankers from "
+            f"{', '.join(dataset.name for dataset in data.datasets)}; re-rankers from "
             f"{min(size.reranker_pairs, sum(sizes)):,} of them with {recipe.reranker.negatives} negatives each."
         ),
         (

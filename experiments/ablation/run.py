@@ -38,7 +38,7 @@ from osler.models.colbert import ColBERT
 from osler.models.digests import read_json
 from osler.train.checks import check_recipe
 from osler.train.data import Example, Relevant
-from osler.train.pipeline import OnProgress, Progress, Steps, provenance
+from osler.train.pipeline import OnProgress, Progress, ResumablePipeline, provenance
 from osler.train.reranker.training import train_reranker
 from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
@@ -69,12 +69,11 @@ def variant_recipe(recipe: RecipeSettings, variant: Variant, seed: int) -> Recip
     """The recipe of a retriever variant, or of a re-ranker's, under this seed; the similarity brings its own scale."""
     if variant.stage == "re-ranker":
         return recipe.model_copy(update={"seed": seed})
-    compare = "batch" if variant.negatives == "in-batch" else "own"
     changes = {
         "negatives": variant.negatives,
-        "compare": compare,
+        "in_batch_negatives": variant.negatives == "in-batch",
         "similarity": variant.similarity,
-        "towers": variant.towers,
+        "separate_encoders": variant.separate_encoders,
     }
     return recipe.model_copy(update={"seed": seed, "retriever": recipe.retriever.model_copy(update=changes)})
 
@@ -148,7 +147,9 @@ class _Run:
         plain = load_models(self.backbone, self.backbone, device=recipe.device).encoder.model
         splitter = partial(split, count_tokens=plain.count_tokens, max_tokens=SplitSettings().max_tokens)
         self.data = AblationData(recipe, size, splitter)
-        Steps(folder, {**provenance(recipe, self.data.parts), "size": asdict(size)})  # refuses another's folder
+        ResumablePipeline(
+            folder, {**provenance(recipe, self.data.datasets), "size": asdict(size)}
+        )  # refuses another's folder
         for corpus in self.data.corpora.values():
             corpus.write(folder / "corpora")
         self._retrievers: dict[str, VariantRetriever] = {}

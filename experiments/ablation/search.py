@@ -189,7 +189,7 @@ def load_variant_retriever(
         if not path.is_file():
             vectors = encode_passages(passages, encoder, on_passages=partial(on_passages, name))
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".part.npy")
+            unfinished = path.with_suffix(".dataset.npy")
             np.save(unfinished, vectors)
             unfinished.replace(path)
         searches[name] = ExactSearch(passages, np.load(path))
@@ -223,9 +223,9 @@ def with_negatives(
 ) -> tuple[list[Example], list[Example]]:
     """Both with their negatives from the cut corpora and their own positives; examples without any are left out."""
     mined: tuple[list[Example], list[Example]] = ([], [])
-    for part in data.parts:
-        of_part = [examples_of(part.name, examples) for examples in (train, valid)]
-        source = make(part.name, data.positives(part.name, [*of_part[0], *of_part[1]]))
+    for dataset in data.datasets:
+        of_part = [examples_of(dataset.name, examples) for examples in (train, valid)]
+        source = make(dataset.name, data.positives(dataset.name, [*of_part[0], *of_part[1]]))
         for examples, with_negatives in zip(of_part, mined, strict=True):
             with_negatives += mine_hard_negatives(examples, source, data.relevant, settings).examples
     return mined

@@ -1,6 +1,6 @@
 """What an ablation varies, a variant each, and at which size. Knows names and numbers, trains nothing.
 
-The grid is that of the reference system (arXiv 2510.04757): negatives and similarity of the retriever, one tower or
+The grid is that of the reference system (arXiv 2510.04757): negatives and similarity of the retriever, one encoder or
 two, the number of training pairs, and where the re-ranker's negatives come from.
 """
 
@@ -21,6 +21,13 @@ BASE: Final = "in-batch-cosine"
 ZERO_SHOT: Final = "zero-shot"
 
 
+_TOKENS: Final = 128
+"""Of a passage: half of a corpus's tokens lie beyond, and half of the grid's time is spent on encoding corpora."""
+
+# One epoch with a checkpoint before it and one behind; batches whole, so that nothing is encoded twice.
+_SHORT: Final = {"epochs": 1.0, "max_steps": None, "max_tokens": _TOKENS, "mini_batch": 32, "checkpoint_steps": 1000}
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One system of the grid.
@@ -35,7 +42,7 @@ class Variant:
     stage: Stage
     negatives: Negatives = "in-batch"
     similarity: Literal["cosine", "dot"] = "cosine"
-    towers: Literal["siamese", "asymmetric"] = "siamese"
+    separate_encoders: bool = False
     pairs: int | None = None
 
 
@@ -63,12 +70,6 @@ class Size:
     reranker: Mapping[str, Any] = field(default_factory=dict)
     mining: Mapping[str, Any] = field(default_factory=dict)
 
-
-_TOKENS: Final = 128
-"""Of a passage: half of a corpus's tokens lie beyond, and half of the grid's time is spent on encoding corpora."""
-
-# One epoch with a checkpoint before it and one behind; batches whole, so that nothing is encoded twice.
-_SHORT: Final = {"epochs": 1.0, "max_steps": None, "max_tokens": _TOKENS, "mini_batch": 32, "checkpoint_steps": 1000}
 
 SIZES: Final[Mapping[str, Size]] = {
     "cpu": Size(
@@ -100,13 +101,13 @@ SIZES: Final[Mapping[str, Size]] = {
 
 _RETRIEVERS: Final = (
     Variant(ZERO_SHOT, "the backbone, untrained", "untrained"),
-    Variant(BASE, "in-batch negatives, cosine, one tower", "retriever"),
+    Variant(BASE, "in-batch negatives, cosine, one encoder", "retriever"),
     Variant("in-batch-dot", "in-batch negatives, dot product", "retriever", similarity="dot"),
     Variant("random-cosine", "one random negative, cosine", "retriever", "random"),
     Variant("random-dot", "one random negative, dot product", "retriever", "random", "dot"),
     Variant("bm25-cosine", "one BM25 negative, cosine", "retriever", "bm25"),
     Variant("bm25-dot", "one BM25 negative, dot product", "retriever", "bm25", "dot"),
-    Variant("asymmetric", "in-batch negatives, cosine, two towers", "retriever", towers="asymmetric"),
+    Variant("asymmetric", "in-batch negatives, cosine, separate encoders", "retriever", separate_encoders=True),
 )
 _RERANKERS: Final = (
     Variant("reranker-mined", "negatives mined from the retriever it stands behind", "re-ranker", "mined"),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from osler.datasets import beir, hpo_lay, pubmedqa
 from osler.datasets.dataset import Dataset
 from osler.datasets.names import BUILTIN, dataset_name, find_source, parse_name
-from osler.datasets.parts import disjoint_from, divide_queries, sample_queries
+from osler.datasets.parts import disjoint_from, sample_queries, split_queries
 from osler.errors import UsageError
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "check_name",
     "dataset_name",
     "disjoint_from",
-    "divide_queries",
     "load_dataset",
     "parse_name",
     "sample_queries",
     "split_names",
+    "split_queries",
 ]
 
 DATASETS: Mapping[str, Callable[[str], Dataset]] = MappingProxyType({"hpo-lay": hpo_lay.load})

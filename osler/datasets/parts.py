@@ -17,7 +17,7 @@ _Node = tuple[str, str]
 _LARGE = 1 / 4  # of the part: one component must not be most of what is measured
 
 
-def divide_queries(dataset: Dataset, share: float, *, seed: int, name: str) -> tuple[Dataset, Dataset]:
+def split_queries(dataset: Dataset, share: float, *, seed: int, name: str) -> tuple[Dataset, Dataset]:
     """(the rest, the part): the part holds about `share` of the queries, and its split is called `name`.
 
     Queries that share a relevant document, or have ones of the same title, text or PMID, stay together: these
@@ -29,7 +29,7 @@ def divide_queries(dataset: Dataset, share: float, *, seed: int, name: str) -> t
     >>> documents = {n: Document(n, title, ()) for n, title in [("1", "Gout"), ("2", "Gout"), ("3", "Mumps")]}
     >>> queries = {n: Query(n, f"query {n}") for n in documents}
     >>> dataset = Dataset("tiny", "train", documents, queries, {n: {n: 1} for n in queries}, "")
-    >>> rest, part = divide_queries(dataset, 0.3, seed=1, name="valid")
+    >>> rest, part = split_queries(dataset, 0.3, seed=1, name="valid")
     >>> list(rest.queries), list(part.queries), part.split, len(part.documents)
     (['1', '2'], ['3'], 'valid', 3)
     """

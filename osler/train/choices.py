@@ -7,7 +7,7 @@ the re-ranker. Every candidate passage is encoded by the re-ranker once, however
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -25,12 +25,14 @@ from osler.models import ModelPair
 from osler.models.adapter import read_adapter, write_adapter
 from osler.models.check import read_facts, write_facts
 from osler.protocols import PassageIndex
-from osler.records import Filter, RankedPassage, TokenVectors
+from osler.records import Filter, TokenVectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores
 from osler.search.searcher import Searcher
 from osler.train.pipeline import OnProgress, Progress
 
+MEASURES: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
 GRID: Final = tuple(step / 10 for step in range(10))
+_EVERYTHING: Final = Filter(include_retracted=True)  # qrels judge retracted documents too
 _MEASURE: Final = "nDCG@10"
 _SIGNIFICANT: Final = 0.05
 _ANSWERED: Final = 0.99
@@ -56,87 +58,17 @@ class ScoredDataset:
 
     def run(self, weight: float) -> dict[str, dict[str, float]]:
         """query_id -> doc_id -> (1 - weight) * MaxSim + weight * stage 1's score, a document as its best passage."""
-        return {query_id: _scores(candidates, weight) for query_id, candidates in self.candidates.items()}
+        run = {}
+        for query_id, candidates in self.candidates.items():
+            maxsim = [candidate.maxsim for candidate in candidates]
+            scores = interpolated(maxsim, [candidate.stage1 for candidate in candidates], weight=weight)
+            doc_ids = (candidate.doc_id for candidate in candidates)
+            run[query_id] = document_scores(zip(doc_ids, scores, strict=True))
+        return run
 
     def values(self, weight: float, measure: str = _MEASURE) -> dict[str, float]:
         """The measure of each query under this weight; with weight 1 it is that of stage 1 alone."""
         return per_query(self.qrels, self.run(weight), [measure])[measure]
-
-
-def choose_stage1_weight(
-    valid: Sequence[ScoredDataset], grid: Sequence[float] = GRID
-) -> tuple[float, dict[float, float]]:
-    """The mean, over resampled queries, of the weight of the highest nDCG@10; and what that and each of the grid gives.
-
-    Near its top the curve is flat, and which of its points is highest is chance. So queries are drawn again and again,
-    with replacement within each data set, nDCG@10 is averaged over data sets, and the mean of the best weights is taken
-    (bagging: Breiman, 1996), rounded to two digits; of equal ones the smallest counts as best. Where the curve has two
-    tops, and their mean reaches less than the best of the grid beyond noise, that is taken.
-
-    >>> candidates = {"q": [ScoredCandidate("a", 0.9, 0.5), ScoredCandidate("b", 0.1, 0.6)]}
-    >>> choose_stage1_weight([ScoredDataset("tiny", candidates, {"q": {"a": 1}})], grid=(0.0, 0.5))[0]
-    0.5
-    """
-    values = {weight: values_by_dataset(valid, weight) for weight in sorted(grid)}
-    # Sums in another order differ in their last digits: no reason for a larger weight.
-    drawn = np.round([resampled_means(one) for one in values.values()], 9)  # [weights, samples]
-    chosen = round(float(np.mean(np.array(list(values))[drawn.argmax(axis=0)])), 2)
-    values.setdefault(chosen, values_by_dataset(valid, chosen))
-    tried = {weight: fmean(map(fmean, of.values())) for weight, of in sorted(values.items())}
-    best = max(tried, key=lambda weight: (round(tried[weight], 9), -weight))
-    worse = tried[chosen] < tried[best] and compare(values[best], values[chosen]).p < _SIGNIFICANT
-    return (best if worse else chosen), tried
-
-
-def values_by_dataset(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, list[float]]:
-    """nDCG@10 of each query under this weight, by data set: what means and paired tests take."""
-    return {one.name: list(one.values(weight).values()) for one in datasets}
-
-
-def choose_threshold(valid: Sequence[ScoredDataset]) -> ThresholdFit:
-    """The MaxSim under which the best passage answers nothing, fitted on the candidates of every query.
-
-    Answerable is a query with all of its candidates, unanswerable the same query without the relevant ones, as if the
-    index lacked them. 0, which answers everything, where no query has both.
-
-    >>> candidates = {"q": [ScoredCandidate("a", 0.9, 0.75), ScoredCandidate("b", 0.1, 0.25)]}
-    >>> choose_threshold([ScoredDataset("tiny", candidates, {"q": {"a": 1}})]).threshold
-    0.5
-    """
-    answerable, unanswerable = [], []
-    for part in valid:
-        for query_id, candidates in part.candidates.items():
-            others = [one.maxsim for one in candidates if one.doc_id not in part.qrels[query_id]]
-            if others and len(others) < len(candidates):
-                answerable.append(max(one.maxsim for one in candidates))
-                unanswerable.append(max(others))
-    return fit_threshold(answerable, unanswerable, keep=_ANSWERED) if answerable else ThresholdFit(0.0, 1.0, 0.0)
-
-
-def keep_choices(folder: Path, *, stage1_weight: float, abstain_below: float) -> None:
-    """Write both into `osler.json` of the re-ranker in this training folder, and into its adapter if it has one.
-
-    The vectors stay the same, so an index that the re-ranker built goes on working.
-    """
-    model, adapter = folder / "model", folder / "adapter.safetensors"
-    facts = read_facts(model)
-    if facts is None:
-        raise ModelError(f"{model}: no osler.json beside the model; train the re-ranker again.")
-    facts = facts.model_copy(update={"stage1_weight": stage1_weight, "abstain_below": round(abstain_below, 3)})
-    write_facts(model, facts)
-    if adapter.is_file():
-        write_adapter(adapter, replace(read_adapter(adapter), reranker=facts))
-
-
-def _scores(candidates: Sequence[ScoredCandidate], weight: float) -> dict[str, float]:
-    maxsim, stage1 = [one.maxsim for one in candidates], [one.stage1 for one in candidates]
-    final = interpolated(maxsim, stage1, weight=weight)
-    return document_scores((one.doc_id, score) for one, score in zip(candidates, final, strict=True))
-
-
-MEASURES: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
-
-_EVERYTHING: Final = Filter(include_retracted=True)  # qrels judge retracted documents too
 
 
 def score_queries(
@@ -157,18 +89,91 @@ def score_queries(
         query_id: searcher.search(query.text, k=settings.num_candidates, where=_EVERYTHING, evidence=False).ranked
         for query_id, query in dataset.queries.items()
     }
-    passages = {one.passage.passage_id: one.passage for ranked in candidates.values() for one in ranked}
+    passages = {ranked.passage.passage_id: ranked.passage for of_query in candidates.values() for ranked in of_query}
     encoded = {} if encoded is None else encoded
     missing = [passage for passage_id, passage in passages.items() if passage_id not in encoded]
-    report = _reporter(f"{dataset.split} {dataset.name}", on_progress)
+    began = time.monotonic()
+
+    def report(done: int, of: int) -> None:
+        speed = done / max(time.monotonic() - began, 1e-9)
+        on_progress(Progress(f"{dataset.split} {dataset.name}", done, of, None, speed, (of - done) / speed))
+
     encoded |= encode_by_id(missing, models.reranker, on_passages=report)
-    query_ids = list(candidates)
-    vectors = models.reranker.encode_queries([dataset.queries[query_id].text for query_id in query_ids])
-    scored = {
-        query_id: _scored(ranked := candidates[query_id], maxsim_scores(query_vectors, _passage_ids(ranked), encoded))
-        for query_id, query_vectors in zip(query_ids, vectors, strict=True)
-    }
+    query_vectors = models.reranker.encode_queries([dataset.queries[query_id].text for query_id in candidates])
+    scored = {}
+    for (query_id, of_query), vectors in zip(candidates.items(), query_vectors, strict=True):
+        maxsim = maxsim_scores(vectors, [ranked.passage.passage_id for ranked in of_query], encoded)
+        scored[query_id] = [
+            ScoredCandidate(ranked.passage.doc_id, ranked.candidate_score, score)
+            for ranked, score in zip(of_query, maxsim, strict=True)
+        ]
     return ScoredDataset(dataset.name, scored, dataset.qrels)
+
+
+def choose_stage1_weight(
+    valid: Sequence[ScoredDataset], grid: Sequence[float] = GRID
+) -> tuple[float, dict[float, float]]:
+    """The mean, over resampled queries, of the weight of the highest nDCG@10; and what that and each of the grid gives.
+
+    Near its top the curve is flat, and which of its points is highest is chance. So queries are drawn again and again,
+    with replacement within each data set, nDCG@10 is averaged over data sets, and the mean of the best weights is taken
+    (bagging: Breiman, 1996), rounded to two digits; of equal ones the smallest counts as best. Where the curve has two
+    tops, and their mean reaches less than the best of the grid beyond noise, that is taken.
+
+    >>> candidates = {"q": [ScoredCandidate("a", 0.9, 0.5), ScoredCandidate("b", 0.1, 0.6)]}
+    >>> choose_stage1_weight([ScoredDataset("tiny", candidates, {"q": {"a": 1}})], grid=(0.0, 0.5))[0]
+    0.5
+    """
+    values = {weight: values_by_dataset(valid, weight) for weight in sorted(grid)}
+    # Sums in another order differ in their last digits: no reason for a larger weight.
+    drawn = np.round([resampled_means(of_weight) for of_weight in values.values()], 9)  # [weights, samples]
+    chosen = round(float(np.mean(np.array(list(values))[drawn.argmax(axis=0)])), 2)
+    values.setdefault(chosen, values_by_dataset(valid, chosen))
+    tried = {weight: fmean(map(fmean, of.values())) for weight, of in sorted(values.items())}
+    best = max(tried, key=lambda weight: (round(tried[weight], 9), -weight))
+    worse = tried[chosen] < tried[best] and compare(values[best], values[chosen]).p < _SIGNIFICANT
+    return (best if worse else chosen), tried
+
+
+def values_by_dataset(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, list[float]]:
+    """nDCG@10 of each query under this weight, by data set: what means and paired tests take."""
+    return {dataset.name: list(dataset.values(weight).values()) for dataset in datasets}
+
+
+def choose_threshold(valid: Sequence[ScoredDataset]) -> ThresholdFit:
+    """The MaxSim under which the best passage answers nothing, fitted on the candidates of every query.
+
+    Answerable is a query with all of its candidates, unanswerable the same query without the relevant ones, as if the
+    index lacked them. 0, which answers everything, where no query has both.
+
+    >>> candidates = {"q": [ScoredCandidate("a", 0.9, 0.75), ScoredCandidate("b", 0.1, 0.25)]}
+    >>> choose_threshold([ScoredDataset("tiny", candidates, {"q": {"a": 1}})]).threshold
+    0.5
+    """
+    answerable, unanswerable = [], []
+    for dataset in valid:
+        for query_id, candidates in dataset.candidates.items():
+            relevant = dataset.qrels[query_id]
+            irrelevant = [candidate.maxsim for candidate in candidates if candidate.doc_id not in relevant]
+            if irrelevant and len(irrelevant) < len(candidates):
+                answerable.append(max(candidate.maxsim for candidate in candidates))
+                unanswerable.append(max(irrelevant))
+    return fit_threshold(answerable, unanswerable, keep=_ANSWERED) if answerable else ThresholdFit(0.0, 1.0, 0.0)
+
+
+def keep_choices(folder: Path, *, stage1_weight: float, abstain_below: float) -> None:
+    """Write both into `osler.json` of the re-ranker in this training folder, and into its adapter if it has one.
+
+    The vectors stay the same, so an index that the re-ranker built goes on working.
+    """
+    model, adapter = folder / "model", folder / "adapter.safetensors"
+    facts = read_facts(model)
+    if facts is None:
+        raise ModelError(f"{model}: no osler.json beside the model; train the re-ranker again.")
+    facts = facts.model_copy(update={"stage1_weight": stage1_weight, "abstain_below": round(abstain_below, 3)})
+    write_facts(model, facts)
+    if adapter.is_file():
+        write_adapter(adapter, replace(read_adapter(adapter), reranker=facts))
 
 
 def dev_report(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, Any]:
@@ -179,11 +184,17 @@ def dev_report(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, An
     if not datasets:
         return {}
     stages = {"candidates": 1.0, "ranked": weight}
-    measures = {one.name: {stage: _means(one, share) for stage, share in stages.items()} for one in datasets}
+    measures = {
+        dataset.name: {stage: _means(dataset, share) for stage, share in stages.items()} for dataset in datasets
+    }
+    macro = {
+        stage: {name: round(fmean(of_stage[stage][name] for of_stage in measures.values()), 4) for name in MEASURES}
+        for stage in stages
+    }
     return {
         "measures": measures,
-        "macro": {stage: _macro([means[stage] for means in measures.values()]) for stage in stages},
-        "queries": {one.name: len(one.candidates) for one in datasets},
+        "macro": macro,
+        "queries": {dataset.name: len(dataset.candidates) for dataset in datasets},
         "ranked_against_candidates": asdict(
             compare(values_by_dataset(datasets, weight), values_by_dataset(datasets, 1.0))
         ),
@@ -193,29 +204,3 @@ def dev_report(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, An
 def _means(dataset: ScoredDataset, weight: float) -> dict[str, float]:
     values = per_query(dataset.qrels, dataset.run(weight), MEASURES)
     return {measure: round(fmean(values[measure].values()), 4) for measure in MEASURES}
-
-
-def _macro(means: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {measure: round(fmean(one[measure] for one in means), 4) for measure in MEASURES}
-
-
-def _reporter(stage: str, on_progress: OnProgress) -> Callable[[int, int], None]:
-    """Tells of passages as progress of this stage."""
-    began = time.monotonic()
-
-    def report(done: int, of: int) -> None:
-        speed = done / max(time.monotonic() - began, 1e-9)
-        on_progress(Progress(stage, done, of, None, speed, (of - done) / speed))
-
-    return report
-
-
-def _passage_ids(candidates: Sequence[RankedPassage]) -> list[str]:
-    return [one.passage.passage_id for one in candidates]
-
-
-def _scored(candidates: Sequence[RankedPassage], maxsim: Sequence[float]) -> list[ScoredCandidate]:
-    return [
-        ScoredCandidate(one.passage.doc_id, one.candidate_score, score)
-        for one, score in zip(candidates, maxsim, strict=True)
-    ]

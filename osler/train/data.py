@@ -1,7 +1,7 @@
 """What a model is trained on: examples, the lines they are written as, and the data sets that they come from.
 
-The queries of a data set are split into three: train gives gradients; with valid checkpoints and weights are chosen; dev
-is reported once, at the end. No document has queries in two of them.
+The queries of a data set are split into three: train gives gradients; with valid, checkpoints and weights are chosen;
+dev is reported once, at the end. No document has queries in two of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from osler.datasets import Dataset, disjoint_from, divide_queries, load_dataset, sample_queries, split_names
+from osler.datasets import Dataset, disjoint_from, load_dataset, sample_queries, split_names, split_queries
 from osler.datasets.parts import sample_ids
 from osler.errors import CorpusError, UsageError
 from osler.models.bi_encoder import passage_input
@@ -25,6 +25,12 @@ from osler.train.settings import ChoiceSettings, DataSettings, RecipeSettings
 
 Relevant = Mapping[tuple[str, str], Set[str]]
 """The doc_ids that are relevant to each (data set, query_id)."""
+
+_DEV_SHARE: Final = 0.1
+"""Of the training queries, where the recipe says nothing and there is no dev split."""
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"  # some editors put it there
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ def with_siblings(examples: Sequence[Example], dataset: Dataset) -> list[Example
     'gout'
     """
     titles = {doc_id: " ".join(document.title.casefold().split()) for doc_id, document in dataset.documents.items()}
-    return [replace(one, group=titles[one.positive.passage_id.rpartition("#")[0]]) for one in examples]
+    return [replace(example, group=titles[example.positive.passage_id.rpartition("#")[0]]) for example in examples]
 
 
 def titles_as_queries(
@@ -121,7 +127,6 @@ def titles_as_queries(
     """
     titled = sorted(doc_id for doc_id, document in dataset.documents.items() if document.title and document.text)
     chosen = random.Random(seed).sample(titled, min(count, len(titled)))
-    firsts = [passages[doc_id][0] for doc_id in chosen]
     return [
         Example(
             dataset.name,
@@ -129,13 +134,8 @@ def titles_as_queries(
             passage.title,
             TrainingPassage(passage.passage_id, passage_input(replace(passage, title=""))),
         )
-        for passage in firsts
+        for passage in (passages[doc_id][0] for doc_id in chosen)
     ]
-
-
-_T = TypeVar("_T")
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors put it there
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
@@ -173,34 +173,28 @@ def read_records(path: Path, kind: type[_T]) -> Iterator[_T]:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if line := line.removeprefix(_BYTE_ORDER_MARK).strip():
-                    yield _record(adapter, line, f"{path}, line {number}")
+                    try:
+                        yield adapter.validate_json(line)
+                    except ValidationError as error:
+                        raise CorpusError(
+                            f"{path}, line {number}: {_problem(error)}; mend the line, or make the file again."
+                        ) from error
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); name a file of JSON lines.") from error
 
 
-def _record(adapter: TypeAdapter[_T], line: bytes, place: str) -> _T:
-    try:
-        return adapter.validate_json(line)
-    except ValidationError as error:
-        raise CorpusError(f"{place}: {_problem(error)}; mend the line, or make the file again.") from error
-
-
 def _problem(error: ValidationError) -> str:
-    found: Any = error.errors()[0]
-    if found["type"] == "json_invalid":
+    problem: Any = error.errors()[0]
+    if problem["type"] == "json_invalid":
         return "not JSON"
-    name = ".".join(map(str, found["loc"])) or "the line"
-    given = "" if found["type"] == "missing" else f" ({found['input']!r:.60})"
-    return f"{name}{given}: {found['msg'][0].lower()}{found['msg'][1:]}"
-
-
-_DEV_SHARE: Final = 0.1
-"""Of the training queries, where the recipe says nothing and there is no dev split."""
+    name = ".".join(map(str, problem["loc"])) or "the line"
+    value = "" if problem["type"] == "missing" else f" ({problem['input']!r:.60})"
+    return f"{name}{value}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """One data set in its three parts, which share one corpus; dev is None where the recipe names none."""
+class DatasetSplits:
+    """One data set in its three splits, which share one corpus; dev is None where the recipe names none."""
 
     train: Dataset
     valid: Dataset
@@ -212,90 +206,71 @@ class Parts:
         return self.train.name
 
 
-def divide(recipe: RecipeSettings) -> list[Parts]:
-    """The data sets of the recipe, each divided; all of them are read and checked before any training starts."""
+def load_splits(recipe: RecipeSettings) -> list[DatasetSplits]:
+    """The data sets of the recipe, each split; all of them are read and checked before any training starts."""
     if not recipe.data:
         raise UsageError("The recipe names no data: add --data DIR, or a [[data]] table with its folder.")
-    parts = [_divide_one(data, recipe.choice, recipe.seed) for data in recipe.data]
-    names = [part.name for part in parts]
+    datasets = [_splits_of(data, recipe.choice, recipe.seed) for data in recipe.data]
+    names = [dataset.name for dataset in datasets]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"Two data sets are called {twice.pop()!r}: rename a folder, or name it once.")
-    return parts
+    return datasets
 
 
-def _divide_one(data: DataSettings, choice: ChoiceSettings, seed: int) -> Parts:
-    rest, dev = _without_dev(data, seed)
-    train, valid = divide_queries(rest, choice.valid_share, seed=seed, name="valid")
-    train = _fewer_queries(train, data.queries, seed)
+def relevant_documents(datasets: Iterable[Dataset]) -> Mapping[tuple[str, str], set[str]]:
+    """The relevant doc_ids of each (data set, query_id)."""
+    return {(dataset.name, query_id): set(docs) for dataset in datasets for query_id, docs in dataset.qrels.items()}
+
+
+def _splits_of(data: DataSettings, choice: ChoiceSettings, seed: int) -> DatasetSplits:
+    learned, dev = _without_dev(data, seed)
+    train, valid = split_queries(learned, choice.valid_share, seed=seed, name="valid")
+    if data.queries is not None and data.queries < len(train.queries):
+        # Those about one document or title stay together, since they make hard negatives.
+        _, train = split_queries(train, data.queries / len(train.queries), seed=seed, name=train.split)
     valid = sample_queries(valid, choice.valid_queries, seed=seed)
     dev = sample_queries(dev, choice.dev_queries, seed=seed) if dev else None
-    _require_queries(train, valid, dev)
-    kept = _kept_documents([part for part in (train, valid, dev) if part], data.distractors, seed)
-    return Parts(_with(train, kept), _with(valid, kept), _with(dev, kept) if dev else None)
+    splits = [split for split in (train, valid, dev) if split]
+    for split in splits:
+        if len(split.queries) < 2:
+            raise UsageError(
+                f"{split.name}: {len(split.queries)} queries are left for {split.split}, two are needed: "
+                "change choice.valid_share or dev_share, or use a larger data set."
+            )
+    if data.distractors is None:
+        return DatasetSplits(train, valid, dev)
+    doc_ids = _smaller_corpus(splits, data.distractors, seed)
+    documents = {doc_id: document for doc_id, document in train.documents.items() if doc_id in doc_ids}
+    train, valid = replace(train, documents=documents), replace(valid, documents=documents)
+    return DatasetSplits(train, valid, replace(dev, documents=documents) if dev else None)
 
 
 def _without_dev(data: DataSettings, seed: int) -> tuple[Dataset, Dataset | None]:
     """The training split without what is reported on, and that."""
-    whole, split = load_dataset(data.folder, data.split), _dev_split(data)
-    if split:
-        dev = load_dataset(data.folder, split)
-        return disjoint_from(whole, dev), dev
-    share = _DEV_SHARE if data.dev_share is None else data.dev_share
-    return divide_queries(whole, share, seed=seed, name="dev") if share else (whole, None)
-
-
-def _dev_split(data: DataSettings) -> str:
-    """The split of dev figures, by name; empty where they are of a share, or not wanted."""
     if data.dev and data.dev_share:
         raise UsageError(f"{data.folder}: dev = {data.dev!r} and dev_share = {data.dev_share}: set one of them.")
     if data.dev and data.dev == data.split:
         raise UsageError(
             f"{data.folder}: dev = {data.dev!r} is what is trained on: name another split, or a dev_share."
         )
-    if data.dev or data.dev_share is not None:
-        return data.dev
-    return "dev" if data.split != "dev" and "dev" in split_names(data.folder) else ""
+    whole, name = load_dataset(data.folder, data.split), data.dev
+    if not name and data.dev_share is None and data.split != "dev" and "dev" in split_names(data.folder):
+        name = "dev"
+    if name:
+        dev = load_dataset(data.folder, name)
+        return disjoint_from(whole, dev), dev
+    share = _DEV_SHARE if data.dev_share is None else data.dev_share
+    return split_queries(whole, share, seed=seed, name="dev") if share else (whole, None)
 
 
-def _require_queries(*parts: Dataset | None) -> None:
-    for part in parts:
-        if part and len(part.queries) < 2:
-            raise UsageError(
-                f"{part.name}: {len(part.queries)} queries are left for {part.split}, two are needed: "
-                "change choice.valid_share or dev_share, or use a larger data set."
-            )
-
-
-def _fewer_queries(dataset: Dataset, count: int | None, seed: int) -> Dataset:
-    """About `count` of the queries; those about one document or title stay together, since they make hard negatives."""
-    if count is None or count >= len(dataset.queries):
-        return dataset
-    return divide_queries(dataset, count / len(dataset.queries), seed=seed, name=dataset.split)[1]
-
-
-def _kept_documents(parts: Iterable[Dataset], distractors: int | None, seed: int) -> set[str] | None:
-    """The documents that stay: all (None), or the relevant ones with those of the same titles, and a sample of others.
+def _smaller_corpus(splits: Sequence[Dataset], distractors: int, seed: int) -> set[str]:
+    """The documents that stay: the relevant ones with those of the same titles, and a sample of the others.
 
     The answers about one disease are what is hard to tell apart: without them the small corpus would be an easy one.
     """
-    if distractors is None:
-        return None
-    parts = list(parts)
-    documents = parts[0].documents
-    relevant = {doc_id for part in parts for doc_id in part.relevant_ids}
+    documents = splits[0].documents
+    relevant = {doc_id for split in splits for doc_id in split.relevant_ids}
     titles = {documents[doc_id].title for doc_id in relevant} - {""}
-    kept = relevant | {doc_id for doc_id, document in documents.items() if document.title in titles}
-    return kept | set(sample_ids((doc_id for doc_id in documents if doc_id not in kept), distractors, seed))
-
-
-def _with(dataset: Dataset, kept: set[str] | None) -> Dataset:
-    if kept is None:
-        return dataset
-    documents = {doc_id: document for doc_id, document in dataset.documents.items() if doc_id in kept}
-    return replace(dataset, documents=documents)
-
-
-def relevant_documents(parts: Iterable[Dataset]) -> Mapping[tuple[str, str], set[str]]:
-    """The relevant doc_ids of each (data set, query_id)."""
-    return {(part.name, query_id): set(docs) for part in parts for query_id, docs in part.qrels.items()}
+    doc_ids = relevant | {doc_id for doc_id, document in documents.items() if document.title in titles}
+    return doc_ids | set(sample_ids((doc_id for doc_id in documents if doc_id not in doc_ids), distractors, seed))

@@ -17,9 +17,12 @@ from typing import Any, Final
 
 from osler.errors import UsageError
 from osler.models.digests import file_digest
-from osler.train.data import Parts
+from osler.train.data import DatasetSplits
 from osler.train.settings import RecipeSettings
 
+_DONE: Final = "done.json"
+_RECIPE: Final = "recipe.json"
+_LIBRARIES: Final = ("osler", "torch", "transformers", "sentence-transformers", "peft", "accelerate", "numpy")
 _SMOOTHED_STEPS: Final = 20  # one batch says little, and the mean of all of them lags behind
 
 
@@ -42,13 +45,13 @@ OnProgress = Callable[[Progress], None]
 
 
 class Pace:
-    """Turns finished steps into progress; a run that was taken up again begins at `first_step`."""
+    """Turns finished steps into progress; `resumed_at`: the step that a run was taken up at."""
 
-    def __init__(self, stage: str, *, batch: int, steps: int, first_step: int = 0) -> None:
+    def __init__(self, stage: str, *, batch: int, steps: int, resumed_at: int = 0) -> None:
         self.stage = stage
         self.batch = batch
         self.steps = steps
-        self.first_step = first_step
+        self.resumed_at = resumed_at
         self._began = time.monotonic()
         self._losses: deque[float] = deque(maxlen=_SMOOTHED_STEPS)
 
@@ -56,7 +59,7 @@ class Pace:
         """Where the stage is now that this step is done."""
         self._losses.append(loss)
         seconds = max(time.monotonic() - self._began, 1e-9)
-        steps_per_second = (step - self.first_step) / seconds
+        steps_per_second = (step - self.resumed_at) / seconds
         return Progress(
             stage=self.stage,
             step=step,
@@ -67,17 +70,13 @@ class Pace:
         )
 
 
-_DONE: Final = "done.json"
-_RECIPE: Final = "recipe.json"
-
-
-class Steps:
+class ResumablePipeline:
     """The steps of one recipe in one folder.
 
-    >>> steps = Steps(Path("models"), {"seed": 42})
-    >>> steps.run("greet", lambda folder: (folder / "hello.txt").write_text("hello") and {"words": 1})
+    >>> pipeline = ResumablePipeline(Path("models"), {"seed": 42})
+    >>> pipeline.run("greet", lambda folder: (folder / "hello.txt").write_text("hello") and {"words": 1})
     {'words': 1}
-    >>> steps.run("greet", lambda folder: {"words": 2})  # done already
+    >>> pipeline.run("greet", lambda folder: {"words": 2})  # done already
     {'words': 1}
     """
 
@@ -97,8 +96,8 @@ class Steps:
         """What the step reports, from `done.json` where it is complete, else from `work(its folder)`."""
         folder = self.folder / name
         if self.done(name):
-            kept: dict[str, Any] = read_json(folder / _DONE)["report"]
-            return kept
+            report: dict[str, Any] = _read_json(folder / _DONE)["report"]
+            return report
         folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         report = work(folder)
@@ -111,7 +110,7 @@ def _claim(path: Path, recipe: Mapping[str, Any]) -> None:
         write_json(path, recipe)
         return
     try:
-        made_with = read_json(path)
+        made_with = _read_json(path)
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error}); name another --out folder, or delete that file.") from error
     changed = list(_differing(made_with, json.loads(json.dumps(recipe))))
@@ -131,8 +130,7 @@ def _differing(old: Any, new: Any, name: str = "") -> Iterator[str]:
         yield name
 
 
-def read_json(path: Path) -> Any:
-    """What the JSON file holds."""
+def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -144,36 +142,32 @@ def write_json(path: Path, values: Any) -> None:
     unfinished.replace(path)
 
 
-_LIBRARIES: Final = ("osler", "torch", "transformers", "sentence-transformers", "peft", "accelerate", "numpy")
-
-
-def provenance(recipe: RecipeSettings, parts: Sequence[Parts]) -> dict[str, Any]:
-    """The resolved settings, what each data set gives to the parts, and the digests of all files that are read."""
+def provenance(recipe: RecipeSettings, datasets: Sequence[DatasetSplits]) -> dict[str, Any]:
+    """The resolved settings, what each data set gives to its splits, and the digests of all files that are read."""
     exclusions = recipe.mining.exclusions
+    counts = {
+        dataset.name: {
+            "documents": len(dataset.train.documents),
+            "train": len(dataset.train.queries),
+            "valid": len(dataset.valid.queries),
+            "dev": len(dataset.dev.queries) if dataset.dev else 0,
+            "digest": dataset.train.digest,
+        }
+        for dataset in datasets
+    }
     return {
         "settings": recipe.model_dump(mode="json", exclude={"device"}),  # which changes none of it
-        "data": {part.name: _counts(part) for part in parts},
+        "data": counts,
         "exclusions": file_digest(exclusions).hex() if exclusions else "",
     }
 
 
 def library_versions() -> dict[str, str]:
     """The version of each library that the trained weights depend on."""
-    return {name: _version(name) for name in _LIBRARIES}
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:  # osler run from a checkout, or full tuning without peft
-        return "not installed"
-
-
-def _counts(part: Parts) -> dict[str, Any]:
-    return {
-        "documents": len(part.train.documents),
-        "train": len(part.train.queries),
-        "valid": len(part.valid.queries),
-        "dev": len(part.dev.queries) if part.dev else 0,
-        "digest": part.train.digest,
-    }
+    versions = {}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # osler run from a checkout, or full tuning without peft
+            versions[name] = "not installed"
+    return versions

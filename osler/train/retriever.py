@@ -31,18 +31,126 @@ from osler.models.digests import folder_content, read_json, weights_digest
 from osler.models.tower import quiet
 from osler.train.data import Example, Relevant
 from osler.train.fitting.backbone import lift_cap, load_retriever
-from osler.train.fitting.plan import Course, counted, dataset_weights
+from osler.train.fitting.plan import TrainingPlan, counted, dataset_weights
 from osler.train.fitting.trainer import Fitted, fit
 from osler.train.fitting.tuning import adapt, lora_matrices, merge
 from osler.train.pipeline import OnProgress, library_versions, write_json
 from osler.train.settings import RecipeSettings, RetrieverSettings
 
+Features = dict[str, Tensor]
+_MODEL, _ADAPTER, _REPORT, _CHECKPOINTS = "model", "adapter.safetensors", "training.json", "checkpoints"
+_SIMILARITIES: Final = {"cosine": cos_sim, "dot": dot_score}
 
-class OwnNegativesLoss(nn.Module):
+
+def train_retriever(
+    examples: Sequence[Example],
+    valid: Sequence[Example],
+    recipe: RecipeSettings,
+    folder: Path,
+    *,
+    relevant: Relevant | None = None,
+    on_progress: OnProgress | None = None,
+) -> Path:
+    """The folder of the trained bi-encoder, as sentence-transformers saves it, below this one.
+
+    Learns from each example's positive against those of its batch, and against its own negatives where
+    recipe.retriever.negatives is not `in-batch`. valid chooses the checkpoint. relevant: known positives beside those
+    of the examples, which no batch may take for negatives. Beside the model lie `training.json` (settings, digests,
+    versions, losses) and, for one encoder tuned by LoRA, `adapter.safetensors`.
+
+    A training that was interrupted goes on; one that is complete is not repeated. UsageError where the folder holds
+    one with other settings or examples.
+    """
+    plan = _plan(examples, valid, recipe, relevant or {})
+    report = read_json(folder / _REPORT)
+    if report:
+        plan.require_same(report["digest"], folder)
+        return folder / _MODEL
+    set_seed(recipe.seed)
+    with quiet():
+        model = load_retriever(recipe.backbone, recipe.retriever)
+    adapt(model, recipe.tuning)
+    fitted = fit(model, retriever_loss(model, recipe.retriever), plan, folder / _CHECKPOINTS, on_progress=on_progress)
+    _save(model, recipe, folder)
+    write_json(folder / _REPORT, _report(plan, recipe, fitted))
+    shutil.rmtree(folder / _CHECKPOINTS)
+    return folder / _MODEL
+
+
+def retriever_loss(model: SentenceTransformer, settings: RetrieverSettings) -> nn.Module:
+    """Cross-entropy of the positive among all passages of the batch, over scale * similarity.
+
+    With a token_weight the same of the token vectors is added, so that one backbone can serve both stages; without
+    in_batch_negatives only the query's own negatives count. Gradients are cached only where a batch is larger than a
+    mini-batch: caching encodes every text twice.
+    """
+    if not settings.in_batch_negatives and settings.negatives != "in-batch":
+        return ExplicitNegativesLoss(model, settings)
+    options: dict[str, Any] = {"scale": settings.resolved_scale, "similarity_fct": _SIMILARITIES[settings.similarity]}
+    if settings.batch <= settings.mini_batch:
+        pooled = MultipleNegativesRankingLoss(model, **options)
+        weight = settings.token_weight
+        return TwoHeadLoss(model, pooled, token_weight=weight) if weight else pooled
+    return CachedMultipleNegativesRankingLoss(model, mini_batch_size=settings.mini_batch, **options)
+
+
+def _plan(
+    examples: Sequence[Example], valid: Sequence[Example], recipe: RecipeSettings, relevant: Relevant
+) -> TrainingPlan:
+    settings = recipe.retriever
+    return TrainingPlan(
+        stage="retriever",
+        train=examples,
+        valid=valid,
+        optimiser=settings,
+        negatives=0 if settings.negatives == "in-batch" else 1,
+        weights=dataset_weights(recipe),
+        relevant=relevant,
+        seed=recipe.seed,
+        device=recipe.device,
+        settings={
+            "backbone": hashlib.sha256(folder_content(resolve(recipe.backbone).folder)).hexdigest(),
+            "tuning": recipe.tuning.model_dump(mode="json"),
+        },
+    )
+
+
+def _save(model: SentenceTransformer, recipe: RecipeSettings, folder: Path) -> None:
+    tuning = recipe.tuning
+    folder.mkdir(parents=True, exist_ok=True)
+    if tuning.method == "lora" and not recipe.retriever.separate_encoders:
+        layers, scale = lora_matrices(model, keep=tuning.keep)
+        weights = weights_digest(resolve(recipe.backbone).folder)
+        write_adapter(folder / _ADAPTER, Adapter(layers, scale, weights))
+    merge(model, keep=tuning.keep)
+    lift_cap(model)
+    with quiet():
+        model.to("cpu").save_pretrained(str(folder / _MODEL), create_model_card=False)
+
+
+def _report(plan: TrainingPlan, recipe: RecipeSettings, fitted: Fitted) -> dict[str, Any]:
+    return {
+        "stage": plan.stage,
+        "digest": plan.digest(),
+        "settings": {
+            "backbone": recipe.backbone,
+            "seed": recipe.seed,
+            "weights": dict(plan.weights),
+            "tuning": recipe.tuning.model_dump(mode="json"),
+            "retriever": {**recipe.retriever.model_dump(mode="json"), "scale": recipe.retriever.resolved_scale},
+        },
+        "examples": {"train": counted(plan.train), "valid": counted(plan.valid)},
+        "versions": library_versions(),
+        **asdict(fitted),
+    }
+
+
+class ExplicitNegativesLoss(nn.Module):
     """Cross-entropy of the positive among it and the negatives of its own query, over scale * similarity.
 
-    Examples without negatives are compared within the batch: so checkpoints are measured as those of a training with
-    in-batch negatives are.
+    What random or BM25 negatives do is otherwise hidden by those of the batch, which are random passages too. Examples
+    without negatives are compared within the batch: so checkpoints are measured as those of a training with in-batch
+    negatives are.
     """
 
     def __init__(self, model: SentenceTransformer, settings: RetrieverSettings) -> None:
@@ -62,11 +170,8 @@ class OwnNegativesLoss(nn.Module):
             within: Tensor = self.in_batch.compute_loss_from_embeddings(vectors, labels)
             return within
         scores = torch.stack([self.similarity(queries, column) for column in passages], dim=1)  # [B, 1 + N]
-        first = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
-        return functional.cross_entropy(self.scale * scores, first)
-
-
-Features = dict[str, Tensor]
+        positives = torch.zeros(len(scores), dtype=torch.long, device=scores.device)  # in the first column
+        return functional.cross_entropy(self.scale * scores, positives)
 
 
 class TwoHeadLoss(nn.Module):
@@ -87,14 +192,14 @@ class TwoHeadLoss(nn.Module):
         """The loss [] of a batch: its queries first, then its positives, then a column of negatives each."""
         outputs = [self.model(dict(features)) for features in sentence_features]
         pooled: Tensor = self.pooled.compute_loss_from_embeddings(
-            [one["sentence_embedding"] for one in outputs], labels
+            [output["sentence_embedding"] for output in outputs], labels
         )
         return pooled + self.token_weight * token_loss(outputs)
 
 
 def token_loss(outputs: list[Features]) -> Tensor:
     """The cross-entropy [] of each query's first passage among all, over summed MaxSim at scale 1."""
-    (queries, query_mask), *passages = [_tokens(one) for one in outputs]
+    (queries, query_mask), *passages = [_tokens(output) for output in outputs]
     stacked, mask = stack_padded_token_embeddings(*map(list, zip(*passages, strict=True)))  # [B, N, T, d]
     scores = colbert_scores(queries, stacked, queries_mask=query_mask, documents_mask=mask)  # [B, B * N]
     positives = torch.arange(len(scores), device=scores.device) * len(passages)
@@ -103,110 +208,3 @@ def token_loss(outputs: list[Features]) -> Tensor:
 
 def _tokens(output: Features) -> tuple[Tensor, Tensor]:
     return functional.normalize(output["token_embeddings"], dim=-1), output["attention_mask"].bool()
-
-
-_MODEL, _ADAPTER, _REPORT, _CHECKPOINTS = "model", "adapter.safetensors", "training.json", "checkpoints"
-_SIMILARITIES: Final = {"cosine": cos_sim, "dot": dot_score}
-
-
-def train_retriever(
-    examples: Sequence[Example],
-    valid: Sequence[Example],
-    recipe: RecipeSettings,
-    folder: Path,
-    *,
-    relevant: Relevant | None = None,
-    on_progress: OnProgress | None = None,
-) -> Path:
-    """The folder of the trained bi-encoder, as sentence-transformers saves it, below this one.
-
-    Learns from each example's positive against those of its batch, and against its own negatives where
-    recipe.retriever.negatives is not `in-batch`. valid chooses the checkpoint. relevant: known positives beside those
-    of the examples, which no batch may take for negatives. Beside the model lie `training.json` (settings, digests,
-    versions, losses) and, for one tower tuned by LoRA, `adapter.safetensors`.
-
-    A training that was interrupted goes on; one that is complete is not repeated. UsageError where the folder holds
-    one with other settings or examples.
-    """
-    course = _course(examples, valid, recipe, relevant or {})
-    report = read_json(folder / _REPORT)
-    if report:
-        course.require_same(report["digest"], folder)
-        return folder / _MODEL
-    set_seed(recipe.seed)
-    with quiet():
-        model = load_retriever(recipe.backbone, recipe.retriever)
-    adapt(model, recipe.tuning)
-    fitted = fit(model, retriever_loss(model, recipe.retriever), course, folder / _CHECKPOINTS, on_progress=on_progress)
-    _save(model, recipe, folder)
-    write_json(folder / _REPORT, _report(course, recipe, fitted))
-    shutil.rmtree(folder / _CHECKPOINTS)
-    return folder / _MODEL
-
-
-def retriever_loss(model: SentenceTransformer, settings: RetrieverSettings) -> nn.Module:
-    """Cross-entropy of the positive among all passages of the batch, over scale * similarity.
-
-    With a token_weight the same of the token vectors is added, so that one backbone can serve both stages; with
-    compare = "own" only the query's own negatives count. Gradients are cached only where a batch is larger than a
-    mini-batch: caching encodes every text twice.
-    """
-    if settings.compare == "own" and settings.negatives != "in-batch":
-        return OwnNegativesLoss(model, settings)
-    options: dict[str, Any] = {"scale": settings.resolved_scale, "similarity_fct": _SIMILARITIES[settings.similarity]}
-    if settings.batch <= settings.mini_batch:
-        pooled = MultipleNegativesRankingLoss(model, **options)
-        weight = settings.token_weight
-        return TwoHeadLoss(model, pooled, token_weight=weight) if weight else pooled
-    return CachedMultipleNegativesRankingLoss(model, mini_batch_size=settings.mini_batch, **options)
-
-
-def _course(
-    examples: Sequence[Example], valid: Sequence[Example], recipe: RecipeSettings, relevant: Relevant
-) -> Course:
-    settings = recipe.retriever
-    return Course(
-        stage="retriever",
-        train=examples,
-        valid=valid,
-        optimiser=settings,
-        negatives=0 if settings.negatives == "in-batch" else 1,
-        weights=dataset_weights(recipe),
-        relevant=relevant,
-        seed=recipe.seed,
-        device=recipe.device,
-        settings={
-            "backbone": hashlib.sha256(folder_content(resolve(recipe.backbone).folder)).hexdigest(),
-            "tuning": recipe.tuning.model_dump(mode="json"),
-        },
-    )
-
-
-def _save(model: SentenceTransformer, recipe: RecipeSettings, folder: Path) -> None:
-    tuning = recipe.tuning
-    folder.mkdir(parents=True, exist_ok=True)
-    if tuning.method == "lora" and recipe.retriever.towers == "siamese":
-        layers, scale = lora_matrices(model, keep=tuning.keep)
-        weights = weights_digest(resolve(recipe.backbone).folder)
-        write_adapter(folder / _ADAPTER, Adapter(layers, scale, weights))
-    merge(model, keep=tuning.keep)
-    lift_cap(model)
-    with quiet():
-        model.to("cpu").save_pretrained(str(folder / _MODEL), create_model_card=False)
-
-
-def _report(course: Course, recipe: RecipeSettings, fitted: Fitted) -> dict[str, Any]:
-    return {
-        "stage": course.stage,
-        "digest": course.digest(),
-        "settings": {
-            "backbone": recipe.backbone,
-            "seed": recipe.seed,
-            "weights": dict(course.weights),
-            "tuning": recipe.tuning.model_dump(mode="json"),
-            "retriever": {**recipe.retriever.model_dump(mode="json"), "scale": recipe.retriever.resolved_scale},
-        },
-        "examples": {"train": counted(course.train), "valid": counted(course.valid)},
-        "versions": library_versions(),
-        **asdict(fitted),
-    }

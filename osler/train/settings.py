@@ -71,7 +71,7 @@ class OptimiserSettings(_Part):
 class RetrieverSettings(OptimiserSettings):
     """Stage 1's model and its loss."""
 
-    towers: Literal["siamese", "asymmetric"] = Field(default="siamese", description="One encoder, or one a side.")
+    separate_encoders: bool = Field(default=False, description="One encoder for queries and another for passages.")
     pooling: Literal["mean", "cls"] = Field(default="mean", description="From token vectors to one vector.")
     similarity: Literal["cosine", "dot"] = Field(default="cosine", description="What the loss compares by.")
     scale: float | None = Field(default=None, gt=0, description="Times the similarity; empty: 20 (cosine) or 1 (dot).")
@@ -79,8 +79,8 @@ class RetrieverSettings(OptimiserSettings):
         default="in-batch",
         description="A negative a query beside those of the batch; `mined`: by the untrained backbone.",
     )
-    compare: Literal["batch", "own"] = Field(
-        default="batch", description="A positive against all passages of its batch, or against its own negatives alone."
+    in_batch_negatives: bool = Field(
+        default=True, description="Compare with all passages of the batch; false: with the query's own negative alone."
     )
     siblings: bool = Field(
         default=False, description="Put queries whose documents share a title into one batch: negatives that are hard."

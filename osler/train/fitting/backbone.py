@@ -37,16 +37,16 @@ def load_transformer(name: str, *, max_tokens: int) -> Transformer:
 
 
 def load_retriever(name: str, settings: RetrieverSettings) -> SentenceTransformer:
-    """A bi-encoder on this backbone, on the CPU: its pooling, one or two towers, unit vectors for cosine.
+    """A bi-encoder on this backbone, on the CPU: its pooling, one or two encoders, unit vectors for cosine.
 
     The prompts of a folder that sentence-transformers wrote are kept.
     """
     heads: list[nn.Module] = [Normalize()] if settings.similarity == "cosine" else []
-    if settings.towers == "siamese":
-        modules: list[nn.Module] = [*_tower(name, settings), *heads]
+    if settings.separate_encoders:
+        router = Router.for_query_document(_encoder(name, settings), _encoder(name, settings))
+        modules: list[nn.Module] = [router, *heads]
     else:
-        router = Router.for_query_document(_tower(name, settings), _tower(name, settings))
-        modules = [router, *heads]
+        modules = [*_encoder(name, settings), *heads]
     saved = read_json(resolve(name).folder / "config_sentence_transformers.json")
     return SentenceTransformer(
         modules=modules, device="cpu", similarity_fn_name=settings.similarity, prompts=saved.get("prompts")
@@ -65,7 +65,7 @@ def backbones(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module.auto_model for name, module in model.named_modules() if isinstance(module, Transformer)}
 
 
-def _tower(name: str, settings: RetrieverSettings) -> list[Any]:
+def _encoder(name: str, settings: RetrieverSettings) -> list[Any]:
     transformer = load_transformer(name, max_tokens=settings.max_tokens)
     return [transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode=settings.pooling)]
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -22,6 +22,11 @@ from osler.errors import UsageError
 from osler.train.data import Example, Relevant, TrainingPassage
 from osler.train.settings import OptimiserSettings, RecipeSettings
 
+Row = dict[str, Any]
+"""query, positive, negative_1 ... negative_n."""
+
+QUERY: Final = "query"
+_POSITIVE, _NEGATIVE = "positive", "negative_{}"
 _SMALLEST: Final = 2  # a single example has no in-batch negative
 
 
@@ -42,44 +47,31 @@ def plan_batches(
     relevant: Relevant | None = None,
     seed: int,
 ) -> list[list[int]]:
-    """Batches of places in `examples`, each from one data set; a data set comes passes * weight times in all.
+    """Batches of indices into `examples`, each from one data set; a data set comes passes * weight times in all.
 
     The data sets alternate evenly. A batch is full wherever enough examples go together; those of one group follow each
     other. UsageError where a data set has no two examples that go together.
     """
     claims = _claims(examples, relevant or {})
-    placed: list[tuple[float, list[int]]] = []
-    for name, places in _by_dataset(examples).items():
+    by_dataset: dict[str, list[int]] = {}
+    for index, example in enumerate(examples):
+        by_dataset.setdefault(example.dataset, []).append(index)
+    timed: list[tuple[float, list[int]]] = []
+    for name, indices in sorted(by_dataset.items()):
         generator = random.Random(f"{seed}:{name}")
-        wanted = max(1, round(passes * (weights or {}).get(name, 1.0) * len(places) / size))
-        first = generator.random()
-        batches = islice(_endless(_groups(examples, places), claims, size, generator), wanted)
-        placed += [((number + first) / wanted, _checked(batch, name)) for number, batch in enumerate(batches)]
-    return [batch for _, batch in sorted(placed)]
-
-
-def _checked(batch: list[int], name: str) -> list[int]:
-    if len(batch) < _SMALLEST:
-        raise UsageError(
-            f"{name}: no two of its examples can share a batch, their positives being the same: "
-            "add queries, or leave the data set out."
-        )
-    return batch
-
-
-def _by_dataset(examples: Sequence[Example]) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = {}
-    for place, example in enumerate(examples):
-        places.setdefault(example.dataset, []).append(place)
-    return dict(sorted(places.items()))
-
-
-def _groups(examples: Sequence[Example], places: Iterable[int]) -> list[list[int]]:
-    """The places, those of one group together; an example without a group stands alone."""
-    groups: dict[str | int, list[int]] = {}
-    for place in places:
-        groups.setdefault(examples[place].group or place, []).append(place)
-    return list(groups.values())
+        count = max(1, round(passes * (weights or {}).get(name, 1.0) * len(indices) / size))
+        offset = generator.random()
+        groups: dict[str | int, list[int]] = {}
+        for index in indices:  # an example without a group stands alone
+            groups.setdefault(examples[index].group or index, []).append(index)
+        for number, batch in enumerate(islice(_endless(list(groups.values()), claims, size, generator), count)):
+            if len(batch) < _SMALLEST:
+                raise UsageError(
+                    f"{name}: no two of its examples can share a batch, their positives being the same: "
+                    "add queries, or leave the data set out."
+                )
+            timed.append(((number + offset) / count, batch))
+    return [batch for _, batch in sorted(timed)]
 
 
 def _endless(
@@ -96,17 +88,17 @@ def _endless(
         batch.fill(queue)
         if not batch.is_full:
             waiting = set(queue)
-            shuffled = (place for group in generator.sample(groups, len(groups)) for place in group)
-            queue.extend(place for place in shuffled if place not in waiting)
+            shuffled = (index for group in generator.sample(groups, len(groups)) for index in group)
+            queue.extend(index for index in shuffled if index not in waiting)
             batch.fill(queue)
-        yield batch.places
+        yield batch.indices
 
 
 class _Batch:
     """Examples that go together."""
 
     def __init__(self, claims: Sequence[_Claim], size: int) -> None:
-        self.places: list[int] = []
+        self.indices: list[int] = []
         self._claims = claims
         self._size = size
         self._brought: set[str] = set()
@@ -114,50 +106,40 @@ class _Batch:
 
     @property
     def is_full(self) -> bool:
-        return len(self.places) == self._size
+        return len(self.indices) == self._size
 
     def fill(self, queue: deque[int]) -> None:
         """Take from the queue, in order, what goes with the examples that are here; the others keep their places."""
         passed_over: list[int] = []
         while queue and not self.is_full:
-            place = queue.popleft()
-            if not self._add(place):
-                passed_over.append(place)
+            index = queue.popleft()
+            claim = self._claims[index]
+            if self._brought.isdisjoint(claim.shuns) and self._shunned.isdisjoint(claim.brings):
+                self.indices.append(index)
+                self._brought |= claim.brings
+                self._shunned |= claim.shuns
+            else:
+                passed_over.append(index)
         queue.extendleft(reversed(passed_over))
-
-    def _add(self, place: int) -> bool:
-        claim = self._claims[place]
-        if not (self._brought.isdisjoint(claim.shuns) and self._shunned.isdisjoint(claim.brings)):
-            return False
-        self.places.append(place)
-        self._brought |= claim.brings
-        self._shunned |= claim.shuns
-        return True
 
 
 def _claims(examples: Sequence[Example], relevant: Relevant) -> list[_Claim]:
     positives: dict[tuple[str, str], set[str]] = {}
     for example in examples:
-        known = positives.setdefault((example.dataset, example.query_id), set())
-        known |= _keys(example.positive)
-    for key, known in positives.items():
-        known |= {_document_key(doc_id) for doc_id in relevant.get(key, ())}
-    return [_claim(example, positives[example.dataset, example.query_id]) for example in examples]
-
-
-def _claim(example: Example, positives: Set[str]) -> _Claim:
-    query = {f"query {_digest(example.query)}"}  # of two equal queries, each has the other's positive too
-    passages = (example.positive, *example.negatives)
-    brings = frozenset(query.union(*map(_keys, passages)))
-    return _Claim(brings, frozenset(query | positives))
+        positives.setdefault((example.dataset, example.query_id), set()).update(_keys(example.positive))
+    for key, answers in positives.items():
+        answers |= {f"document {doc_id}" for doc_id in relevant.get(key, ())}
+    claims = []
+    for example in examples:
+        query = {f"query {_digest(example.query)}"}  # of two equal queries, each has the other's positive too
+        brings = query.union(*map(_keys, (example.positive, *example.negatives)))
+        shuns = query | positives[example.dataset, example.query_id]
+        claims.append(_Claim(frozenset(brings), frozenset(shuns)))
+    return claims
 
 
 def _keys(passage: TrainingPassage) -> set[str]:
-    return {f"text {_digest(passage.text)}", _document_key(passage.passage_id.rpartition("#")[0])}
-
-
-def _document_key(doc_id: str) -> str:
-    return f"document {doc_id}"
+    return {f"text {_digest(passage.text)}", f"document {passage.passage_id.rpartition('#')[0]}"}
 
 
 def _digest(text: str) -> str:
@@ -165,15 +147,8 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(" ".join(text.casefold().split()).encode(), digest_size=12).hexdigest()
 
 
-Row = dict[str, Any]
-"""query, positive, negative_1 ... negative_n."""
-
-QUERY: Final = "query"
-_POSITIVE, _NEGATIVE = "positive", "negative_{}"
-
-
 @dataclass(frozen=True, slots=True)
-class Course:
+class TrainingPlan:
     """Examples to learn from (train) and to choose the best checkpoint with (valid), and all that decides the batches.
 
     negatives: columns of negatives. An example with fewer repeats them, one without any is left out of train; with 0
@@ -199,11 +174,11 @@ class Course:
         return [QUERY, _POSITIVE, *(_NEGATIVE.format(number) for number in range(1, self.negatives + 1))]
 
     def train_batches(self) -> list[list[Row]]:
-        """The batches of the whole course, in order."""
+        """The batches of the whole plan, in order."""
         optimiser = self.optimiser
         examples = self._with_negatives(self.train)
-        _require(examples, "train on", negatives=self.negatives)
-        plan = plan_batches(
+        _require(examples, "with a negative to train on" if self.negatives else "to train on")
+        batches = plan_batches(
             examples,
             size=optimiser.batch,
             passes=optimiser.epochs,
@@ -211,20 +186,20 @@ class Course:
             relevant=self.relevant,
             seed=self.seed,
         )
-        return self._batches(examples, plan[: optimiser.max_steps])
+        return self._rows(examples, batches[: optimiser.max_steps])
 
     def valid_batches(self) -> dict[str, list[list[Row]]]:
         """The batches of each data set that every checkpoint is measured on."""
         # In-batch negatives alone tell checkpoints apart, too.
         examples = self._with_negatives(self.valid) or list(self.valid)
-        _require(examples, "choose checkpoints with", negatives=0)
-        plan = plan_batches(examples, size=self.optimiser.batch, passes=1.0, relevant=self.relevant, seed=self.seed)
+        _require(examples, "to choose checkpoints with")
+        batches = plan_batches(examples, size=self.optimiser.batch, passes=1.0, relevant=self.relevant, seed=self.seed)
         names = sorted({example.dataset for example in examples})
-        places = {name: [batch for batch in plan if examples[batch[0]].dataset == name] for name in names}
-        return {name: self._batches(examples, batches) for name, batches in places.items()}
+        by_name = {name: [batch for batch in batches if examples[batch[0]].dataset == name] for name in names}
+        return {name: self._rows(examples, of_dataset) for name, of_dataset in by_name.items()}
 
     def digest(self) -> str:
-        """Equal for courses that train the same model in the same way, on whatever device."""
+        """Equal for plans that train the same model in the same way, on whatever device."""
         digest = hashlib.sha256()
         decisive = {
             "optimiser": self.optimiser.model_dump(mode="json"),
@@ -240,7 +215,7 @@ class Course:
         return digest.hexdigest()
 
     def require_same(self, digest: str, folder: Path) -> None:
-        """UsageError where the folder holds a model of another course, which has this digest."""
+        """UsageError where the folder holds a model of another plan, which has this digest."""
         if digest != self.digest():
             raise UsageError(
                 f"{folder} holds a {self.stage} that was trained with other settings or examples: "
@@ -250,19 +225,18 @@ class Course:
     def _with_negatives(self, examples: Sequence[Example]) -> list[Example]:
         return [example for example in examples if example.negatives or not self.negatives]
 
-    def _batches(self, examples: Sequence[Example], plan: Sequence[Sequence[int]]) -> list[list[Row]]:
-        columns = self._columns(examples)
-        # Of like length beside each other: then a mini-batch of short passages is not padded for a long one.
-        by_length = [sorted(batch, key=lambda place: len(examples[place].positive.text)) for batch in plan]
-        return [[_row(examples[place], columns[examples[place].dataset]) for place in batch] for batch in by_length]
-
-    def _columns(self, examples: Sequence[Example]) -> dict[str, int]:
-        """The columns of negatives of each data set: no more than one of its examples can fill without repeating."""
+    def _rows(self, examples: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[list[Row]]:
+        # No more columns than one example of the data set can fill without repeating.
         columns: dict[str, int] = {}
         for example in examples:
             most = max(columns.get(example.dataset, 0), len(example.negatives))
             columns[example.dataset] = min(most, self.negatives)
-        return columns
+        # Of like length beside each other: then a mini-batch of short passages is not padded for a long one.
+        by_length = [
+            sorted((examples[index] for index in batch), key=lambda example: len(example.positive.text))
+            for batch in batches
+        ]
+        return [[_row(example, columns[example.dataset]) for example in batch] for batch in by_length]
 
 
 def dataset_weights(recipe: RecipeSettings) -> dict[str, float]:
@@ -288,10 +262,9 @@ def examples_digest(examples: Sequence[Example]) -> str:
     return digest.hexdigest()
 
 
-def _require(examples: Sequence[Example], purpose: str, *, negatives: int) -> None:
+def _require(examples: Sequence[Example], purpose: str) -> None:
     if not examples:
-        kind = "example with a negative" if negatives else "example"
-        raise UsageError(f"There is no {kind} to {purpose}: name more data, or loosen the filters of mining.")
+        raise UsageError(f"There is no example {purpose}: name more data, or loosen the filters of mining.")
 
 
 def _row(example: Example, columns: int) -> Row:

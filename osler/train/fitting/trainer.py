@@ -1,7 +1,7 @@
 """Fits a model to a plan: the one call that the stages of training share. Knows no retrieval task.
 
-sentence-transformers' trainers and losses do the work. Batches are given, so that they are the same ones after a kill; a
-checkpoint holds the trained weights only, and is measured on batches set aside when it is made, the untouched start
+sentence-transformers' trainers and losses do the work. Batches are given, so that they are the same ones after a kill;
+a checkpoint holds the trained weights only, and is measured on batches set aside when it is made, the untouched start
 included.
 """
 
@@ -33,14 +33,17 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from osler.errors import UsageError, require
 from osler.models.catalog import role_prompts
-from osler.train.fitting.plan import QUERY, Course, Row
+from osler.train.fitting.plan import QUERY, Row, TrainingPlan
 from osler.train.fitting.tuning import trainable
 from osler.train.pipeline import OnProgress, Pace
 
-_COURSE: Final = "course.json"
+_PLAN: Final = "plan.json"
+_WEIGHTS: Final = "weights.safetensors"
+_STATE: Final = "trainer_state.json"
+_VALID_LOSS: Final = "valid_loss"
 _PREFIX: Final = "step-"
 _UNFINISHED: Final = ".step-"
-_KEPT: Final = 2  # the newest ones: should the last be damaged, there is one before it
+_NEWEST: Final = 2  # checkpoints that stay: should the last be damaged, there is one before it
 
 
 class Checkpoints:
@@ -78,12 +81,12 @@ class Checkpoints:
 
     def keep(self, best: int | None) -> None:
         """Delete all but the newest two and the best."""
-        for step in self.steps[:-_KEPT]:
+        for step in self.steps[:-_NEWEST]:
             if step != best:
                 shutil.rmtree(self.path(step))
 
     def _claim(self, digest: str) -> None:
-        path = self.folder / _COURSE
+        path = self.folder / _PLAN
         if not path.is_file():
             unfinished = path.with_suffix(".tmp")
             unfinished.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
@@ -93,11 +96,6 @@ class Checkpoints:
                 f"{self.folder} holds checkpoints of a training with other settings or data: "
                 "delete that folder, or train into another one."
             )
-
-
-VALID_LOSS: Final = "valid_loss"
-_WEIGHTS: Final = "weights.safetensors"
-_STATE: Final = "trainer_state.json"
 
 
 class _Resumable(BaseTrainer):
@@ -137,7 +135,7 @@ class _Resumable(BaseTrainer):
         """Make a checkpoint of the current state and note whether it is the best one so far."""
         state = self.state
         loss = self.valid_loss()
-        state.log_history.append({"step": state.global_step, VALID_LOSS: loss})
+        state.log_history.append({"step": state.global_step, _VALID_LOSS: loss})
         if state.best_metric is None or loss < state.best_metric:
             state.best_metric, state.best_global_step = loss, state.global_step
         with self.checkpoints.writing(state.global_step) as folder:
@@ -216,7 +214,7 @@ class Report(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock."""
-        self._pace = Pace(self.stage, batch=self.batch, steps=state.max_steps, first_step=state.global_step)
+        self._pace = Pace(self.stage, batch=self.batch, steps=state.max_steps, resumed_at=state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Report a step that was logged."""
@@ -243,23 +241,23 @@ class Fitted:
 
 
 def fit(
-    model: BaseModel, loss: nn.Module, course: Course, folder: Path, *, on_progress: OnProgress | None = None
+    model: BaseModel, loss: nn.Module, plan: TrainingPlan, folder: Path, *, on_progress: OnProgress | None = None
 ) -> Fitted:
     """Train the model (see `tuning.adapt`) with this loss, in place, up to the checkpoint that is best on valid.
 
-    folder: for checkpoints. Where it holds some of this very course, training goes on from the newest one, with the
-    batches that it would have had. UsageError where they are of another course, or the course has no examples.
+    folder: for checkpoints. Where it holds some of this very plan, training goes on from the newest one, with the
+    batches that it would have had. UsageError where they are of another plan, or the plan has no examples.
     """
     require("accelerate", extra="train")
     require("datasets", extra="train")
-    require_device(course.device)
-    batches, valid = course.train_batches(), course.valid_batches()
-    checkpoints = Checkpoints(folder, _digest(model, course))
-    arguments = _arguments(model, course, steps=len(batches), folder=folder)
+    require_device(plan.device)
+    batches, valid = plan.train_batches(), plan.valid_batches()
+    checkpoints = Checkpoints(folder, _digest(model, plan))
+    arguments = _arguments(model, plan, steps=len(batches), folder=folder)
     trainer = trainer_class(model)(model=model, args=arguments, loss=loss)
     trainer.prepare(batches, valid, checkpoints)
     if on_progress:
-        trainer.add_callback(Report(course.stage, course.optimiser.batch, on_progress))
+        trainer.add_callback(Report(plan.stage, plan.optimiser.batch, on_progress))
     newest = checkpoints.steps[-1:]
     trainer.train(resume_from_checkpoint=str(checkpoints.path(newest[0])) if newest else None)
     fitted = Fitted(len(batches), trainer.state.best_global_step or 0, _losses(trainer.state.log_history))
@@ -275,20 +273,20 @@ def require_device(device: str) -> None:
         raise UsageError("device = 'cuda' is not possible: torch finds no GPU here; use --device cpu.")
 
 
-def _digest(model: nn.Module, course: Course) -> str:
-    """Equal for the same course from the same weights."""
-    digest = hashlib.sha256(course.digest().encode())
+def _digest(model: nn.Module, plan: TrainingPlan) -> str:
+    """Equal for the same plan from the same weights."""
+    digest = hashlib.sha256(plan.digest().encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
-def _arguments(model: nn.Module, course: Course, *, steps: int, folder: Path) -> Any:
-    optimiser = course.optimiser
+def _arguments(model: nn.Module, plan: TrainingPlan, *, steps: int, folder: Path) -> Any:
+    optimiser = plan.optimiser
     arguments = trainer_class(model).training_args_class(
         output_dir=str(folder),
-        seed=course.seed,
+        seed=plan.seed,
         max_steps=steps,
         per_device_train_batch_size=optimiser.batch,
         learning_rate=optimiser.learning_rate,
@@ -298,10 +296,10 @@ def _arguments(model: nn.Module, course: Course, *, steps: int, folder: Path) ->
         logging_steps=1,
         report_to="none",
         disable_tqdm=True,
-        use_cpu=course.device == "cpu",
-        bf16=course.device == "cuda" or _multiplies_in_bfloat16(),
-        prompts=_prompts(model, course),
-        router_mapping=_routes(model, course),
+        use_cpu=plan.device == "cpu",
+        bf16=plan.device == "cuda" or _multiplies_in_bfloat16(),
+        prompts=_prompts(model, plan),
+        router_mapping=_routes(model, plan),
     )
     # On a machine with several GPUs the trainer would divide each batch among them, and with it the negatives.
     arguments._n_gpu = min(arguments.n_gpu, 1)
@@ -314,16 +312,16 @@ def _multiplies_in_bfloat16() -> bool:
     return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
-def _prompts(model: Any, course: Course) -> dict[str, str]:
+def _prompts(model: Any, plan: TrainingPlan) -> dict[str, str]:
     """What the model puts before the texts of each column: the trainers add no prompts by themselves."""
     query, passage = role_prompts(model.prompts)
-    return {column: passage if column != QUERY else query for column in course.text_columns}
+    return {column: passage if column != QUERY else query for column in plan.text_columns}
 
 
-def _routes(model: nn.Module, course: Course) -> dict[str, str]:
+def _routes(model: nn.Module, plan: TrainingPlan) -> dict[str, str]:
     if not any(isinstance(module, Router) for module in model.children()):
         return {}
-    return {column: "document" if column != QUERY else "query" for column in course.text_columns}
+    return {column: "document" if column != QUERY else "query" for column in plan.text_columns}
 
 
 def _losses(history: Iterable[Mapping[str, float]]) -> tuple[CheckpointLoss, ...]:
@@ -332,7 +330,7 @@ def _losses(history: Iterable[Mapping[str, float]]) -> tuple[CheckpointLoss, ...
     for entry in history:
         if "loss" in entry:
             since.append(entry["loss"])
-        elif VALID_LOSS in entry:
-            losses.append(CheckpointLoss(int(entry["step"]), fmean(since) if since else None, entry[VALID_LOSS]))
+        elif _VALID_LOSS in entry:
+            losses.append(CheckpointLoss(int(entry["step"]), fmean(since) if since else None, entry[_VALID_LOSS]))
             since = []
     return tuple(losses)

@@ -1,4 +1,4 @@
-"""What mining hands on, and the account of it for a person: counts, scores, and negatives that may be unlabelled positives.
+"""What mining hands on, and its account for a person: counts, scores, negatives that may be unlabelled positives.
 
 What a person decides about those comes back through `read_exclusions`. Knows what was mined, not how.
 """
@@ -29,6 +29,12 @@ Reason = Literal[
 
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 QUANTILES: Final = (5, 25, 50, 75, 95)
+
+
+AUDIT_FILE: Final = "audit.json"
+SUSPICIOUS_FILE: Final = "suspicious.jsonl"
+Exclusion = tuple[str, str, str]
+"""(data set, query_id, passage_id or doc_id): never a negative of this query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +96,24 @@ def quantiles(scores: Sequence[float]) -> dict[str, float]:
     """
     if not scores:
         return {}
-    found = np.percentile(scores, QUANTILES)
-    return {f"{percent}%": float(score) for percent, score in zip(QUANTILES, found, strict=True)}
+    values = np.percentile(scores, QUANTILES)
+    return {f"{percent}%": float(value) for percent, value in zip(QUANTILES, values, strict=True)}
 
 
-def joined(parts: Iterable[Mined]) -> Mined:
-    """What was mined from several data sets, as one: examples in the order of the parts, counts added up."""
-    parts = list(parts)
+def joined(outcomes: Iterable[Mined]) -> Mined:
+    """What was mined from several data sets, as one: examples in their order, counts added up."""
+    outcomes = list(outcomes)
     counts = MiningCounts(
-        sum(part.counts.looked_at for part in parts),
-        sum(part.counts.kept for part in parts),
-        {reason: sum(part.counts.dropped[reason] for part in parts) for reason in REASONS},
+        sum(mined.counts.looked_at for mined in outcomes),
+        sum(mined.counts.kept for mined in outcomes),
+        {reason: sum(mined.counts.dropped[reason] for mined in outcomes) for reason in REASONS},
     )
     return Mined(
-        tuple(example for part in parts for example in part.examples),
-        sum(part.without_negatives for part in parts),
+        tuple(example for mined in outcomes for example in mined.examples),
+        sum(mined.without_negatives for mined in outcomes),
         counts,
-        tuple(score for part in parts for score in part.margin_scores),
+        tuple(score for mined in outcomes for score in mined.margin_scores),
     )
-
-
-AUDIT_FILE: Final = "audit.json"
-SUSPICIOUS_FILE: Final = "suspicious.jsonl"
-
-Exclusion = tuple[str, str, str]
-"""(data set, query_id, passage_id or doc_id): never a negative of this query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +168,15 @@ def report_text(report: Mapping[str, Any]) -> str:
         f"{report['examples']:,} examples with {report['negatives_per_example']} negatives each; "
         f"{report['without_negatives']:,} without any are left out.",
         f"{report['looked_at']:,} candidates looked at, {report['kept']:,} kept; dropped:",
-        *(_dropped_line(name, drop) for name, drop in report["dropped"].items()),
-        "Scores:",
-        *(_scores_line(name, scores) for name, scores in report["scores"].items() if scores),
     ]
+    for name, drop in report["dropped"].items():
+        lines.append(f"  {name.replace('_', ' '):<20} {drop['count']:>9,}  {drop['share']:6.1%}")
+    lines.append("Scores:")
+    for name, scores in report["scores"].items():
+        if scores:
+            quantiles = "  ".join(f"{at} {score:.3f}" for at, score in scores.items())
+            lines.append(f"  {name.replace('_', ' '):<20} {quantiles}")
     return "\n".join(lines)
-
-
-def _dropped_line(name: str, drop: Mapping[str, float]) -> str:
-    return f"  {name.replace('_', ' '):<20} {drop['count']:>9,}  {drop['share']:6.1%}"
-
-
-def _scores_line(name: str, scores: Mapping[str, float]) -> str:
-    return f"  {name.replace('_', ' '):<20} " + "  ".join(f"{at} {score:.3f}" for at, score in scores.items())
 
 
 def suspicious_negatives(examples: Iterable[Example], count: int) -> list[SuspiciousNegative]:
@@ -196,16 +191,13 @@ def suspicious_negatives(examples: Iterable[Example], count: int) -> list[Suspic
         words = shingles(example.positive.text)
         for negative in example.negatives:
             key = (example.dataset, example.query_id, negative.passage_id)
-            value = jaccard(words, shingles(negative.text)) - _relative_gap(example.positive, negative)
+            score = example.positive.score
+            gap = (score - negative.score) / abs(score) if score else 0.0
+            value = jaccard(words, shingles(negative.text)) - gap
             if key not in lines or value > suspicion[key]:
                 suspicion[key], lines[key] = value, _line(example, negative)
     likeliest = sorted(lines, key=lambda key: (-suspicion[key], key))[:count]
     return [lines[key] for key in likeliest]
-
-
-def _relative_gap(positive: TrainingPassage, negative: TrainingPassage) -> float:
-    """How far the negative scores below the positive, as a share of the latter; 0 where the positive scores 0."""
-    return (positive.score - negative.score) / abs(positive.score) if positive.score else 0.0
 
 
 def _line(example: Example, negative: TrainingPassage) -> SuspiciousNegative:

@@ -61,7 +61,7 @@ def known_answers(
         doc_ids,
         frozenset(pmids),
         tuple(dict.fromkeys(texts.shingles(passage.passage_id) for passage in positives)),
-        frozenset(passages[one].doc_id if one in passages else one for one in excluded),
+        frozenset(passages[doc_id].doc_id if doc_id in passages else doc_id for doc_id in excluded),
     )
 
 
@@ -69,9 +69,9 @@ class QueryFilter:
     """The filters that depend on a query, and on none of its positives alone."""
 
     def __init__(
-        self, known: KnownAnswers, passages: PassageTable, texts: ComparedTexts, settings: MiningSettings
+        self, answers: KnownAnswers, passages: PassageTable, texts: ComparedTexts, settings: MiningSettings
     ) -> None:
-        self._known = known
+        self._answers = answers
         self._passages = passages
         self._texts = texts
         self._settings = settings
@@ -85,21 +85,21 @@ class QueryFilter:
             self._reasons[passage_id] = (
                 self._by_identity(passage)
                 or self._by_text(passage)
-                or ("excluded" if passage.doc_id in self._known.excluded else None)
+                or ("excluded" if passage.doc_id in self._answers.excluded else None)
             )
         return self._reasons[passage_id]
 
     def _by_identity(self, passage: Passage) -> Reason | None:
-        if passage.doc_id in self._known.doc_ids:
+        if passage.doc_id in self._answers.doc_ids:
             return "known_positive"
-        return "same_pmid" if _pmid(passage) in self._known.pmids else None
+        return "same_pmid" if _pmid(passage) in self._answers.pmids else None
 
     def _by_text(self, passage: Passage) -> Reason | None:
         own = self._texts.shingles(passage.passage_id)
-        if any(equal(own, known) for known in self._known.texts):
+        if any(equal(own, text) for text in self._answers.texts):
             return "equal_text"
         threshold = self._settings.near_equal
-        return "near_equal_text" if any(near_equal(own, known, threshold) for known in self._known.texts) else None
+        return "near_equal_text" if any(near_equal(own, text, threshold) for text in self._answers.texts) else None
 
 
 def _pmid(passage: Passage) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 from osler.text.near_equal import near_equal, shingles
 from osler.train.data import Example, Relevant, TrainingPassage
 from osler.train.mining.audit import REASONS, Exclusion, Mined, MiningCounts, Reason, read_exclusions
-from osler.train.mining.filters import ComparedTexts, KnownAnswers, QueryFilter, known_answers
+from osler.train.mining.filters import ComparedTexts, QueryFilter, known_answers
 from osler.train.mining.sources import CandidateSource
 from osler.train.settings import MiningSettings
 
@@ -40,9 +40,11 @@ def mine_hard_negatives(
     the settings name cannot be read.
     """
     exclusions = read_exclusions(settings.exclusions) if settings.exclusions else set()
-    known = _Known(examples, relevant, exclusions)
-    miner = _Miner(source, settings, known, ComparedTexts(source.passages))
-    groups = list(_by_query(examples).values())
+    miner = _Miner(source, settings, _Judgements(examples, relevant, exclusions), ComparedTexts(source.passages))
+    by_query: dict[tuple[str, str], list[int]] = {}
+    for number, example in enumerate(examples):
+        by_query.setdefault((example.dataset, example.query_id), []).append(number)
+    groups = list(by_query.values())
     mined: dict[int, Example] = {}
     for start in range(0, len(groups), _QUERIES_AT_ONCE):
         block = groups[start : start + _QUERIES_AT_ONCE]
@@ -50,8 +52,8 @@ def mine_hard_negatives(
         mined.update(zip(numbers, miner.mine([[examples[number] for number in group] for group in block]), strict=True))
         if on_queries:
             on_queries(start + len(block), len(groups))
-    kept = tuple(mined[number] for number in range(len(examples)) if mined[number].negatives)
-    return Mined(kept, len(examples) - len(kept), miner.account(), tuple(miner.margin_scores))
+    usable = tuple(mined[number] for number in range(len(examples)) if mined[number].negatives)
+    return Mined(usable, len(examples) - len(usable), miner.account(), tuple(miner.margin_scores))
 
 
 def score_ceiling(positive_score: float, relative_margin: float) -> float:
@@ -66,15 +68,7 @@ def score_ceiling(positive_score: float, relative_margin: float) -> float:
     return positive_score - abs(positive_score) * relative_margin
 
 
-def _by_query(examples: Sequence[Example]) -> dict[tuple[str, str], list[int]]:
-    """The numbers of the examples of each (data set, query_id)."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    for number, example in enumerate(examples):
-        groups.setdefault((example.dataset, example.query_id), []).append(number)
-    return groups
-
-
-class _Known:
+class _Judgements:
     """The relevant documents of a query, those of queries with the same words included, and its exclusions."""
 
     def __init__(self, examples: Sequence[Example], relevant: Relevant, exclusions: AbstractSet[Exclusion]) -> None:
@@ -103,7 +97,7 @@ class _Miner:
 
     source: CandidateSource
     settings: MiningSettings
-    known: _Known
+    judgements: _Judgements
     texts: ComparedTexts
     counts: Counter[str] = field(default_factory=Counter)
     margin_scores: list[float] = field(default_factory=list)
@@ -114,8 +108,8 @@ class _Miner:
 
     def mine(self, groups: Sequence[Sequence[Example]]) -> Iterator[Example]:
         """The examples, a group a query, in their order with what negatives there are."""
-        found = self.source.candidates([group[0] for group in groups], k=self.settings.num_candidates)
-        pairs = list(zip(groups, found, strict=True))
+        rankings = self.source.candidates([group[0] for group in groups], k=self.settings.num_candidates)
+        pairs = list(zip(groups, rankings, strict=True))
         scored = iter(self._with_scores([(example, candidates) for group, candidates in pairs for example in group]))
         for group, candidates in pairs:
             query_filter = self._filter(group)
@@ -127,47 +121,46 @@ class _Miner:
 
         A document's best passage comes first among the candidates, so one that was found need not be scored again.
         """
-        found = [self._found(example, candidates) for example, candidates in pairs]
-        missing = [example for (example, _), passage in zip(pairs, found, strict=True) if passage is None]
+        best: list[TrainingPassage | None] = []
+        for example, candidates in pairs:
+            of_document = {passage.passage_id for passage in self.source.passages.of_positive(example)}
+            best.append(next((passage for passage in candidates if passage.passage_id in of_document), None))
+        missing = [example for (example, _), passage in zip(pairs, best, strict=True) if passage is None]
         scores = iter(self.source.positive_scores(missing) if missing else ())
-        places = [(passage.score, passage.rank) if passage else (next(scores), 0) for passage in found]
+        ranks = [(passage.score, passage.rank) if passage else (next(scores), 0) for passage in best]
         return [
             replace(example, positive=replace(example.positive, score=score, rank=rank))
-            for (example, _), (score, rank) in zip(pairs, places, strict=True)
+            for (example, _), (score, rank) in zip(pairs, ranks, strict=True)
         ]
-
-    def _found(self, example: Example, candidates: Sequence[TrainingPassage]) -> TrainingPassage | None:
-        of_document = {passage.passage_id for passage in self.source.passages.of_positive(example)}
-        return next((one for one in candidates if one.passage_id in of_document), None)
 
     def _filter(self, group: Sequence[Example]) -> QueryFilter:
         passages = self.source.passages
         positives = {passage.doc_id for example in group for passage in passages.of_positive(example)}
-        relevant = positives | self.known.relevant(group[0])
-        known: KnownAnswers = known_answers(relevant, self.known.excluded(group[0]), passages, self.texts)
-        return QueryFilter(known, passages, self.texts, self.settings)
+        relevant = positives | self.judgements.relevant(group[0])
+        answers = known_answers(relevant, self.judgements.excluded(group[0]), passages, self.texts)
+        return QueryFilter(answers, passages, self.texts, self.settings)
 
     def _with_negatives(
         self, example: Example, candidates: Sequence[TrainingPassage], query_filter: QueryFilter
     ) -> Example:
         ceiling = score_ceiling(example.positive.score, self.settings.relative_margin)
-        kept: list[TrainingPassage] = []
+        negatives: list[TrainingPassage] = []
         for candidate in candidates:
-            if len(kept) == self.settings.negatives:
+            if len(negatives) == self.settings.negatives:
                 break
-            reason = query_filter.reason(candidate) or self._reason_of_example(candidate, ceiling, kept)
+            reason = query_filter.reason(candidate) or self._reason_of_example(candidate, ceiling, negatives)
             self.counts.update(("looked_at", reason or "kept"))
             if reason == "margin":
                 self.margin_scores.append(candidate.score)
             if reason is None:
-                kept.append(candidate)
-        return replace(example, negatives=tuple(kept))
+                negatives.append(candidate)
+        return replace(example, negatives=tuple(negatives))
 
     def _reason_of_example(
-        self, candidate: TrainingPassage, ceiling: float, kept: Sequence[TrainingPassage]
+        self, candidate: TrainingPassage, ceiling: float, negatives: Sequence[TrainingPassage]
     ) -> Reason | None:
         if candidate.score > ceiling:
             return "margin"
         own, threshold = self.texts.shingles(candidate.passage_id), self.settings.near_equal
-        others = (self.texts.shingles(one.passage_id) for one in kept)
-        return "near_equal_negative" if any(near_equal(own, other, threshold) for other in others) else None
+        texts = (self.texts.shingles(negative.passage_id) for negative in negatives)
+        return "near_equal_negative" if any(near_equal(own, text, threshold) for text in texts) else None

@@ -94,8 +94,11 @@ class RetrieverSource:
     def candidates(self, examples: Sequence[Example], *, k: int) -> list[list[TrainingPassage]]:
         """For the query of each example the k nearest passages; StoreError where the index holds other passages."""
         vectors = self._encoder.encode_queries([example.query for example in examples])
-        found = (self._index.search_dense(vector, k=k, where=NOT_RETRACTED) for vector in vectors)
-        return [[self._candidate(one.passage_id, one.score, one.rank) for one in ranked] for ranked in found]
+        rankings = (self._index.search_dense(vector, k=k, where=NOT_RETRACTED) for vector in vectors)
+        return [
+            [self._candidate(candidate.passage_id, candidate.score, candidate.rank) for candidate in ranking]
+            for ranking in rankings
+        ]
 
     def positive_scores(self, examples: Sequence[Example]) -> list[float]:
         """For each example the highest cosine of its query to a passage of the positive's document."""
@@ -165,13 +168,14 @@ class RandomSource:
 
     def candidates(self, examples: Sequence[Example], *, k: int) -> list[list[TrainingPassage]]:
         """For the query of each example k passages, drawn without replacement."""
-        return [self._drawn(example, k) for example in examples]
+        drawn = []
+        for example in examples:
+            generator = random.Random(f"{self._seed}:{example.dataset}:{example.query_id}")
+            passage_ids = generator.sample(self._ids, min(k, len(self._ids)))
+            ranked = enumerate(passage_ids, start=1)
+            drawn.append([self.passages.candidate(passage_id, score=0.0, rank=rank) for rank, passage_id in ranked])
+        return drawn
 
     def positive_scores(self, examples: Sequence[Example]) -> list[float]:
         """0 for each example."""
         return [0.0] * len(examples)
-
-    def _drawn(self, example: Example, k: int) -> list[TrainingPassage]:
-        chance = random.Random(f"{self._seed}:{example.dataset}:{example.query_id}")
-        drawn = chance.sample(self._ids, min(k, len(self._ids)))
-        return [self.passages.candidate(passage_id, score=0.0, rank=rank) for rank, passage_id in enumerate(drawn, 1)]

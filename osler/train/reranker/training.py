@@ -26,7 +26,7 @@ from transformers import set_seed
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_json
 from osler.train.data import Example, Relevant
-from osler.train.fitting.plan import Course, counted, dataset_weights
+from osler.train.fitting.plan import TrainingPlan, counted, dataset_weights
 from osler.train.fitting.trainer import fit
 from osler.train.fitting.tuning import adapt
 from osler.train.pipeline import OnProgress, library_versions, write_json
@@ -56,23 +56,23 @@ def train_reranker(
     A training that was interrupted goes on; one that is complete is not repeated. UsageError where the folder holds
     one with other settings or examples, or there is nothing to learn from.
     """
-    course = _course(examples, valid, recipe, relevant or {})
+    plan = _plan(examples, valid, recipe, relevant or {})
     if report := read_json(folder / _REPORT):
-        course.require_same(report["digest"], folder)
+        plan.require_same(report["digest"], folder)
         return folder / MODEL_FOLDER
     passages = [passage.text for example in examples for passage in (example.positive, *example.negatives)]
     model = colbert_model(recipe, queries=[example.query for example in (*examples, *valid)], passages=passages)
-    _start_as_before(model, folder / _CHECKPOINTS / f"start-{course.digest()[:16]}.safetensors")
+    _start_as_before(model, folder / _CHECKPOINTS / f"start-{plan.digest()[:16]}.safetensors")
     set_seed(recipe.seed)
     adapt(model, recipe.reranker_tuning)
     outcome: dict[str, Any] = {"start": {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}}
     loss = contrastive_loss(model, recipe.reranker)
-    fitted = fit(model, loss, course, folder / _CHECKPOINTS, on_progress=on_progress)
+    fitted = fit(model, loss, plan, folder / _CHECKPOINTS, on_progress=on_progress)
     outcome["contrastive"] = {**asdict(fitted), "nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
     save_reranker(model, recipe, folder, passages=passages)
     if recipe.reranker_tuning.keep < 1 or recipe.reranker.final_dim:  # what is saved is not what training ended with
         outcome["kept"] = {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
-    write_json(folder / _REPORT, {**_report(course, recipe), "phases": outcome})
+    write_json(folder / _REPORT, {**_report(plan, recipe), "phases": outcome})
     shutil.rmtree(folder / _CHECKPOINTS)
     return folder / MODEL_FOLDER
 
@@ -104,10 +104,10 @@ def _start_as_before(model: MultiVectorEncoder, path: Path) -> None:
     unfinished.replace(path)
 
 
-def _course(
+def _plan(
     examples: Sequence[Example], valid: Sequence[Example], recipe: RecipeSettings, relevant: Relevant
-) -> Course:
-    return Course(
+) -> TrainingPlan:
+    return TrainingPlan(
         stage="reranker",
         train=examples,
         valid=valid,
@@ -124,17 +124,17 @@ def _course(
     )
 
 
-def _report(course: Course, recipe: RecipeSettings) -> dict[str, Any]:
+def _report(plan: TrainingPlan, recipe: RecipeSettings) -> dict[str, Any]:
     return {
-        "stage": course.stage,
-        "digest": course.digest(),
+        "stage": plan.stage,
+        "digest": plan.digest(),
         "settings": {
             "backbone": recipe.backbone,
             "seed": recipe.seed,
-            "weights": dict(course.weights),
+            "weights": dict(plan.weights),
             "tuning": recipe.reranker_tuning.model_dump(mode="json"),
             "reranker": recipe.reranker.model_dump(mode="json"),
         },
-        "examples": {"train": counted(course.train), "valid": counted(course.valid)},
+        "examples": {"train": counted(plan.train), "valid": counted(plan.valid)},
         "versions": library_versions(),
     }

@@ -1,4 +1,4 @@
-"""Where candidates for negatives come from; see osler/train/candidates.py."""
+"""Where candidates come from: an index, BM25, chance."""
 
 from __future__ import annotations
 
