@@ -27,7 +27,7 @@ from timing import Seconds, in_turns, times_faster
 from transformers import AutoTokenizer, BertConfig, BertModel, ModernBertConfig, ModernBertModel, PreTrainedModel
 
 from osler.corpus import read_documents
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve

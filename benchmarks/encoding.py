@@ -35,7 +35,7 @@ from timing import Seconds, Work, in_turns, times_faster
 from osler.config import Settings
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 from osler.index import index_exists, open_index
 from osler.late_interaction.compression import Compression
 from osler.load import DEFAULT_MODEL, add_documents

@@ -16,7 +16,7 @@ from statistics import fmean
 from systems import baselines, place, show, trained
 
 from osler.datasets import Dataset
-from osler.evaluate.markdown import p_value
+from osler.evaluate.report import p_value
 from osler.evaluate.significance import compare
 from osler.models import load_models
 from osler.train.corpora import index_corpus

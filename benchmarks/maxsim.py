@@ -18,7 +18,7 @@ import torch
 from numpy.typing import ArrayLike
 from timing import in_turns, times_faster
 
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 from osler.index import LanceIndex, open_index
 from osler.late_interaction.codes import dequantise, quantise
 from osler.late_interaction.maxsim import maxsim

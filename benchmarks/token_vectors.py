@@ -25,8 +25,8 @@ from quality import MEASURE, difference, values_of
 
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
-from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
+from osler.evaluate.report import table
 from osler.index import open_index
 from osler.index.token_values import to_value
 from osler.late_interaction.codes import dequantise

@@ -18,7 +18,7 @@ from statistics import fmean
 
 from systems import Values, baselines, trained
 
-from osler.evaluate.markdown import p_value, table, with_interval
+from osler.evaluate.report import p_value, table, with_interval
 from osler.evaluate.significance import compare, interval
 from osler.index import open_index
 from osler.models import ModelPair, load_models

@@ -19,10 +19,10 @@ import typer
 from rich.filesize import decimal
 
 from osler.cli import main, options
-from osler.cli.evaluation_tables import figures_table, interval_text, sentence
-from osler.cli.outputs import check_folder
+from osler.cli.options import check_folder
 from osler.cli.printing import print_json, print_notice
 from osler.cli.progress import counting, indexing_progress
+from osler.cli.tables import figures_table, interval_text, sentence
 from osler.cli.terminal import OUT
 from osler.config import Settings
 from osler.corpus import read_documents

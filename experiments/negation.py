@@ -21,14 +21,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from osler.cli import main, options
-from osler.cli.evaluation_tables import figures_table, interval_text
 from osler.cli.printing import print_json
+from osler.cli.tables import figures_table, interval_text
 from osler.cli.terminal import OUT
-from osler.datasets import Dataset, load_dataset
-from osler.datasets.names import find_source
-from osler.datasets.parts import sample_ids
+from osler.datasets import Dataset, find_source, load_dataset
+from osler.datasets.splits import sample_ids
 from osler.errors import CorpusError
-from osler.evaluate.markdown import p_value
+from osler.evaluate.report import p_value
 from osler.evaluate.significance import clustered_interval, compare
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import divide

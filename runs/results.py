@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from osler.evaluate.markdown import p_text, p_value, table, with_interval
+from osler.evaluate.report import p_text, p_value, table, with_interval
 from osler.evaluate.sweep_report import ALL
 
 SCRIPT = Path(__file__).with_name("reproduce.sh")

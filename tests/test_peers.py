@@ -12,8 +12,7 @@ from transformers import AutoTokenizer, BertModel, DPRConfig, DPRContextEncoder,
 
 from osler.datasets import Dataset
 from osler.errors import ModelError, UsageError
-from osler.evaluate.baselines import Baselines, check_baselines
-from osler.evaluate.dense import dense_run
+from osler.evaluate.baselines import Baselines, check_baselines, dense_run
 from osler.evaluate.peers import Peer, load_peer, peer_row
 from osler.models.catalog import resolve
 from osler.records import Document, Query, Section
@@ -138,7 +137,7 @@ def numbered(texts):
 
 def test_vectors_lie_on_the_disk_in_the_order_of_the_corpus_however_it_is_sliced(tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
-    monkeypatch.setattr("osler.evaluate.dense._SLICE", 2)
+    monkeypatch.setattr("osler.evaluate.baselines._SLICE", 2)
     run = dense_run(numbered({"a": "3 0", "b": "1 0", "c": "2 9"}), FirstWords("sliced"))
     assert run == {"q": {"a": 3.0, "c": 2.0, "b": 1.0}}
     (file,) = (tmp_path / "vectors").iterdir()

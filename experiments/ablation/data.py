@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from experiments.ablation.variants import Size
 from osler.datasets import Dataset, sample_queries
-from osler.datasets.parts import sample_ids
+from osler.datasets.splits import sample_ids
 from osler.errors import UsageError
 from osler.records import Document, Passage
 from osler.train.data import DatasetSplits, Example, load_splits, pairs, relevant_documents

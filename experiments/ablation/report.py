@@ -17,8 +17,7 @@ from experiments.ablation.outcomes import VariantValues, interval, macro_mean
 from experiments.ablation.search import MEASURES
 from experiments.ablation.variants import BASE, Size, Variant
 from osler.errors import require
-from osler.evaluate.markdown import p_value, table, with_interval
-from osler.evaluate.report import MAIN, SIGNIFICANT
+from osler.evaluate.report import MAIN, SIGNIFICANT, p_value, table, with_interval
 from osler.train.settings import RecipeSettings
 
 _HEADINGS: Final = (

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from experiments.ablation.data import AblationData, CutCorpus
 from osler.datasets import Dataset
-from osler.evaluate.dense import best_rows
+from osler.evaluate.baselines import best_rows
 from osler.evaluate.measures import Scores, document_scores, per_query
 from osler.evaluate.report import HIT, MAIN
 from osler.models.bi_encoder import BiEncoder

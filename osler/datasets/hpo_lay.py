@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from osler.corpus.hpo import ontology_files
-from osler.datasets.dataset import Dataset
-from osler.datasets.files import digest, read_by_id
+from osler.datasets.beir import Dataset, digest, read_by_id
 from osler.errors import CorpusError, require
 from osler.records import Document, Query
 

@@ -73,8 +73,8 @@ def holds_mirage(source: Path) -> bool:
     if not source.is_file():
         return False
     with source.open("rb") as stream:
-        found = _BEGINNING.match(stream.read(256))
-    return found is not None and found[1].decode() in SPLITS
+        beginning = _BEGINNING.match(stream.read(256))
+    return beginning is not None and beginning[1].decode() in SPLITS
 
 
 def _object(file: Path, part: str, values: Any) -> dict[str, Any]:
@@ -87,9 +87,9 @@ def _object(file: Path, part: str, values: Any) -> dict[str, Any]:
 
 
 def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]) -> ChoiceQuestion:
-    place = f"{file}: {task} {question_id}"
+    where = f"{file}: {task} {question_id}"
     if task not in SPLITS:
-        raise CorpusError(f"{place}: no task of MIRAGE; its tasks are {', '.join(SPLITS)}.")
+        raise CorpusError(f"{where}: no task of MIRAGE; its tasks are {', '.join(SPLITS)}.")
     if not _names_a_file(question_id):
         raise CorpusError(
             f"{file}: {task} {question_id!r}: predictions are files named by these ids, and none can be named so; "
@@ -98,9 +98,9 @@ def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]
     try:
         text, options, answer = str(values["question"]), dict(values["options"]), str(values["answer"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CorpusError(f"{place}: lacks question, options or answer ({error}); download the file again.") from error
+        raise CorpusError(f"{where}: lacks question, options or answer ({error}); download the file again.") from error
     if answer not in options:
-        raise CorpusError(f"{place}: its answer {answer!r} is none of its options {', '.join(options)}; mend the file.")
+        raise CorpusError(f"{where}: its answer {answer!r} is none of its options {', '.join(options)}; mend the file.")
     return ChoiceQuestion(task, question_id, text, options, answer, _pmids(values.get("PMID")))
 
 

@@ -12,9 +12,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
-from osler.datasets.dataset import Dataset
-from osler.datasets.files import digest, refuse_damages, refuse_duplicates
-from osler.datasets.names import source_name
+from osler.datasets.beir import Dataset, digest, refuse_damages, refuse_duplicates, source_name
 from osler.errors import CorpusError
 from osler.records import Damage, Document, Query, Section
 from osler.text.identifiers import identifiers
@@ -77,9 +75,9 @@ def _split(source: Path, records: _Records, split: str) -> list[str]:
         "train": [pmid for pmid in records if pmid not in held_out],
         "test": [pmid for pmid in records if pmid in held_out],
     }
-    there = [name for name, pmids in splits.items() if pmids]
-    if split not in there:
-        raise CorpusError(f"{source}: has no split {split!r}; name another one: {', '.join(there) or 'none is there'}.")
+    names = [name for name, pmids in splits.items() if pmids]
+    if split not in names:
+        raise CorpusError(f"{source}: has no split {split!r}; name another one: {', '.join(names) or 'none is there'}.")
     return splits[split]
 
 

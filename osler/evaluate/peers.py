@@ -7,7 +7,7 @@ its mistakes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -65,32 +65,33 @@ class Peer:
     def __init__(self, row: PeerRow, *, device: str = "cpu") -> None:
         self.row = row
         folders = [resolve(name).folder for name in (row.query, row.passage)]
-        self.query_tower, self.passage_tower = (_Tower(folder, device) for folder in folders)
+        self.query_encoder, self.passage_encoder = (_Encoder(folder, device) for folder in folders)
         self.fingerprint = _fingerprint(row, folders)
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """[Q, d], one row a query; their dot products with those of documents are the scores."""
-        return self._encoded(self.query_tower, [(query,) for query in queries], self.row.query_tokens)
+        return self._encoded(self.query_encoder, [(query,) for query in queries], self.row.query_tokens)
 
     def encode_documents(self, documents: Sequence[Document]) -> Vectors:
         """[D, d], one row a document: its title and as much of its text as the peer reads."""
         texts = [self._input(document) for document in documents]
-        return self._encoded(self.passage_tower, texts, self.row.passage_tokens)
+        return self._encoded(self.passage_encoder, texts, self.row.passage_tokens)
 
     def _input(self, document: Document) -> tuple[str, ...]:
         if self.row.pairs:
             return (document.title, document.text)
         return ("\n".join(part for part in (document.title, document.text) if part),)
 
-    def _encoded(self, tower: _Tower, texts: Sequence[tuple[str, ...]], max_tokens: int) -> Vectors:
-        order = sorted(range(len(texts)), key=lambda place: -sum(map(len, texts[place])))
+    def _encoded(self, encoder: _Encoder, texts: Sequence[tuple[str, ...]], max_tokens: int) -> Vectors:
+        longest = sorted(range(len(texts)), key=lambda index: -sum(map(len, texts[index])))
         rows: dict[int, Any] = {}
-        for places in _blocks(order):
-            vectors = tower.vectors([texts[place] for place in places], max_tokens, self.row.pooling)
+        for start in range(0, len(longest), _BATCH):
+            batch = longest[start : start + _BATCH]
+            vectors = encoder.vectors([texts[index] for index in batch], max_tokens, self.row.pooling)
             if self.row.similarity == "cosine":
                 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            rows.update(zip(places, vectors, strict=True))
-        return np.stack([rows[place] for place in range(len(texts))])
+            rows.update(zip(batch, vectors, strict=True))
+        return np.stack([rows[index] for index in range(len(texts))])
 
 
 def load_peer(name: str, *, device: str = "cpu") -> Peer:
@@ -107,12 +108,12 @@ def peer_row(name: str) -> PeerRow:
     >>> peer_row("contriever=here").passage
     'here'
     """
-    name, _, places = name.partition("=")
+    name, _, models = name.partition("=")
     if name not in PEERS:
         raise UsageError(f"{name!r} is no peer. Known: {', '.join(PEERS)}.")
-    if not places:
+    if not models:
         return PEERS[name]
-    query, _, passage = places.partition(",")
+    query, _, passage = models.partition(",")
     return PEERS[name].at(query, passage or query)
 
 
@@ -123,7 +124,7 @@ def _fingerprint(row: PeerRow, folders: Sequence[Path]) -> str:
     return hashlib.sha256(" ".join(map(str, (*run, *contents))).encode()).hexdigest()[:32]
 
 
-class _Tower:
+class _Encoder:
     """One Hugging Face model with its tokenizer."""
 
     def __init__(self, folder: Path, device: str) -> None:
@@ -162,7 +163,3 @@ def _pooled(outputs: Any, attention_mask: Any, pooling: str) -> Any:
         return hidden[:, 0]
     mask = attention_mask.unsqueeze(-1)
     return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-
-
-def _blocks(order: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (order[first : first + _BATCH] for first in range(0, len(order), _BATCH))

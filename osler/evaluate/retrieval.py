@@ -79,24 +79,29 @@ def coverage(dataset: Dataset, index: PassageIndex) -> Coverage:
 
     UsageError where it holds none of the relevant ones, so is the index of something else.
     """
-    written = {one.doc_id: one for one in dataset.documents.values() if one.title.strip() or one.text.strip()}
+    written = {
+        doc_id: document
+        for doc_id, document in dataset.documents.items()
+        if document.title.strip() or document.text.strip()
+    }
     doc_ids = list(written)
     stored: dict[str, DocumentVersion] = {}
-    for first in range(0, len(doc_ids), _SLICE):
-        stored |= index.fingerprints(doc_ids[first : first + _SLICE])
+    for start in range(0, len(doc_ids), _SLICE):
+        stored |= index.fingerprints(doc_ids[start : start + _SLICE])
     relevant = dataset.relevant_ids
     if not any(doc_id in stored for doc_id in relevant):
         raise UsageError(
             f"The index holds none of the documents that the qrels of {dataset.name} speak of ({min(relevant)} …): "
             "index the corpus of that data set."
         )
+    held = [doc_id for doc_id in doc_ids if doc_id in stored]
     return Coverage(
         missing=tuple(doc_id for doc_id in doc_ids if doc_id not in stored),
-        changed=tuple(one for one in doc_ids if one in stored and stored[one].fingerprint != written[one].fingerprint),
+        changed=tuple(doc_id for doc_id in held if stored[doc_id].fingerprint != written[doc_id].fingerprint),
     )
 
 
 def _scores(ranking: Ranking, *, candidates: bool) -> dict[str, float]:
     return document_scores(
-        (one.passage.doc_id, one.candidate_score if candidates else one.score) for one in ranking.ranked
+        (ranked.passage.doc_id, ranked.candidate_score if candidates else ranked.score) for ranked in ranking.ranked
     )

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from osler.errors import require
-from osler.evaluate.markdown import p_text, table
-from osler.evaluate.report import MAIN
+from osler.evaluate.report import MAIN, p_text, table
 from osler.evaluate.retrieval import TOTAL
 from osler.evaluate.sweep import GENERATE, SweepPoint, pareto_front
 
@@ -79,8 +78,9 @@ def _steps(front: Sequence[SweepPoint]) -> Iterator[str]:
     """What may be said of each point of the front against the one before it."""
     yield ""
     for before, point in pairwise(front):
-        found = point.report.compared(before.report)
-        yield f"{found.verdict}, {found.difference.difference:+.3f} ({p_text(found.difference.p)})"
+        comparison = point.report.compared(before.report)
+        difference = comparison.difference
+        yield f"{comparison.verdict}, {difference.difference:+.3f} ({p_text(difference.p)})"
 
 
 def _markdown(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) -> str:
@@ -120,8 +120,8 @@ def _draw_front(axes: Any, front: Sequence[SweepPoint]) -> None:
     times, quality = zip(*((point.p50[TOTAL], point.quality) for point in front), strict=True)
     axes.plot(times, quality, "k--", lw=1, label="Pareto front, candidates named where a step is more than noise")
     for point in _told_apart(front):
-        place = (point.p50[TOTAL], point.quality)
-        axes.annotate(str(point.num_candidates), place, (4, -12), textcoords="offset points")
+        at = (point.p50[TOTAL], point.quality)
+        axes.annotate(str(point.num_candidates), at, (4, -12), textcoords="offset points")
 
 
 def _told_apart(front: Sequence[SweepPoint]) -> list[SweepPoint]:

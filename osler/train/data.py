@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from osler.datasets import Dataset, disjoint_from, load_dataset, sample_queries, split_names, split_queries
-from osler.datasets.parts import sample_ids
+from osler.datasets.splits import sample_ids
 from osler.errors import CorpusError, UsageError
 from osler.models.bi_encoder import passage_input
 from osler.records import Passage

@@ -175,7 +175,7 @@ def load_recipe(
     """
     values = _read(path) if path else {}
     if data:
-        values["data"] = [dict(one) for one in data]
+        values["data"] = [dict(table) for table in data]
     values.update({name: value for name, value in (flags or {}).items() if value is not None})
     for change in changes:
         _apply(values, change)
@@ -232,8 +232,8 @@ def _first_problem(error: ValidationError, path: Path | None) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     where = f"{path}: " if path else ""
     if problem["type"] == "extra_forbidden":
-        known = ", ".join(sorted(_owner(problem["loc"]).model_fields))
-        return f"{where}unknown setting {name!r}. Known settings: {known}."
+        names = ", ".join(sorted(_owner(problem["loc"]).model_fields))
+        return f"{where}unknown setting {name!r}. Known settings: {names}."
     if problem["type"] == "missing":
         return f"{where}{name} is missing: set it."
     if problem["type"] == "model_type":
@@ -241,10 +241,10 @@ def _first_problem(error: ValidationError, path: Path | None) -> str:
     return f"{where}{name} = {problem['input']!r} is not possible ({problem['msg'].lower()}): change it."
 
 
-def _owner(place: tuple[int | str, ...]) -> type[BaseModel]:
+def _owner(location: tuple[int | str, ...]) -> type[BaseModel]:
     """The settings class that a misplaced name would belong to."""
-    if len(place) == 1:
+    if len(location) == 1:
         return RecipeSettings
-    if place[0] == "data":
+    if location[0] == "data":
         return DataSettings
-    return TuningSettings if "tuning" in place else type(getattr(RecipeSettings(), str(place[0])))
+    return TuningSettings if "tuning" in location else type(getattr(RecipeSettings(), str(location[0])))

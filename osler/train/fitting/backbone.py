@@ -76,10 +76,10 @@ def _first_transformer(folder: Path) -> Any:
     modules = read_json(folder / "modules.json")
     if not modules:
         return Transformer(str(folder), **_init_options())
-    first = modules[0]
-    if not first["type"].endswith("Router"):
-        return Transformer.load(str(folder), subfolder=first["path"], **options)
-    router: Any = Router.load(str(folder), subfolder=first["path"], **options)
+    kind, subfolder = modules[0]["type"], modules[0]["path"]
+    if not kind.endswith("Router"):
+        return Transformer.load(str(folder), subfolder=subfolder, **options)
+    router: Any = Router.load(str(folder), subfolder=subfolder, **options)
     return router.sub_modules[_PASSAGE_ROUTE][0]
 
 

@@ -58,14 +58,14 @@ def save_reranker(model: MultiVectorEncoder, recipe: RecipeSettings, folder: Pat
 def _facts(model: MultiVectorEncoder, recipe: RecipeSettings) -> RerankerFacts:
     query_tokens = lift_caps(model)
     scores = maxsim_of(model, [(_QUERY, passage) for passage in _PASSAGES])
-    first, second = (scores[_QUERY, passage] for passage in _PASSAGES)
+    related, unrelated = (scores[_QUERY, passage] for passage in _PASSAGES)
     height, width = _projection(model).shape
     return RerankerFacts(
         projection=(height, width),
         markers=recipe.reranker.markers,
         skip=skipped_words(model),
         query_tokens=query_tokens,
-        reference=Reference(query=_QUERY, passages=_PASSAGES, scores=(first, second)),
+        reference=Reference(query=_QUERY, passages=_PASSAGES, scores=(related, unrelated)),
     )
 
 

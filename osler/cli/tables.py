@@ -1,20 +1,20 @@
-"""How measured runs look on a terminal. Knows reports and Rich."""
+"""How measured runs and trainings look on a terminal. Knows reports and Rich."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from rich.table import Table
 
 from osler.cli.terminal import OUT
 from osler.evaluate.answers import AnswerReport
-from osler.evaluate.markdown import p_text, p_value
 from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
-from osler.evaluate.report import MAIN, RunComparison, RunReport
+from osler.evaluate.report import MAIN, RunComparison, RunReport, p_text, p_value
 from osler.evaluate.retrieval import TOTAL
 from osler.evaluate.sweep import SweepPoint, pareto_front
 from osler.evaluate.sweep_report import reply_sentences
+from osler.train.mining.audit import report_text
 
 _SHOWN: Final = {
     "nDCG@10": "nDCG@10",
@@ -25,17 +25,19 @@ _SHOWN: Final = {
 }
 """The columns, measure by measure; `--json` has all of them."""
 
+_DEV_MEASURES: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
+
 
 def print_retrieval(
-    stages: Sequence[RunReport], others: Sequence[RunReport], comparisons: Sequence[RunComparison]
+    stages: Sequence[RunReport], compared: Sequence[RunReport], comparisons: Sequence[RunComparison]
 ) -> None:
     """A row a run, nDCG@10 with its 95% interval; then what may be said of the last stage against each other run."""
     columns = [MAIN, "95%", *list(_SHOWN.values())[1:]]
     table = figures_table(["run"], columns, title=f"{stages[0].queries:,} queries")
-    for number, report in enumerate((*others, *stages), start=1):
+    for number, report in enumerate((*compared, *stages), start=1):
         figures = [f"{report.metrics[measure]:.3f}" for measure in _SHOWN]
         figures.insert(1, interval_text(report.intervals[MAIN]))
-        table.add_row(report.name, *figures, end_section=number == len(others))
+        table.add_row(report.name, *figures, end_section=number == len(compared))
     OUT.print(table)
     for comparison in comparisons:
         OUT.print(sentence(stages[-1].name, comparison), soft_wrap=True)
@@ -43,26 +45,27 @@ def print_retrieval(
 
 def sentence(name: str, comparison: RunComparison) -> str:
     """What may be said of a run against another."""
-    found = comparison.difference
+    tested = comparison.difference
+    p_values = f"{p_text(tested.p)} by randomisation, {p_value(tested.bootstrap_p)} by bootstrap"
     return (
-        f"{name} against {comparison.run}: {comparison.measure} {found.difference:+.3f} "
-        f"({found.low:+.3f} to {found.high:+.3f}, {p_text(found.p)} by randomisation, {p_value(found.bootstrap_p)} by "
-        f"bootstrap), hits in the first ten {comparison.hits:,} and {comparison.hits_other:,} "
-        f"(McNemar {p_text(comparison.hits_p)}): {comparison.verdict}"
+        f"{name} against {comparison.run}: {comparison.measure} {tested.difference:+.3f} "
+        f"({tested.low:+.3f} to {tested.high:+.3f}, {p_values}), hits in the first ten {comparison.hits:,} and "
+        f"{comparison.hits_other:,} (McNemar {p_text(comparison.hits_p)}): {comparison.verdict}"
     )
 
 
 def print_mirage(report: MirageReport, other: str, compared: MirageComparison | None) -> None:
     """Accuracy by task with its 95% interval, what guessing reaches, the cost, and the difference from another run."""
     table = figures_table([""], [*report.tasks, "macro"], title=f"{report.questions:,} questions")
-    table.add_row("accuracy", *(f"{one.accuracy:.3f}" for one in report.tasks.values()), f"{report.macro:.3f}")
-    intervals = [*(one.interval for one in report.tasks.values()), report.macro_interval]
+    tasks = report.tasks.values()
+    table.add_row("accuracy", *(f"{task.accuracy:.3f}" for task in tasks), f"{report.macro:.3f}")
+    intervals = [*(task.interval for task in tasks), report.macro_interval]
     table.add_row("95%", *map(interval_text, intervals))
-    errors = [one.standard_error for one in report.tasks.values()]
-    table.add_row("standard error", *(f"{one:.3f}" for one in (*errors, report.macro_se)))
-    failures = [one.parse_failures for one in report.tasks.values()]
+    errors = [*(task.standard_error for task in tasks), report.macro_se]
+    table.add_row("standard error", *(f"{error:.3f}" for error in errors))
+    failures = [task.parse_failures for task in tasks]
     table.add_row("not parsed", *map(str, (*failures, sum(failures))))
-    table.add_row("most frequent reply", *(one.most_frequent for one in report.tasks.values()), "", end_section=True)
+    table.add_row("most frequent reply", *(task.most_frequent for task in tasks), "", end_section=True)
     for name, values in report.baselines.items():
         table.add_row(name, *(f"{values[task]:.3f}" for task in (*report.tasks, "macro")))
     OUT.print(table)
@@ -104,8 +107,8 @@ def print_sweep(points: Sequence[SweepPoint]) -> None:
 def print_answers(report: AnswerReport) -> None:
     """A row a measure, with its 95% interval and the number of questions that it is over."""
     table = figures_table([""], ["mean", "95%", "questions"], title=f"{report.questions:,} questions")
-    for name, found in report.json()["measures"].items():
-        figures = (f"{found['mean']:.3f}", interval_text(found["interval"]), f"{found['questions']:,}")
+    for name, measure in report.json()["measures"].items():
+        figures = (f"{measure['mean']:.3f}", interval_text(measure["interval"]), f"{measure['questions']:,}")
         table.add_row(name.replace("_", " "), *figures)
     OUT.print(table)
 
@@ -124,3 +127,33 @@ def interval_text(interval: Sequence[float]) -> str:
     """The ends of an interval."""
     low, high = interval
     return f"{low:.3f}–{high:.3f}"
+
+
+def print_training(report: Mapping[str, Any]) -> None:
+    """What was mined, stage 1's weight, and a table of the figures on dev, as far as the run has come."""
+    if mined := report.get("mining"):
+        OUT.print(report_text(mined), soft_wrap=True)
+    if dev := report.get("dev"):
+        OUT.print(f"weight of stage 1 in the final score, chosen on valid: {dev['stage1_weight']}")
+        if "measures" in dev:
+            OUT.print(_dev_table(dev))
+            gain = dev["ranked_against_candidates"]
+            text = f"the re-ranker changes nDCG@10 by {gain['difference']:+.3f} (95% interval {gain['low']:+.3f} to "
+            OUT.print(f"{text}{gain['high']:+.3f}, {p_text(gain['p'])})", soft_wrap=True)
+        else:
+            OUT.print("no data set has a dev part: set dev or dev_share to get figures")
+
+
+def _dev_table(dev: Mapping[str, Any]) -> Table:
+    table = Table(title="dev", title_justify="left")
+    for column in ("data set", "queries", "stage"):
+        table.add_column(column, overflow="fold")
+    for measure in _DEV_MEASURES:
+        table.add_column(measure, justify="right")
+    queries = {name: f"{count:,}" for name, count in dev["queries"].items()}
+    for name, stages in (*dev["measures"].items(), ("macro average", dev["macro"])):
+        for number, (stage, values) in enumerate(stages.items()):
+            labels = ("", "") if number else (name, queries.get(name, ""))
+            figures = (f"{values[measure]:.3f}" for measure in _DEV_MEASURES)
+            table.add_row(*labels, stage, *figures, end_section=number == 1)
+    return table

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from osler.datasets.dataset import Dataset
+from osler.datasets.beir import Dataset
 from osler.records import Document
 from osler.text.pubmed_id import pubmed_id
 
@@ -18,7 +18,7 @@ _LARGE = 1 / 4  # of the part: one component must not be most of what is measure
 
 
 def split_queries(dataset: Dataset, share: float, *, seed: int, name: str) -> tuple[Dataset, Dataset]:
-    """(the rest, the part): the part holds about `share` of the queries, and its split is called `name`.
+    """(the others, the part): the part holds about `share` of the queries, and its split is called `name`.
 
     Queries that share a relevant document, or have ones of the same title, text or PMID, stay together: these
     components are taken in the order of a hash of the seed and their smallest query_id, those above a quarter of the
@@ -29,16 +29,16 @@ def split_queries(dataset: Dataset, share: float, *, seed: int, name: str) -> tu
     >>> documents = {n: Document(n, title, ()) for n, title in [("1", "Gout"), ("2", "Gout"), ("3", "Mumps")]}
     >>> queries = {n: Query(n, f"query {n}") for n in documents}
     >>> dataset = Dataset("tiny", "train", documents, queries, {n: {n: 1} for n in queries}, "")
-    >>> rest, part = split_queries(dataset, 0.3, seed=1, name="valid")
-    >>> list(rest.queries), list(part.queries), part.split, len(part.documents)
+    >>> others, part = split_queries(dataset, 0.3, seed=1, name="valid")
+    >>> list(others.queries), list(part.queries), part.split, len(part.documents)
     (['1', '2'], ['3'], 'valid', 3)
     """
     if not 0 < share < 1:
         raise ValueError(f"share is {share}, but must be above 0 and below 1")
     order = f"{seed}:{name}"
     chosen = _choose(_components(dataset), share * len(dataset.queries), order)
-    rest = [query_id for query_id in dataset.queries if query_id not in chosen]
-    return _with_queries(dataset, rest), replace(_with_queries(dataset, chosen), split=name)
+    left = [query_id for query_id in dataset.queries if query_id not in chosen]
+    return _with_queries(dataset, left), replace(_with_queries(dataset, chosen), split=name)
 
 
 def disjoint_from(dataset: Dataset, other: Dataset) -> Dataset:
@@ -47,20 +47,20 @@ def disjoint_from(dataset: Dataset, other: Dataset) -> Dataset:
     Two splits of one data set may share articles or titles; what is learned from one could be looked up in the other.
     """
     theirs = {node for doc_id in other.relevant_ids for node in _nodes(other.documents[doc_id])}
-    kept = [
+    disjoint = [
         query_id
         for query_id in dataset.queries
         if theirs.isdisjoint(node for doc_id in dataset.qrels[query_id] for node in _nodes(dataset.documents[doc_id]))
     ]
-    return _with_queries(dataset, kept)
+    return _with_queries(dataset, disjoint)
 
 
-def _with_queries(dataset: Dataset, kept: Collection[str]) -> Dataset:
-    kept = set(kept)
+def _with_queries(dataset: Dataset, query_ids: Collection[str]) -> Dataset:
+    chosen = set(query_ids)
     return replace(
         dataset,
-        queries={query_id: query for query_id, query in dataset.queries.items() if query_id in kept},
-        qrels={query_id: relevant for query_id, relevant in dataset.qrels.items() if query_id in kept},
+        queries={query_id: query for query_id, query in dataset.queries.items() if query_id in chosen},
+        qrels={query_id: relevant for query_id, relevant in dataset.qrels.items() if query_id in chosen},
     )
 
 
@@ -98,12 +98,12 @@ def _root(parents: dict[_Node, _Node], node: _Node) -> _Node:
     return node
 
 
-def _choose(components: Sequence[Sequence[str]], wanted: float, order: str) -> set[str]:
-    """The queries of the components that are taken, `wanted` of them where sizes allow."""
-    large = max(1, wanted * _LARGE)
+def _choose(components: Sequence[Sequence[str]], count: float, order: str) -> set[str]:
+    """The queries of the components that are taken, `count` of them where sizes allow."""
+    large = max(1, count * _LARGE)
     chosen: set[str] = set()
-    for component in sorted(components, key=lambda one: (len(one) > large, _hash(order, min(one)))):
-        if len(component) < 2 * (wanted - len(chosen)):
+    for component in sorted(components, key=lambda component: (len(component) > large, _hash(order, min(component)))):
+        if len(component) < 2 * (count - len(chosen)):
             chosen.update(component)
     return chosen
 
@@ -116,14 +116,9 @@ def sample_queries(dataset: Dataset, count: int | None, *, seed: int) -> Dataset
     """The data set with `count` of its queries, chosen by a hash of their ids: the same ones whatever their order."""
     if count is None or count >= len(dataset.queries):
         return dataset
-    chosen = set(sample_ids(dataset.queries, count, seed))
-    return replace(
-        dataset,
-        queries={query_id: query for query_id, query in dataset.queries.items() if query_id in chosen},
-        qrels={query_id: relevant for query_id, relevant in dataset.qrels.items() if query_id in chosen},
-    )
+    return _with_queries(dataset, sample_ids(dataset.queries, count, seed))
 
 
 def sample_ids(ids: Iterable[str], count: int, seed: int) -> list[str]:
     """`count` of the ids by a hash of each with the seed: the same ones whatever their order."""
-    return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())[:count]
+    return sorted(ids, key=lambda entry_id: hashlib.sha256(f"{seed}:{entry_id}".encode()).digest())[:count]
