@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from osler.evaluate.mirage.accuracy import Done
     from osler.evaluate.mirage.run import Passages, PredictionFolder
     from osler.index import LanceIndex
-    from osler.protocols import Generator
 
 
 def mirage(
@@ -48,32 +47,29 @@ def mirage(
     """
     from osler.cli.progress import counting
     from osler.datasets.mirage import load_mirage
+    from osler.errors import UsageError
     from osler.evaluate.mirage.run import Examinee, Predictions, ask_questions, write_mirage
     from osler.index import open_index
     from osler.load import load_generator
 
-    _check_flags(rag=rag, k=k, without_gold=without_gold)
+    of_passages = {"-k": k is not None, "--without-gold": without_gold}
+    for flag in (name for name, is_set in of_passages.items() if is_set and not rag):
+        raise UsageError(f"{flag} chooses passages, and --no-rag asks without any: leave one of the two out.")
     check_folder("--out", out)
     chosen = options.settings_from(settings, models={"device": device}, search={"k": k}, llm={"url": generator})
     loaded = load_mirage(benchmark)
     theirs = _compared(compare, loaded)
     opened = open_index(index) if rag else None
     model = load_generator(chosen.llm)
-    chosen = _naming(model, chosen)
+    # Where the settings name no model, the one that is asked is what the endpoint offers first.
+    named = {"model": getattr(model, "model", chosen.llm.model)}
+    chosen = chosen.model_copy(update={"llm": chosen.llm.model_copy(update=named)})
     predictions = Predictions(out, _provenance(loaded, chosen, opened, cot=cot, without_gold=without_gold))
     examinee = Examinee(model, _passages(index, chosen, without_gold=without_gold) if rag else None, cot)
     with counting("asking") as on_prediction:
         ask_questions(loaded.questions, examinee, predictions, at_once=at_once, on_prediction=on_prediction)
     write_mirage(out, loaded.questions, predictions.done, _location(chosen, opened, index))
     _print(loaded, predictions.done, str(compare), theirs, json=json)
-
-
-def _check_flags(*, rag: bool, k: int | None, without_gold: bool) -> None:
-    from osler.errors import UsageError
-
-    of_passages = {"-k": k is not None, "--without-gold": without_gold}
-    for flag in (name for name, is_set in of_passages.items() if is_set and not rag):
-        raise UsageError(f"{flag} chooses passages, and --no-rag asks without any: leave one of the two out.")
 
 
 def _compared(folder: Path | None, benchmark: Benchmark) -> Done | None:
@@ -90,12 +86,6 @@ def _compared(folder: Path | None, benchmark: Benchmark) -> Done | None:
             "name a run of the same file."
         )
     return theirs
-
-
-def _naming(generator: Generator, settings: Settings) -> Settings:
-    """The settings with the model that is asked: where they name none, the one that the endpoint offers first."""
-    model = getattr(generator, "model", settings.llm.model)
-    return settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": model})})
 
 
 def _passages(folder: str, settings: Settings, *, without_gold: bool) -> Passages:

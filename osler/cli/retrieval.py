@@ -49,12 +49,14 @@ def retrieval(
         osler evaluate retrieval --data scifact --split train --index scifact --run-out ours.run
     """
     from osler.datasets import load_dataset
+    from osler.errors import UsageError
     from osler.evaluate.report import RunReport
     from osler.evaluate.runs import check_ids, write_run
 
-    if run:
-        _check_alone(num_candidates, candidates)
     search = {"num_candidates": num_candidates, "candidates": candidates}
+    flags = [f"--{name.replace('_', '-')}" for name, value in search.items() if value is not None]
+    if run and flags:
+        raise UsageError(f"--run measures a file and searches nothing: leave {' and '.join(flags)} out, or --run.")
     chosen = options.settings_from(settings, models={"device": device}, search=search)
     check_file("--run-out", run_out)
     _check_parts(baseline or [])
@@ -68,16 +70,8 @@ def retrieval(
         write_run(run_out, final)
     baselines = _baselines(dataset, baseline or [], chosen.models.device)
     runs = (("run" if run else "stage", measured), ("run", compared), ("baseline", baselines))
-    reports = [(kind, RunReport.of(name, dataset.qrels, run)) for kind, of in runs for name, run in of.items()]
+    reports = [(kind, RunReport.of(name, dataset.qrels, scores)) for kind, of in runs for name, scores in of.items()]
     _print(reports, measured=len(measured), json=json)
-
-
-def _check_alone(num_candidates: int | None, candidates: str | None) -> None:
-    from osler.errors import UsageError
-
-    searching = {"--num-candidates": num_candidates, "--candidates": candidates}
-    if flags := [flag for flag, value in searching.items() if value is not None]:
-        raise UsageError(f"--run measures a file and searches nothing: leave {' and '.join(flags)} out, or --run.")
 
 
 def _check_parts(baselines: list[str]) -> None:

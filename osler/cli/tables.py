@@ -9,7 +9,7 @@ from rich.table import Table
 
 from osler.cli.terminal import OUT
 from osler.evaluate.answers import AnswerReport
-from osler.evaluate.mirage.accuracy import Cost, MirageComparison, MirageReport
+from osler.evaluate.mirage.accuracy import MirageComparison, MirageReport
 from osler.evaluate.report import MAIN, RunComparison, RunReport, p_text, p_value
 from osler.evaluate.retrieval import TOTAL
 from osler.evaluate.sweep import SweepPoint, pareto_front
@@ -72,23 +72,14 @@ def print_mirage(report: MirageReport, other: str, compared: MirageComparison | 
     micro = report.all_tasks
     average = f"micro average {micro.accuracy:.3f} ({interval_text(micro.interval)})"
     OUT.print(f"{average}; {report.parse_failure_rate:.1%} not parsed")
-    OUT.print(_cost(report.cost), soft_wrap=True)
+    cost = report.cost
+    characters = f"prompts of {cost.prompt_characters:,} characters and replies of {cost.reply_characters:,}"
+    seconds = f"{cost.search_seconds:,.1f} s of searches, {cost.reply_seconds:,.1f} s of replies"
+    OUT.print(f"cost: {characters} (about four make a token); {seconds}", soft_wrap=True)
     if compared:
-        OUT.print(_mirage_sentence(other, compared), soft_wrap=True)
-
-
-def _cost(cost: Cost) -> str:
-    return (
-        f"cost: prompts of {cost.prompt_characters:,} characters and replies of {cost.reply_characters:,} (about four "
-        f"make a token); {cost.search_seconds:,.1f} s of searches, {cost.reply_seconds:,.1f} s of replies"
-    )
-
-
-def _mirage_sentence(other: str, compared: MirageComparison) -> str:
-    return (
-        f"{compared.questions:,} questions that {other} answered too: right answers {compared.right:,}, there "
-        f"{compared.right_there:,} (McNemar {p_text(compared.p)}): {compared.verdict}"
-    )
+        right = f"right answers {compared.right:,}, there {compared.right_there:,}"
+        text = f"{compared.questions:,} questions that {other} answered too: {right}"
+        OUT.print(f"{text} (McNemar {p_text(compared.p)}): {compared.verdict}", soft_wrap=True)
 
 
 def print_sweep(points: Sequence[SweepPoint]) -> None:

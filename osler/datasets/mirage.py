@@ -90,7 +90,8 @@ def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]
     where = f"{file}: {task} {question_id}"
     if task not in SPLITS:
         raise CorpusError(f"{where}: no task of MIRAGE; its tasks are {', '.join(SPLITS)}.")
-    if not _names_a_file(question_id):
+    plain = question_id.isprintable() and not {"/", "\\"} & set(question_id)
+    if not plain or len(question_id.encode()) > _LONGEST_ID:
         raise CorpusError(
             f"{file}: {task} {question_id!r}: predictions are files named by these ids, and none can be named so; "
             "give the question a short id without slashes."
@@ -101,14 +102,6 @@ def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]
         raise CorpusError(f"{where}: lacks question, options or answer ({error}); download the file again.") from error
     if answer not in options:
         raise CorpusError(f"{where}: its answer {answer!r} is none of its options {', '.join(options)}; mend the file.")
-    return ChoiceQuestion(task, question_id, text, options, answer, _pmids(values.get("PMID")))
-
-
-def _names_a_file(question_id: str) -> bool:
-    plain = question_id.isprintable() and not {"/", "\\"} & set(question_id)
-    return plain and len(question_id.encode()) <= _LONGEST_ID
-
-
-def _pmids(value: Any) -> frozenset[str]:
-    """The record or records that the field names, if any."""
-    return frozenset(map(str, value if isinstance(value, list) else [value] if value else ()))
+    pmids = values.get("PMID") or []  # one record or several
+    pmids = frozenset(map(str, pmids if isinstance(pmids, list) else [pmids]))
+    return ChoiceQuestion(task, question_id, text, options, answer, pmids)

@@ -43,15 +43,22 @@ def load(source: Path, split: str) -> Dataset:
     files = _files(source)
     records: _Records = {}
     for file in files:
-        more = _read(file)
+        read = _object(file)
+        refuse_damages(list(_damages(file, read)))
+        more = {pmid: record for pmid, record in read.items() if any(text.strip() for text in record["CONTEXTS"])}
         refuse_duplicates(file, [pmid for pmid in more if pmid in records])
         records |= more
     chosen = _split(source, records, split)
     test = _test_file(source)
+    documents = {}
+    for pmid, record in records.items():
+        headings = chain(record.get("LABELS", []), repeat(""))
+        sections = tuple(Section(heading, text) for heading, text in zip(headings, record["CONTEXTS"], strict=False))
+        documents[_doc_id(pmid)] = Document(_doc_id(pmid), "", sections, identifiers(pmid=pmid))
     return Dataset(
         name=source_name(source),
         split=split,
-        documents={_doc_id(pmid): _document(pmid, record) for pmid, record in records.items()},
+        documents=documents,
         queries={pmid: Query(pmid, records[pmid]["QUESTION"]) for pmid in chosen},
         qrels={pmid: {_doc_id(pmid): 1} for pmid in chosen},
         digest=digest([*files, test] if test.is_file() else files),
@@ -79,12 +86,6 @@ def _split(source: Path, records: _Records, split: str) -> list[str]:
     if split not in names:
         raise CorpusError(f"{source}: has no split {split!r}; name another one: {', '.join(names) or 'none is there'}.")
     return splits[split]
-
-
-def _read(file: Path) -> _Records:
-    records = _object(file)
-    refuse_damages(list(_damages(file, records)))
-    return {pmid: record for pmid, record in records.items() if any(text.strip() for text in record["CONTEXTS"])}
 
 
 def _object(file: Path) -> dict[str, Any]:
@@ -115,12 +116,6 @@ def _damages(file: Path, records: dict[str, Any]) -> Iterator[Damage]:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
-
-
-def _document(pmid: str, record: dict[str, Any]) -> Document:
-    headings = chain(record.get("LABELS", []), repeat(""))
-    sections = tuple(Section(heading, text) for heading, text in zip(headings, record["CONTEXTS"], strict=False))
-    return Document(_doc_id(pmid), "", sections, identifiers(pmid=pmid))
 
 
 def _doc_id(pmid: str) -> str:

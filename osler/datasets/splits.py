@@ -102,14 +102,14 @@ def _choose(components: Sequence[Sequence[str]], count: float, order: str) -> se
     """The queries of the components that are taken, `count` of them where sizes allow."""
     large = max(1, count * _LARGE)
     chosen: set[str] = set()
-    for component in sorted(components, key=lambda component: (len(component) > large, _hash(order, min(component)))):
+
+    def position(component: Sequence[str]) -> tuple[bool, bytes]:
+        return len(component) > large, hashlib.sha256(f"{order}:{min(component)}".encode()).digest()
+
+    for component in sorted(components, key=position):
         if len(component) < 2 * (count - len(chosen)):
             chosen.update(component)
     return chosen
-
-
-def _hash(order: str, query_id: str) -> bytes:
-    return hashlib.sha256(f"{order}:{query_id}".encode()).digest()
 
 
 def sample_queries(dataset: Dataset, count: int | None, *, seed: int) -> Dataset:

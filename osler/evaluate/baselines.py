@@ -154,15 +154,13 @@ def _encoder(name: str, device: str) -> DocumentEncoder:
         return load_peer(name, device=device)
     (model,) = _models(name)
     encoder = load_encoder(model, device=device)
-    return WholeDocuments(encoder, _published_length(resolve(model).folder) or encoder.model.spec.max_tokens)
-
-
-def _published_length(folder: Path) -> int | None:
-    """The tokens that the model reads as it was published, which may be fewer than its positions allow."""
+    # A model reads as many tokens as it was published with, which may be fewer than its positions allow.
+    folder = resolve(model).folder
     modules = read_json(folder / "modules.json") or [{"path": ""}]
     transformer = folder / modules[0]["path"]
-    length = read_json(transformer / "sentence_bert_config.json").get("max_seq_length")
-    return int(length or read_json(transformer / "tokenizer_config.json").get("model_max_length") or 0) or None
+    published = read_json(transformer / "sentence_bert_config.json").get("max_seq_length")
+    published = published or read_json(transformer / "tokenizer_config.json").get("model_max_length")
+    return WholeDocuments(encoder, int(published or 0) or encoder.model.spec.max_tokens)
 
 
 def bm25_run(dataset: Dataset, *, k: int = 100) -> Scores:

@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 from osler.datasets import Dataset
 from osler.datasets.mirage import Benchmark
-from osler.records import Document
 from osler.text.near_equal import Shingles, containment, content_words, equal, jaccard, shingles
 from osler.text.pubmed_id import pubmed_id
 
@@ -70,11 +69,14 @@ class Texts:
     def of(cls, dataset: Dataset) -> Texts:
         """Those of a data set."""
         documents = [dataset.documents[doc_id] for doc_id in dataset.relevant_ids]
+        pmids = {
+            document.doc_id: pubmed_id(document.doc_id, document.identifiers.get("pmid")) for document in documents
+        }
         return cls(
             {query_id: query.text for query_id, query in dataset.queries.items()},
             {document.doc_id: f"{document.title}\n{document.text}" for document in documents},
             {document.doc_id: document.title for document in documents if document.title},
-            {document.doc_id: frozenset({pmid}) for document in documents if (pmid := _pmid(document))},
+            {doc_id: frozenset({pmid}) for doc_id, pmid in pmids.items() if pmid},
         )
 
     @classmethod
@@ -93,7 +95,12 @@ def find_overlaps(train: Dataset, test: Texts) -> dict[Kind, list[Overlap]]:
     other text contains. Each training text is listed once, with what resembles it most; one without words resembles
     nothing.
     """
-    ours, answered = Texts.of(train), _answered_queries(train)
+    ours = Texts.of(train)
+    queries_of: dict[str, list[str]] = {}
+    for query_id, docs in train.qrels.items():
+        for doc_id in docs:
+            queries_of.setdefault(doc_id, []).append(query_id)
+    answered = {doc_id: tuple(query_ids) for doc_id, query_ids in queries_of.items()}
     themselves = {query_id: (query_id,) for query_id in train.queries}
     sides: dict[Kind, _Sides] = {
         "query": (ours.queries, test.queries, themselves),
@@ -102,7 +109,12 @@ def find_overlaps(train: Dataset, test: Texts) -> dict[Kind, list[Overlap]]:
     }
     overlaps = {kind: list(_alike(kind, *side)) for kind, side in sides.items() if side[0] and side[1]}
     if ours.pmids and test.pmids:
-        overlaps["record"] = list(_same_records(ours.pmids, test.pmids, answered))
+        holders = {pmid: test_id for test_id, pmids in test.pmids.items() for pmid in pmids}
+        overlaps["record"] = [
+            Overlap("record", doc_id, holders[pmid], None, None, answered[doc_id])
+            for doc_id, pmids in ours.pmids.items()
+            for pmid in pmids & holders.keys()
+        ]
     return overlaps
 
 
@@ -116,19 +128,6 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
     """Write qrels as BEIR's files hold them."""
     rows = [f"{query_id}\t{doc_id}\t{score}\n" for query_id, docs in qrels.items() for doc_id, score in docs.items()]
     path.write_text("query-id\tcorpus-id\tscore\n" + "".join(rows), encoding="utf-8")
-
-
-def _pmid(document: Document) -> str:
-    """The PubMed id of a document, by its own id or its identifiers; "" where none tells."""
-    return pubmed_id(document.doc_id, document.identifiers.get("pmid"))
-
-
-def _answered_queries(dataset: Dataset) -> dict[str, tuple[str, ...]]:
-    queries: dict[str, list[str]] = {}
-    for query_id, docs in dataset.qrels.items():
-        for doc_id in docs:
-            queries.setdefault(doc_id, []).append(query_id)
-    return {doc_id: tuple(query_ids) for doc_id, query_ids in queries.items()}
 
 
 def _alike(kind: Kind, train: Mapping[str, str], test: Mapping[str, str], owners: _Owners) -> Iterator[Overlap]:
@@ -152,16 +151,6 @@ def _alike(kind: Kind, train: Mapping[str, str], test: Mapping[str, str], owners
         )
         if best and best.share >= near:
             yield best
-
-
-def _same_records(
-    train: Mapping[str, frozenset[str]], test: Mapping[str, frozenset[str]], owners: _Owners
-) -> Iterator[Overlap]:
-    """The overlap of each training document whose PubMed record is one of the evaluation set."""
-    holders = {pmid: test_id for test_id, pmids in test.items() for pmid in pmids}
-    for train_id, pmids in train.items():
-        for pmid in pmids & holders.keys():
-            yield Overlap("record", train_id, holders[pmid], None, None, owners[train_id])
 
 
 def _compared(texts: Mapping[str, str], view: Callable[[str], Shingles]) -> Iterator[tuple[str, Shingles]]:

@@ -66,7 +66,10 @@ class Peer:
         self.row = row
         folders = [resolve(name).folder for name in (row.query, row.passage)]
         self.query_encoder, self.passage_encoder = (_Encoder(folder, device) for folder in folders)
-        self.fingerprint = _fingerprint(row, folders)
+        # Equal for equal models that are run alike, wherever they lie.
+        contents = [hashlib.sha256(folder_content(folder)).hexdigest() for folder in folders]
+        run = (row.pooling, row.similarity, row.query_tokens, row.passage_tokens, row.pairs)
+        self.fingerprint = hashlib.sha256(" ".join(map(str, (*run, *contents))).encode()).hexdigest()[:32]
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """[Q, d], one row a query; their dot products with those of documents are the scores."""
@@ -115,13 +118,6 @@ def peer_row(name: str) -> PeerRow:
         return PEERS[name]
     query, _, passage = models.partition(",")
     return PEERS[name].at(query, passage or query)
-
-
-def _fingerprint(row: PeerRow, folders: Sequence[Path]) -> str:
-    """Equal for equal models that are run alike, wherever they lie."""
-    contents = [hashlib.sha256(folder_content(folder)).hexdigest() for folder in folders]
-    run = (row.pooling, row.similarity, row.query_tokens, row.passage_tokens, row.pairs)
-    return hashlib.sha256(" ".join(map(str, (*run, *contents))).encode()).hexdigest()[:32]
 
 
 class _Encoder:

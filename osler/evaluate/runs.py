@@ -89,17 +89,13 @@ def _columns(line: str, where: str) -> tuple[str, str, float]:
         raise CorpusError(
             f"{where}: {len(columns)} columns, but a run has {_COLUMNS}: query Q0 document rank score tag."
         )
-    return columns[0], columns[2], _score(columns[4], where)
-
-
-def _score(text: str, where: str) -> float:
     try:
-        score = float(text)
+        score = float(columns[4])
     except ValueError as error:
-        raise CorpusError(f"{where}: the score {text!r} is no number; write the run again.") from error
+        raise CorpusError(f"{where}: the score {columns[4]!r} is no number; write the run again.") from error
     if not isfinite(score):
-        raise CorpusError(f"{where}: the score {text!r} puts no document before another; write the run again.")
-    return score
+        raise CorpusError(f"{where}: the score {columns[4]!r} puts no document before another; write the run again.")
+    return columns[0], columns[2], score
 
 
 def _shown(query_ids: Collection[str]) -> str:

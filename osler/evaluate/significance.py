@@ -171,16 +171,14 @@ def _means_of(values: Array, samples: int, generator: np.random.Generator) -> Ar
 def _turned_means(differences: Mapping[str, Array], samples: int, seed: int) -> Array:
     """[samples], each the macro mean of the differences with random signs."""
     generator = np.random.default_rng(seed)
-    mean: Array = np.mean([_turned(of_set, samples, generator) for of_set in differences.values()], axis=0)
+    means = []
+    for values in differences.values():
+        # A mean with random signs follows from the sum of the values that are left as they are.
+        shapes = _blocks(len(values), samples)
+        left = np.concatenate([generator.integers(2, size=shape, dtype=np.int8) @ values for shape in shapes])
+        means.append((2 * left - values.sum()) / len(values))
+    mean: Array = np.mean(means, axis=0)
     return mean
-
-
-def _turned(values: Array, samples: int, generator: np.random.Generator) -> Array:
-    """[samples]: means of the values with random signs, from the sums of those that are left as they are."""
-    shapes = _blocks(len(values), samples)
-    left = np.concatenate([generator.integers(2, size=shape, dtype=np.int8) @ values for shape in shapes])
-    means: Array = (2 * left - values.sum()) / len(values)
-    return means
 
 
 def _blocks(queries: int, samples: int) -> Iterator[tuple[int, int]]:

@@ -89,19 +89,20 @@ class Corpora:
         self, examples: Sequence[Example], source: Callable[[DatasetSplits], CandidateSource], settings: MiningSettings
     ) -> Mined:
         """The examples with their negatives, each data set mined in its own corpus."""
+
+        def report(name: str, done: int, of: int) -> None:
+            self.on_progress(Progress(f"mine {name}", done, of, None, 0.0, None))
+
         return joined(
             mine_hard_negatives(
                 examples_of(dataset.name, examples),
                 source(dataset),
                 self.relevant,
                 settings,
-                on_queries=partial(self._report, dataset.name),
+                on_queries=partial(report, dataset.name),
             )
             for dataset in self.datasets
         )
-
-    def _report(self, name: str, done: int, of: int) -> None:
-        self.on_progress(Progress(f"mine {name}", done, of, None, 0.0, None))
 
 
 def index_corpus(dataset: Dataset, folder: Path, models: ModelPair, *, on_progress: OnProgress) -> LanceIndex:

@@ -199,12 +199,11 @@ class TwoHeadLoss(nn.Module):
 
 def token_loss(outputs: list[Features]) -> Tensor:
     """The cross-entropy [] of each query's first passage among all, over summed MaxSim at scale 1."""
-    (queries, query_mask), *passages = [_tokens(output) for output in outputs]
+    (queries, query_mask), *passages = [
+        (functional.normalize(output["token_embeddings"], dim=-1), output["attention_mask"].bool())
+        for output in outputs
+    ]
     stacked, mask = stack_padded_token_embeddings(*map(list, zip(*passages, strict=True)))  # [B, N, T, d]
     scores = colbert_scores(queries, stacked, queries_mask=query_mask, documents_mask=mask)  # [B, B * N]
     positives = torch.arange(len(scores), device=scores.device) * len(passages)
     return functional.cross_entropy(scores, positives)
-
-
-def _tokens(output: Features) -> tuple[Tensor, Tensor]:
-    return functional.normalize(output["token_embeddings"], dim=-1), output["attention_mask"].bool()

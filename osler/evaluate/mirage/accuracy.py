@@ -47,6 +47,17 @@ class TaskAccuracy:
         low, high = self.interval
         return (high - low) / (2 * Z)
 
+    def json(self) -> dict[str, Any]:
+        """The task as `osler evaluate mirage --json` gives it."""
+        return {
+            "questions": self.questions,
+            "accuracy": self.accuracy,
+            "se": self.standard_error,
+            "interval": list(self.interval),
+            "parse_failures": self.parse_failures,
+            "choices": dict(self.choices),
+        }
+
     @property
     def most_frequent(self) -> str:
         """The letter that was replied most often, and to which share of the questions; "" where none was."""
@@ -110,7 +121,7 @@ class MirageReport:
         """The last line of `osler evaluate mirage --json`."""
         micro = self.all_tasks
         return {
-            "tasks": {name: _task_json(task) for name, task in self.tasks.items()},
+            "tasks": {name: task.json() for name, task in self.tasks.items()},
             "macro": self.macro,
             "macro_se": self.macro_se,
             "macro_interval": list(self.macro_interval),
@@ -152,16 +163,26 @@ def mirage_report(questions: Sequence[ChoiceQuestion], done: Done) -> MirageRepo
     by_task: dict[str, list[ChoiceQuestion]] = {}
     for question in answered:
         by_task.setdefault(question.task, []).append(question)
+    choices = {
+        task: Counter(filter(None, (done[question.task, question.question_id].choice for question in of_task)))
+        for task, of_task in by_task.items()
+    }
     tasks = {
         task: TaskAccuracy(
             questions=len(of_task),
             accuracy=fmean(is_right(question, done) for question in of_task),
             parse_failures=sum(done[question.task, question.question_id].choice is None for question in of_task),
-            choices=_choices(of_task, done),
+            choices=dict(sorted(choices[task].items())),
         )
         for task, of_task in by_task.items()
     }
-    cost = _cost([done[question.task, question.question_id] for question in answered])
+    predictions = [done[question.task, question.question_id] for question in answered]
+    cost = Cost(
+        prompt_characters=sum(prediction.prompt_characters for prediction in predictions),
+        reply_characters=sum(len(prediction.reply) for prediction in predictions),
+        search_seconds=round(sum(prediction.search_seconds for prediction in predictions), 1),
+        reply_seconds=round(sum(prediction.reply_seconds for prediction in predictions), 1),
+    )
     return MirageReport(tasks, _baselines(by_task), cost)
 
 
@@ -180,40 +201,13 @@ def is_right(question: ChoiceQuestion, done: Done) -> bool:
     return done[question.task, question.question_id].choice == question.answer
 
 
-def _choices(questions: Sequence[ChoiceQuestion], done: Done) -> dict[str, int]:
-    chosen = Counter(done[question.task, question.question_id].choice for question in questions)
-    return {letter: chosen[letter] for letter in sorted(filter(None, chosen))}
-
-
 def _baselines(by_task: Mapping[str, Sequence[ChoiceQuestion]]) -> dict[str, dict[str, float]]:
     """What guessing reaches, by task and in the macro average: a uniform guess, always "A", the best constant."""
     rows = {
         "uniform guess": {task: fmean(1 / len(question.options) for question in of) for task, of in by_task.items()},
         'always "A"': {task: fmean(question.answer == "A" for question in of) for task, of in by_task.items()},
-        "best constant": {task: _best_constant(of) for task, of in by_task.items()},
+        "best constant": {
+            task: max(Counter(question.answer for question in of).values()) / len(of) for task, of in by_task.items()
+        },
     }
     return {name: {**of_task, "macro": fmean(of_task.values())} for name, of_task in rows.items()}
-
-
-def _best_constant(questions: Sequence[ChoiceQuestion]) -> float:
-    return Counter(question.answer for question in questions).most_common(1)[0][1] / len(questions)
-
-
-def _task_json(task: TaskAccuracy) -> dict[str, Any]:
-    return {
-        "questions": task.questions,
-        "accuracy": task.accuracy,
-        "se": task.standard_error,
-        "interval": list(task.interval),
-        "parse_failures": task.parse_failures,
-        "choices": dict(task.choices),
-    }
-
-
-def _cost(predictions: Sequence[Prediction]) -> Cost:
-    return Cost(
-        prompt_characters=sum(prediction.prompt_characters for prediction in predictions),
-        reply_characters=sum(len(prediction.reply) for prediction in predictions),
-        search_seconds=round(sum(prediction.search_seconds for prediction in predictions), 1),
-        reply_seconds=round(sum(prediction.reply_seconds for prediction in predictions), 1),
-    )

@@ -122,7 +122,8 @@ def parse_choice(reply: str, options: Options) -> str | None:
     """
     field = list(_field_values(reply))
     said = _SMALL.sub(lambda small: small[1] + small[2].upper(), without_thoughts(reply))
-    readings = [field] if field else [_behind(pattern, said) for pattern in (_ANSWER, _OPTION, _LINE)]
+    announced = ([said[match.end() :] for match in pattern.finditer(said)] for pattern in (_ANSWER, _OPTION, _LINE))
+    readings = [field] if field else announced
     for texts in readings:
         letters = {letter for text in texts for letter in _chosen(text, options)}
         if letters:
@@ -139,10 +140,6 @@ def _field_values(reply: str) -> Iterator[str]:
     else:
         fields = [str(values[ANSWER])] if isinstance(values, dict) and ANSWER in values else []
     yield from (value.upper() if len(value.strip()) == 1 else value for value in fields)
-
-
-def _behind(pattern: re.Pattern[str], reply: str) -> list[str]:
-    return [reply[match.end() :] for match in pattern.finditer(reply)]
 
 
 def _chosen(text: str, options: Options) -> set[str]:

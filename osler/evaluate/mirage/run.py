@@ -155,24 +155,19 @@ def _claim(path: Path, settings: Mapping[str, Any]) -> None:
     if not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
-    stored = _settings(path)
+    try:
+        stored = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{path}: holds no settings ({error}), so nothing tells how the predictions beside it were made; name "
+            "another --out, or delete the folder."
+        ) from error
     names = sorted((stored.keys() | settings.keys()) - {_VERSION})
     changed = [name for name in names if stored.get(name) != settings.get(name)]
     if changed:
         raise UsageError(
             f"{path.parent}: holds predictions made with another {', '.join(changed)}; name another --out."
         )
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    """The settings in the file; UsageError where it holds none."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(
-            f"{path}: holds no settings ({error}), so nothing tells how the predictions beside it were made; name "
-            "another --out, or delete the folder."
-        ) from error
 
 
 def _name(name: str) -> str:

@@ -72,20 +72,14 @@ def _encoder(name: str, settings: RetrieverSettings) -> list[Any]:
 
 def _first_transformer(folder: Path) -> Any:
     # Weights that were saved in half precision would be trained in it, and small steps would be lost.
-    options: dict[str, Any] = {"model_kwargs": {"dtype": torch.float32}, "local_files_only": True}
     modules = read_json(folder / "modules.json")
     if not modules:
-        return Transformer(str(folder), **_init_options())
+        local: dict[str, Any] = {"local_files_only": True}
+        dtype = {"dtype": torch.float32, **local}
+        return Transformer(str(folder), model_kwargs=dtype, processor_kwargs=local, config_kwargs=local)
+    options: dict[str, Any] = {"model_kwargs": {"dtype": torch.float32}, "local_files_only": True}
     kind, subfolder = modules[0]["type"], modules[0]["path"]
     if not kind.endswith("Router"):
         return Transformer.load(str(folder), subfolder=subfolder, **options)
     router: Any = Router.load(str(folder), subfolder=subfolder, **options)
     return router.sub_modules[_PASSAGE_ROUTE][0]
-
-
-def _init_options() -> dict[str, Any]:
-    return {
-        "model_kwargs": {"dtype": torch.float32, "local_files_only": True},
-        "processor_kwargs": {"local_files_only": True},
-        "config_kwargs": {"local_files_only": True},
-    }

@@ -55,7 +55,16 @@ class Checkpoints:
     def __init__(self, folder: Path, digest: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._claim(digest)
+        path = folder / _PLAN
+        if not path.is_file():
+            written = path.with_suffix(".tmp")
+            written.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
+            written.replace(path)
+        elif json.loads(path.read_text(encoding="utf-8"))["digest"] != digest:
+            raise UsageError(
+                f"{folder} holds checkpoints of a training with other settings or data: "
+                "delete that folder, or train into another one."
+            )
         for unfinished in folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(unfinished)
 
@@ -84,18 +93,6 @@ class Checkpoints:
         for step in self.steps[:-_NEWEST]:
             if step != best:
                 shutil.rmtree(self.path(step))
-
-    def _claim(self, digest: str) -> None:
-        path = self.folder / _PLAN
-        if not path.is_file():
-            unfinished = path.with_suffix(".tmp")
-            unfinished.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
-            unfinished.replace(path)
-        elif json.loads(path.read_text(encoding="utf-8"))["digest"] != digest:
-            raise UsageError(
-                f"{self.folder} holds checkpoints of a training with other settings or data: "
-                "delete that folder, or train into another one."
-            )
 
 
 class _Resumable(BaseTrainer):
@@ -139,7 +136,8 @@ class _Resumable(BaseTrainer):
         if state.best_metric is None or loss < state.best_metric:
             state.best_metric, state.best_global_step = loss, state.global_step
         with self.checkpoints.writing(state.global_step) as folder:
-            self._save_weights(folder)
+            weights = {name: weight.detach().cpu().contiguous() for name, weight in trainable(self.model)}
+            save_file(weights, str(folder / _WEIGHTS))
             self._save_optimizer_and_scheduler(str(folder))
             self._save_scaler(str(folder))
             self._save_rng_state(str(folder))
@@ -148,10 +146,6 @@ class _Resumable(BaseTrainer):
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         self.measure_and_save()
-
-    def _save_weights(self, folder: Path) -> None:
-        weights = {name: weight.detach().cpu().contiguous() for name, weight in trainable(self.model)}
-        save_file(weights, str(folder / _WEIGHTS))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         try:

@@ -40,7 +40,11 @@ def adapt(model: nn.Module, tuning: TuningSettings) -> None:
         for backbone in backbones(model).values():
             _inject(backbone, tuning)
     # Where training began, for `merge` to interpolate with; matrices of LoRA begin at no change.
-    start = {name: weight.detach().cpu().clone() for name, weight in trainable(model) if not _is_lora(name)}
+    start = {
+        name: weight.detach().cpu().clone()
+        for name, weight in trainable(model)
+        if not set(_LORA) & set(name.split("."))
+    }
     setattr(model, _START, start)
 
 
@@ -126,10 +130,6 @@ def _merge_lora(backbone: nn.Module, keep: float) -> None:
 
 def _lora_layers(backbone: nn.Module) -> Iterator[tuple[str, Any]]:
     return ((name, module) for name, module in backbone.named_modules() if hasattr(module, "lora_A"))
-
-
-def _is_lora(name: str) -> bool:
-    return any(part in name.split(".") for part in _LORA)
 
 
 def _matrix(adapters: Any) -> Any:

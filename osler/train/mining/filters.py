@@ -81,25 +81,21 @@ class QueryFilter:
         """The first reason against this candidate of the query, or None."""
         passage_id = candidate.passage_id
         if passage_id not in self._reasons:
-            passage = self._passages[passage_id]
-            self._reasons[passage_id] = (
-                self._by_identity(passage)
-                or self._by_text(passage)
-                or ("excluded" if passage.doc_id in self._answers.excluded else None)
-            )
+            self._reasons[passage_id] = self._tested(self._passages[passage_id])
         return self._reasons[passage_id]
 
-    def _by_identity(self, passage: Passage) -> Reason | None:
-        if passage.doc_id in self._answers.doc_ids:
+    def _tested(self, passage: Passage) -> Reason | None:
+        answers = self._answers
+        if passage.doc_id in answers.doc_ids:
             return "known_positive"
-        return "same_pmid" if _pmid(passage) in self._answers.pmids else None
-
-    def _by_text(self, passage: Passage) -> Reason | None:
+        if _pmid(passage) in answers.pmids:
+            return "same_pmid"
         own = self._texts.shingles(passage.passage_id)
-        if any(equal(own, text) for text in self._answers.texts):
+        if any(equal(own, text) for text in answers.texts):
             return "equal_text"
-        threshold = self._settings.near_equal
-        return "near_equal_text" if any(near_equal(own, text, threshold) for text in self._answers.texts) else None
+        if any(near_equal(own, text, self._settings.near_equal) for text in answers.texts):
+            return "near_equal_text"
+        return "excluded" if passage.doc_id in answers.excluded else None
 
 
 def _pmid(passage: Passage) -> str:
