@@ -45,8 +45,8 @@ FULL_TEXT: Final = "full text"
 PARTS: Final = ("abstract", "body")
 """Where the sentences are from."""
 
+# How articles head their abstracts, lower case; without a title of its own one is headed Abstract by the reader.
 _ABSTRACTS: Final = frozenset(("abstract", "summary", "synopsis", "author summary", "structured abstract"))
-"""How articles head their abstracts, lower case; without a title of its own one is headed Abstract by the reader."""
 
 _FEWEST_WORDS: Final = 8  # shorter sentences could be of many an article
 

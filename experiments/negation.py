@@ -79,8 +79,8 @@ statements alone, nor a form of it: a negation is not given away by its words.""
 ALIKE: Final = 0.5
 """Share of common words from which two claims differ by little else than what they claim."""
 
+# Scores as near as this are equal: a batch is padded, and its sums come in another order.
 _ROUNDING: Final = 1e-6
-"""Scores as near as this are equal: a batch is padded, and its sums come in another order."""
 
 Score = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 """The score of each query with the statement in its place."""

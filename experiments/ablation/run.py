@@ -44,8 +44,8 @@ from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
 
 _REPORT: Final = "training.json"
+# Retrievers that other variants need; what any other variant leaves is deleted once it is measured.
 _SHARED: Final = (ZERO_SHOT, BASE)
-"""Retrievers that other variants need; what any other variant leaves is deleted once it is measured."""
 
 
 @dataclass(frozen=True, slots=True)

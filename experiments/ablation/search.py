@@ -45,11 +45,11 @@ OnCorpusPassages = Callable[[str, int, int], None]
 MakeSource = Callable[[str, Sequence[Passage]], CandidateSource]
 """From a data set's name and passages beside those of its cut corpus to what finds candidates in both."""
 
+# Documents of a run: ten are measured.
 _RANKED: Final = 100
-"""Documents of a run: ten are measured."""
 
+# Passages encoded between two reports.
 _SLICE: Final = 256
-"""Passages encoded between two reports."""
 
 
 class ExactSearch:

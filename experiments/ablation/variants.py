@@ -21,8 +21,8 @@ BASE: Final = "in-batch-cosine"
 ZERO_SHOT: Final = "zero-shot"
 
 
+# Of a passage: half of a corpus's tokens lie beyond, and half of the grid's time is spent on encoding corpora.
 _TOKENS: Final = 128
-"""Of a passage: half of a corpus's tokens lie beyond, and half of the grid's time is spent on encoding corpora."""
 
 # One epoch with a checkpoint before it and one behind; batches whole, so that nothing is encoded twice.
 _SHORT: Final = {"epochs": 1.0, "max_steps": None, "max_tokens": _TOKENS, "mini_batch": 32, "checkpoint_steps": 1000}

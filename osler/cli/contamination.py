@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from osler.evaluate.contamination import Kind, Overlap, Texts
 
 _SHOWN = 10
+# The name of each count, and what is counted.
 _COUNTED: Mapping[Kind, tuple[str, str]] = MappingProxyType(
     {
         "query": ("queries", "training queries that are queries there"),
@@ -25,7 +26,6 @@ _COUNTED: Mapping[Kind, tuple[str, str]] = MappingProxyType(
         "record": ("records", "training positives from a PubMed record that is relevant there"),
     }
 )
-"""The name of each count, and what is counted."""
 
 
 def contamination(

@@ -16,6 +16,7 @@ from osler.evaluate.sweep import SweepPoint, pareto_front
 from osler.evaluate.sweep_report import reply_sentences
 from osler.train.mining.audit import report_text
 
+# The columns, measure by measure; `--json` has all of them.
 _SHOWN: Final = {
     "nDCG@10": "nDCG@10",
     "RR@10": "RR@10",
@@ -23,7 +24,6 @@ _SHOWN: Final = {
     "Recall@10": "R@10",
     "Recall@100": "R@100",
 }
-"""The columns, measure by measure; `--json` has all of them."""
 
 _DEV_MEASURES: Final = ("nDCG@10", "RR@10", "Recall@1", "Recall@10")
 

@@ -236,7 +236,7 @@ def _json_file(folder: Path, name: str) -> Path:
 
 def _qrels_files(folder: Path) -> dict[str, Path]:
     """The qrels file of every split, by its name."""
-    nested = {file.stem: file for file in sorted(folder.glob(_NESTED))}
+    nested = {file.stem: file for file in sorted(folder.glob(_NESTED))}  # a flat file is taken where both are there
     return nested | {file.stem.removeprefix("qrels_"): file for file in sorted(folder.glob(_FLAT))}
 
 

@@ -40,6 +40,7 @@ def load(split: str) -> Dataset:
         # Metadata hold synonyms too, so they go.
         definition = tuple(section for section in term.sections if section.heading == "Definition")
         documents[doc_id] = replace(term, sections=definition, metadata={})
+        # By a hash of its id a term stays in its split, whatever other terms an ontology has.
         if int.from_bytes(hashlib.sha256(doc_id.encode()).digest()) % 10 not in _TENTHS[split]:
             continue
         for number, synonym in enumerate(term.metadata.get("layperson", ()), start=1):

@@ -21,8 +21,8 @@ SPLITS: Final[Mapping[str, str]] = {
 }
 """The tasks, and the split that MIRAGE took each from: part of the names of its prediction files."""
 
+# Bytes: with split and ending, what a file's name may have.
 _LONGEST_ID: Final = 240
-"""Bytes: with split and ending, what a file's name may have."""
 
 _BEGINNING: Final = re.compile(rb'\s*\{\s*"(\w+)"\s*:')
 

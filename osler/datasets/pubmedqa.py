@@ -77,7 +77,7 @@ def _test_file(source: Path) -> Path:
 
 def _split(source: Path, records: _Records, split: str) -> list[str]:
     test = _test_file(source)
-    held_out = set(_object(test)) if test.is_file() else set()
+    held_out = set(_object(test)) if test.is_file() else set()  # without the file there is no test half to keep apart
     splits = {
         "train": [pmid for pmid in records if pmid not in held_out],
         "test": [pmid for pmid in records if pmid in held_out],

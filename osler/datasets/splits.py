@@ -11,8 +11,8 @@ from osler.datasets.beir import Dataset
 from osler.records import Document
 from osler.text.pubmed_id import pubmed_id
 
+# What is connected: ("query", query_id), ("document", doc_id), or a title, the digest of a text, a pmid likewise.
 _Node = tuple[str, str]
-"""What is connected: ("query", query_id), ("document", doc_id), or a title, the digest of a text, a pmid likewise."""
 
 _LARGE = 1 / 4  # of the part: one component must not be most of what is measured
 

@@ -43,8 +43,8 @@ _VERDICT: Final[dict[str, Any]] = {
     "required": ["supported"],
     "additionalProperties": False,
 }
+# So many questions without a reply, and none with one, are no matter of the question any more.
 _MOST_WITHOUT_REPLY: Final = 10
-"""So many questions without a reply, and none with one, are no matter of the question any more."""
 
 
 class Answers(Protocol):
@@ -139,6 +139,7 @@ def measured(answer: Answer | None, qrels: Qrels, query_id: str) -> dict[str, fl
         return values
     relevant = qrels[query_id].keys()
     values["citation_precision"] = len(cited & relevant) / len(cited)
+    # What no passage in the prompt is of could not be cited: a miss of the search, not of the answer.
     within_reach = relevant & {ranked.passage.doc_id for ranked in answer.given}
     if within_reach:
         values["citation_recall"] = len(cited & within_reach) / len(within_reach)
@@ -166,6 +167,7 @@ def _verdict(judge: Generator, statement: str, passage: str) -> bool | None:
         reply = without_thoughts(judge.complete(messages, schema=_VERDICT))
     except ReplyError:
         return None
+    # The last object counts: before it a model may repeat the schema or an example.
     values = [value.value for value in json_values(reply) if value.whole and isinstance(value.value, Mapping)]
     verdict = values[-1].get("supported") if values else None
     return verdict if isinstance(verdict, bool) else None

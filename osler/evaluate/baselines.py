@@ -25,8 +25,8 @@ from osler.records import Document, Passage, Vectors
 from osler.search.candidates import reciprocal_rank_fusion
 from osler.text.bm25 import BM25
 
+# Documents encoded between two reports.
 _SLICE: Final = 256
-"""Documents encoded between two reports."""
 
 OnDocuments = Callable[[int, int], None]
 """Told how many documents are encoded, and of how many."""
@@ -61,6 +61,7 @@ class WholeDocuments:
     def __init__(self, encoder: BiEncoder, max_tokens: int) -> None:
         self.queries = encoder
         self.documents = BiEncoder(encoder.model.cut_to(max_tokens), name=encoder.name, fingerprint="")
+        # The cache of vectors goes by this, and the same model reads less at another length.
         self.fingerprint = f"{encoder.fingerprint}:{self.documents.model.spec.max_tokens}"
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
@@ -88,7 +89,7 @@ def dense_run(
     queries = encoder.encode_queries([query.text for query in dataset.queries.values()])
     run: Scores = {}
     for query_id, query in zip(dataset.queries, queries, strict=True):
-        scores = vectors @ query
+        scores = vectors @ query  # [D]
         run[query_id] = {doc_ids[row]: float(scores[row]) for row in best_rows(scores, k)}
     return run
 

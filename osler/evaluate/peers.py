@@ -86,6 +86,7 @@ class Peer:
         return ("\n".join(part for part in (document.title, document.text) if part),)
 
     def _encoded(self, encoder: _Encoder, texts: Sequence[tuple[str, ...]], max_tokens: int) -> Vectors:
+        # Of like length together, so that little is padded.
         longest = sorted(range(len(texts)), key=lambda index: -sum(map(len, texts[index])))
         rows: dict[int, Any] = {}
         for start in range(0, len(longest), _BATCH):

@@ -94,6 +94,7 @@ class RunReport:
 
     def compared(self, other: RunReport, measure: str = MAIN) -> RunComparison:
         """This run less the other; both hold the values of one data set's qrels, in their order."""
+        # One data set, whose name plays no part.
         ours, theirs = ({"": list(run.values[measure].values())} for run in (self, other))
         hits, hits_other = ([value > 0 for value in run.values[HIT].values()] for run in (self, other))
         p = mcnemar(hits, hits_other)

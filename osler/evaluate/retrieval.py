@@ -19,8 +19,8 @@ TOTAL: Final = "total"
 
 _EVERYTHING = Filter(include_retracted=True)  # qrels judge retracted documents too
 
+# Documents that the index is asked for at once.
 _SLICE = 1000
-"""Documents that the index is asked for at once."""
 
 OnQuery = Callable[[int, int], None]
 """Told after each query how many are done, and of how many."""
@@ -41,6 +41,7 @@ class StageRuns:
     def search(self, query: Query, searcher: Searcher, *, k: int) -> None:
         """Search for the query, without evidence, and keep what was found and how long it took."""
         began = perf_counter()
+        # Evidence is no part of a ranking, and finding it would be timed.
         ranking = searcher.search(query.text, k=k, where=_EVERYTHING, evidence=False)
         taken = {**ranking.seconds, TOTAL: perf_counter() - began}
         self.candidates[query.query_id] = _scores(ranking, candidates=True)

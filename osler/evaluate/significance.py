@@ -20,11 +20,11 @@ _INTERVAL: Final = (2.5, 97.5)
 Z: Final = 1.959964
 """Standard errors to each side of a mean that hold 95% of a normal distribution."""
 
+# Means as near as this are the same: equal runs differ by zero in every sample.
 _ROUNDING: Final = 1e-12
-"""Means as near as this are the same: equal runs differ by zero in every sample."""
 
+# Queries drawn at once: 32 MB of indices.
 _DRAWS: Final = 4_000_000
-"""Queries drawn at once: 32 MB of indices."""
 
 Array = NDArray[np.float64]
 
@@ -68,9 +68,12 @@ def clustered_interval(clusters: Values, *, samples: int = _SAMPLES, seed: int =
     """
     _require_values(clusters)
     generator = np.random.default_rng(seed)
-    drawn = generator.integers(len(clusters), size=(samples, len(clusters)))
+    drawn = generator.integers(
+        len(clusters), size=(samples, len(clusters))
+    )  # [samples, clusters]: which cluster each draw is of
     means = np.empty(drawn.shape)
     for number, values in enumerate(clusters.values()):
+        # A fresh resample for each draw of a cluster: values within it vary as well as the choice of clusters.
         chosen = drawn == number
         means[chosen] = _means_of(np.asarray(values, dtype=np.float64), int(chosen.sum()), generator)
     low, high = np.percentile(means.mean(axis=1), _INTERVAL)
@@ -115,6 +118,7 @@ def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
         raise ValueError(f"{len(ours)} and {len(theirs)} values make no pairs: evaluate the same queries twice.")
     only_ours = sum(hit and not other for hit, other in zip(ours, theirs, strict=True))
     only_theirs = sum(other and not hit for hit, other in zip(ours, theirs, strict=True))
+    # Pairs that agree say nothing; without any that differ there is nothing to test.
     differing = only_ours + only_theirs
     return float(binomtest(only_ours, differing).pvalue) if differing else 1.0
 
@@ -147,6 +151,7 @@ def _require_values(values: Mapping[str, Sequence[float] | Array]) -> None:
 
 def _share_as_far(means: Array, observed: float) -> float:
     """The share of the means, the observed one among them, that are at least as far from zero as that one."""
+    # The observed mean counts too: a p of 0 would claim more than so many samples can show.
     as_far = np.abs(means) >= abs(observed) - _ROUNDING
     return float((as_far.sum() + 1) / (len(means) + 1))
 

@@ -23,8 +23,8 @@ from osler.search.searcher import Searcher
 GENERATE: Final = "generate"
 """The name of a language model's reply, which is no part of a search nor of its total."""
 
+# Queries searched before any is timed: the first of a process loads pages and compiles kernels.
 _WARM: Final = 5
-"""Queries searched before any is timed: the first of a process loads pages and compiles kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +135,14 @@ def pareto_front(points: Iterable[SweepPoint]) -> list[SweepPoint]:
 
 def _runs(queries: Sequence[Query], searchers: Sequence[Searcher], on_query: OnQuery | None) -> list[StageRuns]:
     """What each searcher finds, in their order."""
+    # Every combination warms its own path.
     for query in queries[:_WARM]:
         for searcher in searchers:
             searcher.search(query.text, evidence=False)
     runs = [StageRuns() for _ in searchers]
     order = np.random.default_rng(0)
     for number, query in enumerate(queries, start=1):
+        # What slows the machine for a while slows all combinations alike.
         for index in order.permutation(len(searchers)):
             runs[index].search(query, searchers[index], k=searchers[index].settings.k)
         if on_query:

@@ -26,12 +26,12 @@ _PARTS_OF_TIME: Final = (
     "The total is the time of a whole search without evidence. Words are looked up while the model reads the query: "
     "where both are needed, `candidates` is what is left to wait for."
 )
+# Fewer have no 95th percentile.
 _FEW_REPLIES: Final = 20
-"""Fewer have no 95th percentile."""
 
 _COLOURS: Final = {"dense": "tab:blue", "lexical": "tab:green", "hybrid": "tab:purple"}
+# Of an index, with re-ranking and without.
 _MARKERS: Final = (("o", "x"), ("s", "+"), ("^", "1"), ("D", "2"))
-"""Of an index, with re-ranking and without."""
 
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
@@ -51,6 +51,7 @@ def write_sweep(points: Sequence[SweepPoint], folder: Path, *, title: str, about
 
 
 def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
+    # Points may be equal in all that is shown, so identity tells them apart.
     front = {id(point) for point in pareto_front(points)}
     return [
         (

@@ -35,8 +35,8 @@ GRID: Final = tuple(step / 10 for step in range(10))
 _EVERYTHING: Final = Filter(include_retracted=True)  # qrels judge retracted documents too
 _MEASURE: Final = "nDCG@10"
 _SIGNIFICANT: Final = 0.05
+# Share of the answerable that must be answered: users ask in other words than the queries that it is fitted on.
 _ANSWERED: Final = 0.99
-"""Share of the answerable that must be answered: users ask in other words than the queries that it is fitted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ def score_queries(
 
     encoded: token vectors by passage_id, to which those are added that are not there.
     """
+    # The weight is not chosen yet, so both scores are kept apart.
     searcher = Searcher(index, models.encoder, models.reranker, settings.model_copy(update={"rerank": False}))
     candidates = {
         query_id: searcher.search(query.text, k=settings.num_candidates, where=_EVERYTHING, evidence=False).ranked
@@ -183,7 +184,7 @@ def dev_report(datasets: Sequence[ScoredDataset], weight: float) -> dict[str, An
     """
     if not datasets:
         return {}
-    stages = {"candidates": 1.0, "ranked": weight}
+    stages = {"candidates": 1.0, "ranked": weight}  # a weight of 1 is stage 1 alone
     measures = {
         dataset.name: {stage: _means(dataset, share) for stage, share in stages.items()} for dataset in datasets
     }

@@ -111,6 +111,7 @@ def index_corpus(dataset: Dataset, folder: Path, models: ModelPair, *, on_progre
         ModelIdentity(name=model.name, fingerprint=model.fingerprint, dim=model.dim)
         for model in (models.encoder, models.reranker)
     )
+    # Mining searches by vectors alone, so token vectors are not stored.
     manifest = Manifest(encoder=encoder, reranker=reranker, token_vectors=False)
     index = open_index(folder) if index_exists(folder) else create_index(folder, manifest)
     index.manifest.check(

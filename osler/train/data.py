@@ -26,8 +26,8 @@ from osler.train.settings import ChoiceSettings, DataSettings, RecipeSettings
 Relevant = Mapping[tuple[str, str], Set[str]]
 """The doc_ids that are relevant to each (data set, query_id)."""
 
+# Of the training queries, where the recipe says nothing and there is no dev split.
 _DEV_SHARE: Final = 0.1
-"""Of the training queries, where the recipe says nothing and there is no dev split."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"  # some editors put it there
 _T = TypeVar("_T")
@@ -224,6 +224,7 @@ def relevant_documents(datasets: Iterable[Dataset]) -> Mapping[tuple[str, str], 
 
 
 def _splits_of(data: DataSettings, choice: ChoiceSettings, seed: int) -> DatasetSplits:
+    # Dev goes first, so that it stays the same whatever valid takes.
     learned, dev = _without_dev(data, seed)
     train, valid = split_queries(learned, choice.valid_share, seed=seed, name="valid")
     if data.queries is not None and data.queries < len(train.queries):

@@ -113,6 +113,7 @@ def _claim(path: Path, recipe: Mapping[str, Any]) -> None:
         made_with = _read_json(path)
     except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error}); name another --out folder, or delete that file.") from error
+    # JSON has no tuples: what would be written is compared with what was.
     changed = list(_differing(made_with, json.loads(json.dumps(recipe))))
     if changed:
         raise UsageError(

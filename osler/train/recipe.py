@@ -192,6 +192,7 @@ class _Run:
     def _export_adapters(self, folder: Path) -> None:
         """Both adapters as changes of the recipe's backbone, where there are some: what can be shipped with it."""
         below, above = (self.folder / step / ADAPTER_FILE for step in ("retriever", "reranker"))
+        # After a warm-up the retriever's adapter changes the warmed model, not the backbone.
         if self.needs("warm-up") or not (below.is_file() and above.is_file()):
             return
         retriever, reranker = read_adapter(below), read_adapter(above)

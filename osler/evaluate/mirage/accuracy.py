@@ -44,6 +44,7 @@ class TaskAccuracy:
         """Of the accuracy: sqrt(p (1 - p) / n); where none or all are right, what its interval has in place of 0."""
         if 0 < self.accuracy < 1:
             return sqrt(self.accuracy * (1 - self.accuracy) / self.questions)
+        # The formula gives 0 there, as if ten right answers of ten were certain.
         low, high = self.interval
         return (high - low) / (2 * Z)
 

@@ -33,33 +33,33 @@ _THINK: Final = (
 
 
 Options = Mapping[str, str]
+# The field in a reply that is no whole JSON, and what it holds.
 _FIELD: Final = re.compile(rf'"?{ANSWER}"?\s*[:=]\s*(?:"([^"\n]*)|([^"\n,}}]*))', re.IGNORECASE)
-"""The field in a reply that is no whole JSON, and what it holds."""
 
 _SAYS: Final = (
     r"(?:\banswer\b(?:\s+(?:is|would be|should be|choice|option|most|likely|therefore|thus)\b)*"
     r"|\\boxed\{(?:\\(?:text|math)\w*\{)?)"
 )
 _ANSWER: Final = re.compile(rf"(?:{_SAYS}|\b(?:therefore|thus|hence|so)\b,?)[\s*_:=]*", re.IGNORECASE)
+# What announces a choice, with the space, colon or emphasis behind it; options may also be gone through one by one.
 _OPTION: Final = re.compile(r"\b(?:option|choice)\b(?:\s+is\b)?[\s*_:=]*", re.IGNORECASE)
-"""What announces a choice, with the space, colon or emphasis behind it; options may also be gone through one by one."""
 
 _LINE: Final = re.compile(r"^", re.MULTILINE)
+# A lone small letter right behind what says an answer; "a" behind a word, where a line ends, may be an article.
 _SMALL: Final = re.compile(
     rf"((?i:{_SAYS})[\s*_:=]*[\"'`(\[]*)"
     r"""(?!(?<=\w\s)a\s*(?:\n|\Z))([a-z])(?=[*_"'`\]]*(?:[.)}]|\s*(?:\n|\Z)))"""
 )
-"""A lone small letter right behind what says an answer; "a" behind a word, where a line ends, may be an article."""
 
 _LETTER: Final = r"""[*_"'`(\[]*([A-Z])(?![\w'’-])[*_"'`\]]*(\)?)[*_]*"""
 
 _CHOICE: Final = re.compile(rf"\s*{_LETTER}")
 _ANOTHER: Final = re.compile(rf"\s*(?:,|/|&|\bor\b|\band\b)(?:\s*(?:or|and)\b)?\s*{_LETTER}")
+# What may follow the letter of a choice. Any other word makes it one of a phrase: "A patient", "C. difficile".
 _END: Final = re.compile(
     r"\s*$|[ \t]*\n|\.(?!\s*[a-z])|[,;:!?}]|\s+\("
     r"|\s+(?:because|since|as|for|due|given)\b|\s+is (?:the )?(?:correct|right|best)\b"
 )
-"""What may follow the letter of a choice. Any other word makes it one of a phrase: "A patient", "C. difficile"."""
 
 
 def choice_prompt(

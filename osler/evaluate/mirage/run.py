@@ -28,8 +28,8 @@ from osler.text.pubmed_id import pubmed_id
 _LINES: Final = "predictions.jsonl"
 _SETTINGS: Final = "settings.json"
 
+# The version of osler that began a run; another one may go on with it.
 _VERSION: Final = "osler"
-"""The version of osler that began a run; another one may go on with it."""
 
 
 OnPrediction = Callable[[int, int], None]
@@ -193,6 +193,7 @@ class Passages:
         """The passages for a question, found by its text alone: the options are not shown to a search."""
         if not (self.without_gold and question.pmids):
             return list(self.searcher.search(question.text, k=self.k).ranked)
+        # More than k are asked for, so that k are left without those of the records.
         ranked = self.searcher.search(question.text, k=max(self.k, self.searcher.settings.num_candidates)).ranked
         index = self.searcher.index
         without = (candidate for candidate in ranked if pmid_of(candidate.passage, index) not in question.pmids)

@@ -70,6 +70,7 @@ def plan_batches(
                     f"{name}: no two of its examples can share a batch, their positives being the same: "
                     "add queries, or leave the data set out."
                 )
+            # Each data set spreads its batches over [0, 1), shifted by chance: so they alternate evenly.
             timed.append(((number + offset) / count, batch))
     return [batch for _, batch in sorted(timed)]
 
@@ -127,6 +128,7 @@ def _claims(examples: Sequence[Example], relevant: Relevant) -> list[_Claim]:
     positives: dict[tuple[str, str], set[str]] = {}
     for example in examples:
         positives.setdefault((example.dataset, example.query_id), set()).update(_keys(example.positive))
+    # Positives that are no examples, such as those beyond the limit of a query, are no negatives either.
     for key, answers in positives.items():
         answers |= {f"document {doc_id}" for doc_id in relevant.get(key, ())}
     claims = []

@@ -35,7 +35,7 @@ from osler.errors import UsageError, require
 from osler.models.catalog import role_prompts
 from osler.train.fitting.plan import QUERY, Row, TrainingPlan
 from osler.train.fitting.tuning import trainable
-from osler.train.pipeline import OnProgress, Pace
+from osler.train.pipeline import OnProgress, Pace, write_json
 
 _PLAN: Final = "plan.json"
 _WEIGHTS: Final = "weights.safetensors"
@@ -57,9 +57,7 @@ class Checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / _PLAN
         if not path.is_file():
-            written = path.with_suffix(".tmp")
-            written.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
-            written.replace(path)
+            write_json(path, {"digest": digest})
         elif json.loads(path.read_text(encoding="utf-8"))["digest"] != digest:
             raise UsageError(
                 f"{folder} holds checkpoints of a training with other settings or data: "
@@ -136,10 +134,12 @@ class _Resumable(BaseTrainer):
         if state.best_metric is None or loss < state.best_metric:
             state.best_metric, state.best_global_step = loss, state.global_step
         with self.checkpoints.writing(state.global_step) as folder:
+            # The others are the backbone's, which lies on the disk already.
             weights = {name: weight.detach().cpu().contiguous() for name, weight in trainable(self.model)}
             save_file(weights, str(folder / _WEIGHTS))
             self._save_optimizer_and_scheduler(str(folder))
             self._save_scaler(str(folder))
+            # With the state of the generators, a resumed run draws what it would have drawn.
             self._save_rng_state(str(folder))
             state.save_to_json(str(folder / _STATE))
         self.checkpoints.keep(best=state.best_global_step)

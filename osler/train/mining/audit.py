@@ -191,6 +191,7 @@ def suspicious_negatives(examples: Iterable[Example], count: int) -> list[Suspic
         words = shingles(example.positive.text)
         for negative in example.negatives:
             key = (example.dataset, example.query_id, negative.passage_id)
+            # A source without scores gives 0 to all: words alone decide then.
             score = example.positive.score
             gap = (score - negative.score) / abs(score) if score else 0.0
             value = jaccard(words, shingles(negative.text)) - gap

@@ -20,8 +20,8 @@ from osler.train.mining.audit import Reason
 from osler.train.mining.sources import PassageTable
 from osler.train.settings import MiningSettings
 
+# Passages of which the shingles are held at once: some 10 kB each where a passage has 200 words.
 _SHINGLES_KEPT: Final = 10_000
-"""Passages of which the shingles are held at once: some 10 kB each where a passage has 200 words."""
 
 
 class ComparedTexts:

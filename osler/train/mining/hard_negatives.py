@@ -146,6 +146,7 @@ class _Miner:
         ceiling = score_ceiling(example.positive.score, self.settings.relative_margin)
         negatives: list[TrainingPassage] = []
         for candidate in candidates:
+            # What ranks behind the last negative is not looked at, and counted nowhere.
             if len(negatives) == self.settings.negatives:
                 break
             reason = query_filter.reason(candidate) or self._reason_of_example(candidate, ceiling, negatives)

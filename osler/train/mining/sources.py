@@ -103,6 +103,7 @@ class RetrieverSource:
     def positive_scores(self, examples: Sequence[Example]) -> list[float]:
         """For each example the highest cosine of its query to a passage of the positive's document."""
         of_example = [self.passages.of_positive(example) for example in examples]
+        # Passages of a document that many queries share are encoded once.
         unique = {passage.passage_id: passage for passages in of_example for passage in passages}
         row_of = {passage_id: row for row, passage_id in enumerate(unique)}
         vectors = self._encoder.encode_passages(list(unique.values()))
@@ -170,6 +171,7 @@ class RandomSource:
         """For the query of each example k passages, drawn without replacement."""
         drawn = []
         for example in examples:
+            # Seeded by the query: another query more or less changes nothing here.
             generator = random.Random(f"{self._seed}:{example.dataset}:{example.query_id}")
             passage_ids = generator.sample(self._ids, min(k, len(self._ids)))
             ranked = enumerate(passage_ids, start=1)

@@ -34,11 +34,11 @@ _TOKENS: Final = "token_embeddings"
 EVERY_POSITION: Final = 1_000_000
 """More tokens than any backbone reads, so that its positions are the limit, as in search."""
 
+# Passages whose token vectors the principal components come from: some 60,000 vectors for some hundred dimensions.
 _SAMPLE: Final = 400
-"""Passages whose token vectors the principal components come from: some 60,000 vectors for some hundred dimensions."""
 
+# Examples measured: their passages take MiniLM half a minute on two cores, and there are several measurements.
 _MOST: Final = 120
-"""Examples measured: their passages take MiniLM half a minute on two cores, and there are several measurements."""
 
 _CUTOFF: Final = 10
 
@@ -58,6 +58,7 @@ def colbert_model(recipe: RecipeSettings, *, queries: Sequence[str], passages: S
     mask = MultiVectorMask(_punctuation(transformer.tokenizer))
     transformer.query_length = settings.query_tokens or _longest(transformer, settings.markers[0], queries)
     transformer.document_length = settings.max_tokens
+    # Without a head, for the token vectors whose principal components the head starts from.
     headless = _model([transformer, mask], prompts)
     head = _head(headless, settings, passages, recipe.seed)
     return _model([transformer, head, mask, Normalize(module_input_name=_TOKENS)], prompts)

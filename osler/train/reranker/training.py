@@ -65,6 +65,7 @@ def train_reranker(
     _start_as_before(model, folder / _CHECKPOINTS / f"start-{plan.digest()[:16]}.safetensors")
     set_seed(recipe.seed)
     adapt(model, recipe.reranker_tuning)
+    # Measured before anything is learned: training may make things worse.
     outcome: dict[str, Any] = {"start": {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}}
     loss = contrastive_loss(model, recipe.reranker)
     fitted = fit(model, loss, plan, folder / _CHECKPOINTS, on_progress=on_progress)
