@@ -20,7 +20,6 @@ BASE: Final = "in-batch-cosine"
 
 ZERO_SHOT: Final = "zero-shot"
 
-
 # Of a passage: half of a corpus's tokens lie beyond, and half of the grid's time is spent on encoding corpora.
 _TOKENS: Final = 128
 

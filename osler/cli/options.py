@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from osler.config import Settings
     from osler.datasets import Dataset
 
-
 Index = Annotated[
     str, typer.Option("--index", metavar="DIR", envvar="OSLER_INDEX", help="The index: a folder or object-store URL.")
 ]

@@ -31,7 +31,6 @@ _SLICE: Final = 256
 OnDocuments = Callable[[int, int], None]
 """Told how many documents are encoded, and of how many."""
 
-
 ZERO_SHOT: Final = "minilm"
 """The backbone of the baseline `zero-shot`."""
 

@@ -13,7 +13,6 @@ from osler.evaluate.significance import Comparison, compare, interval, mcnemar
 
 _LEAST_P: Final = 0.0001
 
-
 MAIN: Final = "nDCG@10"
 """The measure that runs are compared in."""
 

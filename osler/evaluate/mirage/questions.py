@@ -31,7 +31,6 @@ _THINK: Final = (
     '"answer_choice": the letter of the best option}.'
 )
 
-
 Options = Mapping[str, str]
 # The field in a reply that is no whole JSON, and what it holds.
 _FIELD: Final = re.compile(rf'"?{ANSWER}"?\s*[:=]\s*(?:"([^"\n]*)|([^"\n,}}]*))', re.IGNORECASE)

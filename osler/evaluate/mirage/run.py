@@ -31,7 +31,6 @@ _SETTINGS: Final = "settings.json"
 # The version of osler that began a run; another one may go on with it.
 _VERSION: Final = "osler"
 
-
 OnPrediction = Callable[[int, int], None]
 """Told how many questions are answered, and of how many."""
 

@@ -30,7 +30,6 @@ Reason = Literal[
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 QUANTILES: Final = (5, 25, 50, 75, 95)
 
-
 AUDIT_FILE: Final = "audit.json"
 SUSPICIOUS_FILE: Final = "suspicious.jsonl"
 Exclusion = tuple[str, str, str]
