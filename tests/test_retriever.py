@@ -263,7 +263,7 @@ def test_without_negatives_the_batch_is_compared():
     assert ExplicitNegativesLoss(Given(), settings)(columns, None).item() == pytest.approx(expected.item())
 
 
-def test_a_recipe_asks_for_it_by_compare():
+def test_a_recipe_asks_for_it_by_in_batch_negatives():
     own = RetrieverSettings(negatives="bm25", in_batch_negatives=False, batch=4, mini_batch=4)
     assert isinstance(retriever_loss(Given(), own), ExplicitNegativesLoss)
     batch = own.model_copy(update={"in_batch_negatives": True})

@@ -5,7 +5,6 @@ Knows the loss and what is written beside the model; knows nothing of mining or 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -27,14 +26,14 @@ from transformers import set_seed
 
 from osler.models.adapter import Adapter, write_adapter
 from osler.models.catalog import resolve
-from osler.models.digests import folder_content, read_json, weights_digest
+from osler.models.digests import read_json, weights_digest
 from osler.models.tower import quiet
 from osler.train.data import Example, Relevant
 from osler.train.fitting.backbone import lift_cap, load_retriever
-from osler.train.fitting.plan import TrainingPlan, counted, dataset_weights
-from osler.train.fitting.trainer import Fitted, fit
+from osler.train.fitting.plan import training_plan
+from osler.train.fitting.trainer import fit
 from osler.train.fitting.tuning import adapt, lora_matrices, merge
-from osler.train.pipeline import OnProgress, library_versions, write_json
+from osler.train.pipeline import OnProgress, write_json
 from osler.train.settings import RecipeSettings, RetrieverSettings
 
 Features = dict[str, Tensor]
@@ -61,7 +60,8 @@ def train_retriever(
     A training that was interrupted goes on; one that is complete is not repeated. UsageError where the folder holds
     one with other settings or examples.
     """
-    plan = _plan(examples, valid, recipe, relevant or {})
+    negatives = 0 if recipe.retriever.negatives == "in-batch" else 1
+    plan = training_plan("retriever", examples, valid, recipe, negatives=negatives, relevant=relevant or {})
     report = read_json(folder / _REPORT)
     if report:
         plan.require_same(report["digest"], folder)
@@ -72,7 +72,7 @@ def train_retriever(
     adapt(model, recipe.tuning)
     fitted = fit(model, retriever_loss(model, recipe.retriever), plan, folder / _CHECKPOINTS, on_progress=on_progress)
     _save(model, recipe, folder)
-    write_json(folder / _REPORT, _report(plan, recipe, fitted))
+    write_json(folder / _REPORT, {**plan.report(recipe), **asdict(fitted)})
     shutil.rmtree(folder / _CHECKPOINTS)
     return folder / _MODEL
 
@@ -94,27 +94,6 @@ def retriever_loss(model: SentenceTransformer, settings: RetrieverSettings) -> n
     return CachedMultipleNegativesRankingLoss(model, mini_batch_size=settings.mini_batch, **options)
 
 
-def _plan(
-    examples: Sequence[Example], valid: Sequence[Example], recipe: RecipeSettings, relevant: Relevant
-) -> TrainingPlan:
-    settings = recipe.retriever
-    return TrainingPlan(
-        stage="retriever",
-        train=examples,
-        valid=valid,
-        optimiser=settings,
-        negatives=0 if settings.negatives == "in-batch" else 1,
-        weights=dataset_weights(recipe),
-        relevant=relevant,
-        seed=recipe.seed,
-        device=recipe.device,
-        settings={
-            "backbone": hashlib.sha256(folder_content(resolve(recipe.backbone).folder)).hexdigest(),
-            "tuning": recipe.tuning.model_dump(mode="json"),
-        },
-    )
-
-
 def _save(model: SentenceTransformer, recipe: RecipeSettings, folder: Path) -> None:
     tuning = recipe.tuning
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,23 +105,6 @@ def _save(model: SentenceTransformer, recipe: RecipeSettings, folder: Path) -> N
     lift_cap(model)
     with quiet():
         model.to("cpu").save_pretrained(str(folder / _MODEL), create_model_card=False)
-
-
-def _report(plan: TrainingPlan, recipe: RecipeSettings, fitted: Fitted) -> dict[str, Any]:
-    return {
-        "stage": plan.stage,
-        "digest": plan.digest(),
-        "settings": {
-            "backbone": recipe.backbone,
-            "seed": recipe.seed,
-            "weights": dict(plan.weights),
-            "tuning": recipe.tuning.model_dump(mode="json"),
-            "retriever": {**recipe.retriever.model_dump(mode="json"), "scale": recipe.retriever.resolved_scale},
-        },
-        "examples": {"train": counted(plan.train), "valid": counted(plan.valid)},
-        "versions": library_versions(),
-        **asdict(fitted),
-    }
 
 
 class ExplicitNegativesLoss(nn.Module):

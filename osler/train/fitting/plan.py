@@ -15,12 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from osler.datasets import dataset_name
 from osler.errors import UsageError
+from osler.models.catalog import resolve
+from osler.models.digests import folder_content
 from osler.train.data import Example, Relevant, TrainingPassage
-from osler.train.settings import OptimiserSettings, RecipeSettings
+from osler.train.pipeline import library_versions
+from osler.train.settings import OptimiserSettings, RecipeSettings, RetrieverSettings
 
 Row = dict[str, Any]
 """query, positive, negative_1 ... negative_n."""
@@ -224,6 +227,25 @@ class TrainingPlan:
                 "delete that folder, or train into another one."
             )
 
+    def report(self, recipe: RecipeSettings) -> dict[str, Any]:
+        """What `training.json` says of it: settings, examples, digests and versions."""
+        stage = self.optimiser.model_dump(mode="json")
+        if isinstance(self.optimiser, RetrieverSettings):
+            stage["scale"] = self.optimiser.resolved_scale
+        return {
+            "stage": self.stage,
+            "digest": self.digest(),
+            "settings": {
+                "backbone": recipe.backbone,
+                "seed": recipe.seed,
+                "weights": dict(self.weights),
+                "tuning": self.settings["tuning"],
+                self.stage: stage,
+            },
+            "examples": {"train": counted(self.train), "valid": counted(self.valid)},
+            "versions": library_versions(),
+        }
+
     def _with_negatives(self, examples: Sequence[Example]) -> list[Example]:
         return [example for example in examples if example.negatives or not self.negatives]
 
@@ -239,6 +261,34 @@ class TrainingPlan:
             for batch in batches
         ]
         return [[_row(example, columns[example.dataset]) for example in batch] for batch in by_length]
+
+
+def training_plan(
+    stage: Literal["retriever", "reranker"],
+    train: Sequence[Example],
+    valid: Sequence[Example],
+    recipe: RecipeSettings,
+    *,
+    negatives: int,
+    relevant: Relevant,
+) -> TrainingPlan:
+    """The plan of this stage of the recipe."""
+    tuning = recipe.tuning if stage == "retriever" else recipe.reranker_tuning
+    return TrainingPlan(
+        stage=stage,
+        train=train,
+        valid=valid,
+        optimiser=getattr(recipe, stage),
+        negatives=negatives,
+        weights=dataset_weights(recipe),
+        relevant=relevant,
+        seed=recipe.seed,
+        device=recipe.device,
+        settings={
+            "backbone": hashlib.sha256(folder_content(resolve(recipe.backbone).folder)).hexdigest(),
+            "tuning": tuning.model_dump(mode="json"),
+        },
+    )
 
 
 def dataset_weights(recipe: RecipeSettings) -> dict[str, float]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,12 @@ from sentence_transformers.multi_vector_encoder.losses import (
 from torch import nn
 from transformers import set_seed
 
-from osler.models.catalog import resolve
-from osler.models.digests import folder_content, read_json
+from osler.models.digests import read_json
 from osler.train.data import Example, Relevant
-from osler.train.fitting.plan import TrainingPlan, counted, dataset_weights
+from osler.train.fitting.plan import training_plan
 from osler.train.fitting.trainer import fit
 from osler.train.fitting.tuning import adapt
-from osler.train.pipeline import OnProgress, library_versions, write_json
+from osler.train.pipeline import OnProgress, write_json
 from osler.train.reranker.colbert import candidates_ndcg, colbert_model, token_head
 from osler.train.reranker.files import MODEL_FOLDER, save_reranker
 from osler.train.settings import RecipeSettings, RerankerSettings
@@ -56,7 +54,8 @@ def train_reranker(
     A training that was interrupted goes on; one that is complete is not repeated. UsageError where the folder holds
     one with other settings or examples, or there is nothing to learn from.
     """
-    plan = _plan(examples, valid, recipe, relevant or {})
+    negatives = recipe.reranker.negatives
+    plan = training_plan("reranker", examples, valid, recipe, negatives=negatives, relevant=relevant or {})
     if report := read_json(folder / _REPORT):
         plan.require_same(report["digest"], folder)
         return folder / MODEL_FOLDER
@@ -73,7 +72,7 @@ def train_reranker(
     save_reranker(model, recipe, folder, passages=passages)
     if recipe.reranker_tuning.keep < 1 or recipe.reranker.final_dim:  # what is saved is not what training ended with
         outcome["kept"] = {"nDCG@10": candidates_ndcg(model, valid, seed=recipe.seed)}
-    write_json(folder / _REPORT, {**_report(plan, recipe), "phases": outcome})
+    write_json(folder / _REPORT, {**plan.report(recipe), "phases": outcome})
     shutil.rmtree(folder / _CHECKPOINTS)
     return folder / MODEL_FOLDER
 
@@ -103,39 +102,3 @@ def _start_as_before(model: MultiVectorEncoder, path: Path) -> None:
     unfinished = path.with_suffix(".tmp")
     save_file(head.state_dict(), unfinished)
     unfinished.replace(path)
-
-
-def _plan(
-    examples: Sequence[Example], valid: Sequence[Example], recipe: RecipeSettings, relevant: Relevant
-) -> TrainingPlan:
-    return TrainingPlan(
-        stage="reranker",
-        train=examples,
-        valid=valid,
-        optimiser=recipe.reranker,
-        negatives=recipe.reranker.negatives,
-        weights=dataset_weights(recipe),
-        relevant=relevant,
-        seed=recipe.seed,
-        device=recipe.device,
-        settings={
-            "backbone": sha256(folder_content(resolve(recipe.backbone).folder)).hexdigest(),
-            "tuning": recipe.reranker_tuning.model_dump(mode="json"),
-        },
-    )
-
-
-def _report(plan: TrainingPlan, recipe: RecipeSettings) -> dict[str, Any]:
-    return {
-        "stage": plan.stage,
-        "digest": plan.digest(),
-        "settings": {
-            "backbone": recipe.backbone,
-            "seed": recipe.seed,
-            "weights": dict(plan.weights),
-            "tuning": recipe.reranker_tuning.model_dump(mode="json"),
-            "reranker": recipe.reranker.model_dump(mode="json"),
-        },
-        "examples": {"train": counted(plan.train), "valid": counted(plan.valid)},
-        "versions": library_versions(),
-    }
