@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from osler.datasets.dataset import Dataset
 from osler.records import Document
-from osler.text.pubmed_id import pubmed_id
+from osler.text.identifiers import pubmed_id
 
 _Node = tuple[str, str]
 """What is connected: ("query", query_id), ("document", doc_id), or a title, the digest of a text, a pmid likewise."""

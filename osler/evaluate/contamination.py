@@ -10,8 +10,8 @@ from typing import Final, Literal
 from osler.datasets import Dataset
 from osler.datasets.mirage import Benchmark
 from osler.records import Document
+from osler.text.identifiers import pubmed_id
 from osler.text.near_equal import Shingles, containment, content_words, equal, jaccard, shingles
-from osler.text.pubmed_id import pubmed_id
 
 NEAR: Final = 0.8
 """Jaccard similarity, or containment, of 5-word shingles from which two texts are nearly equal."""

@@ -19,7 +19,7 @@ from osler.evaluate.mirage.replies import parse_choice
 from osler.protocols import CountTokens, Generator, Message, PassageIndex
 from osler.records import Passage, RankedPassage
 from osler.search.searcher import Searcher
-from osler.text.pubmed_id import pubmed_id
+from osler.text.identifiers import pubmed_id
 
 OnPrediction = Callable[[int, int], None]
 """Told how many questions are answered, and of how many."""

@@ -13,8 +13,8 @@ from typing import Final
 
 from osler.models.bi_encoder import passage_input
 from osler.records import Passage
+from osler.text.identifiers import pubmed_id
 from osler.text.near_equal import Shingles, equal, near_equal, shingles
-from osler.text.pubmed_id import pubmed_id
 from osler.train.examples.example import TrainingPassage
 from osler.train.mining.candidates import PassageTable
 from osler.train.mining.mined import Reason
