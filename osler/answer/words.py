@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from osler.text.matching import fold
-from osler.text.number_words import NUMBER_WORDS
-from osler.text.units import SPELLINGS
+from osler.text.number_words import NUMBER_WORDS, UNIT
 
 _WORD = re.compile(r"[^\W_]+")
 _POLAR = re.compile(
@@ -48,8 +47,8 @@ _STATISTICS = tuple(
     )
 )
 _MEASURED = re.compile(
-    rf"(?<=\d)[\s-]?(?:mm ?Hg|° ?[CF]|degrees?(?: (?:celsius|centigrade|fahrenheit))?|{SPELLINGS})\b"
-    rf"(?:(?:\s?/\s?|\sper\s)(?:{SPELLINGS})\b)*"
+    rf"(?<=\d)[\s-]?(?:mm ?Hg|° ?[CF]|degrees?(?: (?:celsius|centigrade|fahrenheit))?|{UNIT})\b"
+    rf"(?:(?:\s?/\s?|\sper\s)(?:{UNIT})\b)*"
     r"|\b(?:less|fewer|lower|smaller|more|greater|higher) than(?=\s\d)|\bat (?:least|most)(?=\s\d)",
     re.IGNORECASE,
 )
