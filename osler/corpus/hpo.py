@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 from osler.corpus.hpoa import read_diseases
-from osler.corpus.lines import Line, read_lines
 from osler.corpus.obo import read_terms
+from osler.corpus.streams import Line, read_lines
 from osler.errors import CorpusError
 from osler.records import Document, Entry
 

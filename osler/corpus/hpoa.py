@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from osler.corpus.lines import Line
+from osler.corpus.streams import Line
 from osler.records import Damage, Document, Entry, Section
 
 # The subontology "Frequency": name, code, and the lowest share of patients that still belongs to the class.

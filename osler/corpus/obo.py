@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from osler.corpus.lines import Line, read_lines
 from osler.corpus.ontology import Synonym, Term, is_withdrawn
-from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
+from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES, Line, read_lines
 from osler.records import Damage, Entry
 
 Fields = dict[str, list["Value"]]

@@ -6,9 +6,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from osler.corpus.lines import Line, read_lines
 from osler.corpus.sources import open_source
-from osler.corpus.streams import BrokenStreamError
+from osler.corpus.streams import BrokenStreamError, Line, read_lines
 from osler.datasets.files import refuse_damages
 from osler.records import Damage
 
