@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from osler.corpus import read_documents
-from osler.corpus.detect import detect_format
+from osler.corpus.sources import detect_format
 from osler.errors import CorpusError
 from osler.records import Damage, Document
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from osler.corpus import READERS, read_documents, ris, streams
-from osler.corpus.detect import detect_format
 from osler.corpus.publications import author_name, author_names, clean
+from osler.corpus.sources import detect_format
 from osler.records import Damage, Document, Section
 
 

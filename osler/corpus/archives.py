@@ -17,9 +17,7 @@ from dataclasses import dataclass, field
 from osler.corpus.streams import CHUNK_BYTES, BrokenStreamError, ChunkStream
 from osler.records import Damage
 
-HEAD_BYTES = _BLOCK = tarfile.BLOCKSIZE
-"""How many first bytes tell an archive: the length of a header of tar."""
-
+_BLOCK = tarfile.BLOCKSIZE  # the length of a header of tar, which tells an archive
 _NUMBER = re.compile(rb"\d{1,18}")
 _MAX_HEADER = 2**20  # of the longer names and attributes that may stand before a member of a tar archive
 _WITHOUT_CONTENT = b"123456"  # the types of links, devices, folders and pipes
