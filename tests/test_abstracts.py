@@ -1,6 +1,6 @@
 import pytest
 
-from osler.corpus.abstracts import OtherAbstract, choose_sections, labelled_sections
+from osler.corpus.pubmed import OtherAbstract, choose_sections, labelled_sections
 from osler.records import Section
 
 OWN = (Section("AIMS", "To count."),)

@@ -1,6 +1,6 @@
 import pytest
 
-from osler.corpus.retraction import title_state
+from osler.corpus.bibliography import title_state
 
 
 @pytest.mark.parametrize(

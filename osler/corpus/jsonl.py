@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from osler.corpus.retraction import title_state
+from osler.corpus.bibliography import title_state
 from osler.corpus.streams import Line, read_lines
 from osler.records import Damage, Document, Entry, Section
 from osler.text.identifiers import identifiers, spelled_identifiers

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap, zip_longest
 
-from osler.corpus.abstracts import OtherAbstract, choose_sections, labelled_sections
 from osler.corpus.bibliography import Bibliography, choose_title, first_year, related_by_kind, related_ids
+from osler.corpus.pubmed import OtherAbstract, choose_sections, labelled_sections
 from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES, Line, read_lines
 from osler.records import Damage, Document, Entry
 from osler.text.identifiers import identifiers

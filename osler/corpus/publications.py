@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from lxml import html as lxml_html
 
-from osler.corpus.bibliography import Bibliography, first_year
+from osler.corpus.bibliography import Bibliography, first_year, is_notice, says_retracted
 from osler.corpus.markup import flat_text
-from osler.corpus.retraction import is_notice, says_retracted
 from osler.records import Document, Section, is_true
 from osler.text.identifiers import identifiers
 
