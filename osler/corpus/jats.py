@@ -1,10 +1,14 @@
-"""JATS full text, as PMC and publishers give it: front matter here, the body's text in `jats_text`."""
+"""JATS full text, as PMC and publishers give it: front matter here, the body's text in `jats_text`.
+
+Knows the words of `article-type`, `subject` and `related-article-type`, and PubMed's words for the same things.
+"""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import TypeAlias
 
 from osler.corpus.bibliography import Bibliography, first_year
 from osler.corpus.jats_text import (
@@ -14,10 +18,9 @@ from osler.corpus.jats_text import (
     language_code,
     sections,
 )
-from osler.corpus.jats_types import notices, publication_types
 from osler.corpus.xml_records import Element, read_records
 from osler.records import Document, Entry
-from osler.text.identifiers import identifiers
+from osler.text.identifiers import KINDS, Identifier, identifiers, spelled_identifiers
 
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
 # The date that PubMed would call that of the issue comes first; those behind "" only where there is no other.
@@ -33,6 +36,89 @@ _LANGUAGES = {
     "fr": "fre", "hu": "hun", "it": "ita", "ja": "jpn", "ko": "kor", "nl": "dut", "no": "nor", "pl": "pol",
     "pt": "por", "ro": "rum", "ru": "rus", "sv": "swe", "tr": "tur", "uk": "ukr", "zh": "chi",
 }  # fmt: skip
+
+_Notices: TypeAlias = dict[str, tuple[str, ...]]
+"""retraction, concern or correction -> ids of the publications that are linked."""
+
+# article-type, or a subject heading in the singular -> the name that PubMed gives such a publication, so that one
+# filter finds both.
+_PUBLICATION_TYPES = {
+    "research-article": "Journal Article",
+    "original-article": "Journal Article",
+    "data-paper": "Journal Article",
+    "methods-article": "Journal Article",
+    "brief-report": "Journal Article",
+    "rapid-communication": "Journal Article",
+    "review-article": "Review",
+    "review": "Review",
+    "systematic-review": "Systematic Review",
+    "meta-analysis": "Meta-Analysis",
+    "case-report": "Case Reports",
+    "case-study": "Case Reports",
+    "clinical-trial": "Clinical Trial",
+    "randomized-controlled-trial": "Randomized Controlled Trial",
+    "randomised-controlled-trial": "Randomized Controlled Trial",
+    "guideline": "Guideline",
+    "practice-guideline": "Practice Guideline",
+    "article-commentary": "Comment",
+    "commentary": "Comment",
+    "comment": "Comment",
+    "reply": "Comment",
+    "letter": "Letter",
+    "letter-to-the-editor": "Letter",
+    "letters-to-the-editor": "Letter",
+    "correspondence": "Letter",
+    "editorial": "Editorial",
+    "news": "News",
+    "in-brief": "News",
+    "obituary": "Biography",
+    "meeting-report": "Congress",
+    "preprint": "Preprint",
+    "correction": "Published Erratum",
+    "corrigendum": "Published Erratum",
+    "erratum": "Published Erratum",
+    "expression-of-concern": "Expression of Concern",
+    "retraction": "Retraction of Publication",
+    "retraction-notice": "Retraction of Publication",
+    "retraction-note": "Retraction of Publication",
+    **dict.fromkeys(
+        ("retracted-article", "retracted-publication", "retracted", "withdrawn", "withdrawn-article", "withdrawal",
+         "removed-article", "preprint-withdrawal", "withdrawn-preprint"),
+        "Retracted Publication",
+    ),
+}  # fmt: skip
+_NOTICE_TYPES = frozenset(("Published Erratum", "Expression of Concern", "Retraction of Publication"))
+_HEADINGS = frozenset(
+    ("heading", "article-type", "articletype", "display-channel", "toc-section", "toc-heading", "section")
+)
+_RETRACTED_SUBJECT = re.compile(  # "Article retracted", "Retracted: Research Article"
+    r"(?:(?:this|original|research|review|article|paper|preprint|has|been|was)-)*(?:retracted|withdrawn|removed)"
+    r"(?:-(?:original|research|review|article|paper|preprint|publication|manuscript))*"
+)
+_NO_TYPES = frozenset(("", "other", "article"))
+_WITHDRAWN = re.compile(r"\b(?:withdrawn|withdrawal|retracted|retraction)\b", re.IGNORECASE)
+
+# related-article-type -> what a notice elsewhere says of this article. Without "-forward", a word names the notice.
+_NOTICES = {
+    "retraction": "retraction",
+    "partial-retraction": "correction",
+    "expression-of-concern": "concern",
+    "concern": "concern",
+    "correction": "correction",
+    "corrigendum": "correction",
+    "erratum": "correction",
+}
+# related-article-type -> what this article, a notice, says of another.
+_NOTICE_OF = {
+    "retracted-article": "retraction",
+    "withdrawn-article": "retraction",
+    "removed-article": "retraction",
+    "partially-retracted-article": "correction",
+    "object-of-concern": "concern",
+    "article-of-concern": "concern",
+    "corrected-article": "correction",
+}
+_LINK = "{http://www.w3.org/1999/xlink}href"
 
 
 def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
@@ -53,9 +139,12 @@ def _entries(article: Element) -> Iterator[Entry]:
     if meta is None:
         raise ValueError("an article without <article-meta>")
     ids = identifiers(pmid=_article_id(meta, "pmid", "pubmed"), doi=_doi(meta), pmcid=_article_id(meta, "pmc", "pmcid"))
+    own_id = next((Identifier(kind, ids[kind]) for kind in ("pmcid", "pmid", "doi") if kind in ids), None)
+    if own_id is None:
+        raise ValueError("an article without a PMC, PubMed or DOI identifier")
     title = _title(article, meta)
-    types = publication_types(article, meta)
-    about_this, about_others = notices(article, meta, types=types)
+    types = _publication_types(article, meta)
+    about_this, about_others = _notices(article, meta, types=types)
     journal, abbreviations = _journal(article)
     bibliography = Bibliography(
         authors=_authors(meta),
@@ -68,14 +157,7 @@ def _entries(article: Element) -> Iterator[Entry]:
         notices=about_this,
         notice_of=about_others,
     )
-    yield Document(_doc_id(ids), title, tuple(sections(article)), ids, bibliography.metadata(title))
-
-
-def _doc_id(ids: dict[str, str]) -> str:
-    for name, prefix in (("pmcid", "PMC"), ("pmid", "PMID"), ("doi", "doi")):
-        if name in ids:
-            return f"{prefix}:{ids[name]}"
-    raise ValueError("an article without a PMC, PubMed or DOI identifier")
+    yield Document(str(own_id), title, tuple(sections(article)), ids, bibliography.metadata(title))
 
 
 def _article_id(meta: Element, *kinds: str) -> str:
@@ -201,3 +283,72 @@ def _year(meta: Element) -> int | None:
 def _date_year(date: Element) -> int | None:
     written = (inline_text(date.find(".//year")), date.get("iso-8601-date", ""), " ".join(map(str, date.itertext())))
     return next((year for text in written if (year := first_year(text))), None)
+
+
+def _publication_types(article: Element, meta: Element) -> tuple[str, ...]:
+    """By the article-type and by those subject headings that name a kind of publication, not a field."""
+    kind = article.get("article-type", "").strip().lower()
+    groups = [*meta.iterfind("article-categories/subj-group")]
+    headings = [group for group in groups if group.get("subj-group-type", "heading").lower() in _HEADINGS]
+    subjects = [_singular(inline_text(subject)) for group in headings for subject in group.iter("subject")]
+    by_subject = [_PUBLICATION_TYPES.get(subject, "") for subject in subjects]
+    by_subject += ["Retracted Publication" for subject in subjects if _RETRACTED_SUBJECT.fullmatch(subject)]
+    by_kind = "" if kind in _NO_TYPES else _PUBLICATION_TYPES.get(kind, kind)
+    by_version = "Retracted Publication" if _is_withdrawn(meta) else ""
+    types = dict.fromkeys(filter(None, (by_kind, *by_subject, by_version)))
+    if by_kind in _NOTICE_TYPES:  # a notice speaks of another article
+        types.pop("Retracted Publication", None)
+    return tuple(types)
+
+
+def _singular(subject: str) -> str:
+    """The subject in the form of an article-type: `Case Reports` is `case-report`."""
+    words = re.sub(r"[^a-z]+", "-", subject.lower()).strip("-").removesuffix("-article")
+    return words.removesuffix("s") if words not in _PUBLICATION_TYPES else words
+
+
+def _is_withdrawn(meta: Element) -> bool:
+    """Whether a statement on the version says so, as those of preprints do."""
+    states = [element.get("event-type", "") for element in meta.iterfind("pub-history/event")]
+    states += [element.get("date-type", "") for element in meta.iterfind("history/date")]
+    states += [element.get("date-type", "") for element in meta.iterfind("pub-date")]
+    versions = [*meta.iterfind("article-version"), *meta.iterfind("article-version-alternatives/article-version")]
+    states += map(inline_text, versions)
+    for custom in meta.iterfind("custom-meta-group/custom-meta"):
+        if "status" in inline_text(custom.find("meta-name")).lower():
+            states.append(inline_text(custom.find("meta-value")))
+    return any(map(_WITHDRAWN.search, states))
+
+
+def _notices(article: Element, meta: Element, *, types: Collection[str]) -> tuple[_Notices, _Notices]:
+    """What notices elsewhere say of this article, and what this one, as a notice, says of others."""
+    is_notice = not _NOTICE_TYPES.isdisjoint(types)
+    about_this: _Notices = {}
+    about_others: _Notices = {}
+    related = [*meta.iter("related-article", "related-object")]
+    if is_notice:
+        related += [part for body in article.iterfind("body") for part in body.iter("related-article")]
+    for link in related:
+        word = link.get("related-article-type") or link.get("link-type") or ""
+        kind = _NOTICES.get(word.removesuffix("-forward"), "")
+        ids_by_kind = about_this
+        if word in _NOTICE_OF or (kind and is_notice and not word.endswith("-forward")):
+            kind, ids_by_kind = _NOTICE_OF.get(word, kind), about_others
+        if kind:
+            ids_by_kind[kind] = tuple(dict.fromkeys((*ids_by_kind.get(kind, ()), *_related_ids(link))))
+    return about_this, about_others
+
+
+def _related_ids(related: Element) -> tuple[str, ...]:
+    """All ids that the link gives, as documents spell theirs."""
+    links = [(related.get("ext-link-type", ""), related.get(_LINK, ""))]
+    links += [(related.get(f"{name}-type", ""), related.get(name, "")) for name in ("object-id", "document-id")]
+    for part in related.iter("pub-id", "article-id", "object-id", "ext-link"):
+        kind = part.get("pub-id-type") or part.get("ext-link-type") or ""
+        links.append((kind, part.get(_LINK) or inline_text(part)))
+    ids: list[Identifier] = []
+    for kind, value in links:
+        kind = {"pubmed": "pmid", "pmc": "pmcid"}.get(kind, kind)
+        named = spelled_identifiers(value) or (identifiers(**{kind: value}) if kind in KINDS else {})
+        ids += map(Identifier, named.keys(), named.values())
+    return tuple(dict.fromkeys(map(str, ids)))
