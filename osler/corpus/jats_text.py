@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from osler.corpus.formulas import FORMULA, MATHML, math_text, tex_text
 from osler.corpus.inline_text import GUARD, plain_text, subscript, superscript
-from osler.corpus.markup import FORMULA, MATHML, math_text
-from osler.corpus.reference_marks import MARK, emphasised, is_mark, reference, without_reference_marks
-from osler.corpus.tex import tex_text
+from osler.corpus.markup import MARK, emphasised, is_mark, reference, without_reference_marks
 from osler.corpus.xml_records import Element
 from osler.records import Section
 
