@@ -70,7 +70,11 @@ def _presented(node: Element) -> str:
     if node.tag in _NOT_SHOWN:
         return ""
     if node.tag in _TOKENS:
-        return _TOKENS[node.tag](_token(node))
+        if len(node):  # a picture of a character
+            raise _NotOneLineError
+        text = node.text or ""
+        # The blanks of a text part words: " if ".
+        return _TOKENS[node.tag](text if node.tag == "mtext" else text.strip("\t\n\r "))
     if any((text or "").strip() for text in (node.text, *(child.tail for child in node))):
         raise _NotOneLineError  # text that belongs to no script and no base
     if node.tag == "mspace":
@@ -92,25 +96,15 @@ def _presented(node: Element) -> str:
     return layout[1](*map(_presented, node))
 
 
-def _token(node: Element) -> str:
-    if len(node):  # a picture of a character
-        raise _NotOneLineError
-    text = node.text or ""
-    return text if node.tag == "mtext" else text.strip("\t\n\r ")  # the blanks of a text part words: " if "
-
-
 def _identifier(text: str) -> str:
     return f"{GUARD}{text}{GUARD}" if text in _FUNCTIONS else text
-
-
-def _operator(text: str) -> str:
-    return GUARD if text in _INVISIBLE else _identifier(text)
 
 
 def _fenced(node: Element) -> str:
     separators = "".join(node.get("separators", ",").split())
     pieces = [_presented(child) for child in node]
-    between = [separators[min(place, len(separators) - 1)] if separators else "" for place in range(len(pieces) - 1)]
+    # The last separator stands for all that are missing.
+    between = [separators[min(index, len(separators) - 1)] if separators else "" for index in range(len(pieces) - 1)]
     content = "".join(piece + mark for piece, mark in zip(pieces, [*between, ""], strict=True))
     return f"{node.get('open', '(')}{content}{node.get('close', ')')}"
 
@@ -160,7 +154,8 @@ def _index(base: str, low: str) -> str:
 
 _STRETCHED = frozenset(("_", "︸", "⏟", "⏞", "︷", "\u0332"))
 _TOKENS: dict[str, Callable[[str], str]] = {
-    "mi": _identifier, "mo": _operator, "mn": str, "mtext": str, "ms": str,
+    "mi": _identifier, "mo": lambda text: GUARD if text in _INVISIBLE else _identifier(text),
+    "mn": str, "mtext": str, "ms": str,
 }  # fmt: skip
 _LAYOUTS: dict[str, tuple[int, Callable[..., str]]] = {
     "msup": (2, _power), "msub": (2, _index), "msubsup": (3, _both), "mfrac": (2, fraction), "mroot": (2, root),
@@ -271,9 +266,8 @@ class _TexReader:
                 pieces.append(limited(token, self._argument()))
                 continue
             item = self._item(token)
-            takes_limits = (
-                item in _TEX_BIG_OPERATORS or token[1:] in _TEX_LIMITED or (takes_limits and not item.strip())
-            )
+            is_operator = item in _TEX_BIG_OPERATORS or token[1:] in _TEX_LIMITED
+            takes_limits = is_operator or (takes_limits and not item.strip())
             pieces.append(item)
         if closing:
             raise _NotOneLineError
