@@ -170,10 +170,10 @@ def _attributes(archive: _Archive, info: tarfile.TarInfo) -> dict[str, bytes]:
         return {"path": header.rstrip(b"\0")}
     attributes = {}
     while header:  # "27 path=PMC1/article.nxml\n", of which 27 is the length
-        length, _, rest = header.partition(b" ")
+        length, _, attribute = header.partition(b" ")
         if not _NUMBER.fullmatch(length) or not len(length) < (size := int(length)) <= len(header):
             break
-        key, _, value = rest[: size - len(length) - 1].rstrip(b"\n").partition(b"=")
+        key, _, value = attribute[: size - len(length) - 1].rstrip(b"\n").partition(b"=")
         attributes[key.decode(errors="replace")] = value
         header = header[size:]
     return attributes

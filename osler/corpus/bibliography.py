@@ -234,18 +234,18 @@ def _marks_a_study(match: re.Match[str] | None) -> bool:
     if match is None:
         return False
     opening, marker, end, study = match.groups()
-    marker, first = marker.casefold(), study.split()[0].strip(":;,.\"'“”‘’") if study else ""
+    marker, word = marker.casefold(), study.split()[0].strip(":;,.\"'“”‘’") if study else ""
     noun = marker in ("retraction", "removal", "withdrawal")
     loud = match[2].isupper() and not study.isupper()
     if not study:
         return not noun and "concern" not in marker
     if not _END.search(end):  # "RETRACTED Effect of x on mice"
-        return loud and not noun and first[:1].isupper() and not first.isupper()
+        return loud and not noun and word[:1].isupper() and not word.isupper()
     if loud or (opening.rstrip()[-1:] in ("[", "(", "*") and end.lstrip()[:1] in ("]", ")", "*")):
         return True
     if marker in ("removal", "withdrawal") or _ONLY_A_KIND.match(study):
         return False
-    if first.islower() and first.isascii() and first.replace("-", "").isalpha():
-        return marker.startswith("retracted") and not _SUBTITLE.match(first)
+    if word.islower() and word.isascii() and word.replace("-", "").isalpha():
+        return marker.startswith("retracted") and not _SUBTITLE.match(word)
     about_itself = {"retraction": r"retract", "retracted": r"\bretract(?:ed|ions)\b"}.get(marker)
     return not (about_itself and re.search(about_itself, study, re.IGNORECASE))

@@ -129,38 +129,34 @@ def _rows(lines: Iterable[Line | Damage], source: str, names: Mapping[str, str])
     for line in lines:
         if isinstance(line, Damage):
             yield line
-        elif line.text.strip() and not line.text.startswith(("#", "database_id\t")):
-            yield _row(line, source, names)
-
-
-def _row(line: Line, source: str, names: Mapping[str, str]) -> _Row | Damage:
-    cells = line.text.split("\t")
-    if len(cells) < _COLUMNS or not cells[0] or not cells[1]:
-        return Damage(source, f"line {line.number}", f"{len(cells)} columns, but an annotation has {_COLUMNS} or more")
-    doc_id, disease, qualifier, phenotype, reference, _, _, frequency, _, _, aspect = cells[:_COLUMNS]
-    if phenotype not in names:
-        return Damage(source, f"line {line.number}", f"{phenotype!r} is not a term of the hp.obo in use")
-    return _Row(line.number, doc_id, disease, qualifier == "NOT", phenotype, reference, frequency, aspect)
+            continue
+        if not line.text.strip() or line.text.startswith(("#", "database_id\t")):
+            continue
+        cells, position = line.text.split("\t"), f"line {line.number}"
+        if len(cells) < _COLUMNS or not cells[0] or not cells[1]:
+            yield Damage(source, position, f"{len(cells)} columns, but an annotation has {_COLUMNS} or more")
+            continue
+        doc_id, disease, qualifier, phenotype, reference, _, _, frequency, _, _, aspect = cells[:_COLUMNS]
+        if phenotype not in names:
+            yield Damage(source, position, f"{phenotype!r} is not a term of the hp.obo in use")
+            continue
+        yield _Row(line.number, doc_id, disease, qualifier == "NOT", phenotype, reference, frequency, aspect)
 
 
 def _disease(rows: list[_Row], names: Mapping[str, str]) -> Document:
-    references = [part for row in rows for part in row.reference.split(";") if part.startswith("PMID:")]
-    metadata: dict[str, Any] = {"kind": "disease", "database": rows[0].doc_id.partition(":")[0]}
-    if references:
-        metadata["references"] = list(dict.fromkeys(references))
-    text = " ".join(f"{group}: {'; '.join(found)}." for group, found in _groups(rows, names))
-    return Document(rows[0].doc_id, rows[0].disease, (Section("Phenotypes", text),), metadata=metadata)
-
-
-def _groups(rows: list[_Row], names: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """The names of each group that has any, the most frequent group first, each phenotype once."""
+    """The document of a disease: the names of its phenotypes, the most frequent group first, each phenotype once."""
     stated: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         stated[row.phenotype, _EXCLUDED if row.absent else _ASPECTS.get(row.aspect, "")].append(row.frequency)
     groups: dict[str, list[str]] = defaultdict(list)
     for (phenotype, group), frequencies in stated.items():
         groups[group or frequency_class(tuple(frequencies))].append(names[phenotype])
-    return [(group, list(dict.fromkeys(groups[group]))) for group in _ORDER if group in groups]
+    text = " ".join(f"{group}: {'; '.join(dict.fromkeys(groups[group]))}." for group in _ORDER if group in groups)
+    references = [part for row in rows for part in row.reference.split(";") if part.startswith("PMID:")]
+    metadata: dict[str, Any] = {"kind": "disease", "database": rows[0].doc_id.partition(":")[0]}
+    if references:
+        metadata["references"] = list(dict.fromkeys(references))
+    return Document(rows[0].doc_id, rows[0].disease, (Section("Phenotypes", text),), metadata=metadata)
 
 
 @lru_cache(maxsize=4096)  # a few thousand different statements make up a quarter of a million rows

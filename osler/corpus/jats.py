@@ -171,8 +171,8 @@ def _article_id(meta: Element, *kinds: str) -> str:
 
 def _doi(meta: Element) -> str:
     """The DOI by its type; else an id of another type that has the form of one."""
-    others = (_DOI.search(inline_text(element)) for element in meta.iterfind("article-id"))
-    return _article_id(meta, "doi") or next((match.group() for match in others if match), "")
+    matches = (_DOI.search(inline_text(element)) for element in meta.iterfind("article-id"))
+    return _article_id(meta, "doi") or next((match.group() for match in matches if match), "")
 
 
 def _title(article: Element, meta: Element) -> str:
@@ -252,10 +252,10 @@ def _name(person: Element) -> str:
 
 
 def _written_name(name: Element) -> str:
-    family, given, suffix = (inline_text(name.find(part)) for part in ("surname", "given-names", "suffix"))
-    given = f"{given} {suffix}".strip()
-    if family or given:
-        return ", ".join(filter(None, (family, given)))
+    family, forenames, suffix = (inline_text(name.find(part)) for part in ("surname", "given-names", "suffix"))
+    forenames = f"{forenames} {suffix}".strip()
+    if family or forenames:
+        return ", ".join(filter(None, (family, forenames)))
     for part in name:
         if part.tag in _MEMBERS:
             part.tag, part.text = "fn", None  # leaves no text
@@ -271,8 +271,8 @@ def _year(meta: Element) -> int | None:
             kind = "ppub"
         if (year := _date_year(date)) and kind not in _NO_DATES:
             years[kind] = min(year, years.get(kind, year))
-    first = next(iter(year for kind, year in years.items() if kind not in _DATES), None)
-    if published := next((year for kind in _DATES if (year := years.get(kind) if kind else first)), None):
+    years[""] = next((year for kind, year in years.items() if kind not in _DATES), 0)  # of a kind that is not listed
+    if published := next((year for kind in _DATES if (year := years.get(kind))), None):
         return published
     history = {date.get("date-type", ""): _date_year(date) for date in meta.iterfind("history/date")}
     history |= {event.get("event-type", ""): _date_year(event) for event in meta.iterfind("pub-history/event")}

@@ -139,10 +139,10 @@ def _without_numbered_marks(line: str) -> str:
 
 def _counted_on(numbers: str, last: int) -> int:
     """The highest number so far, where these leave out none behind `last`; else 0."""
-    for first, end in re.findall(r"([0-9]+)(?:\s*[^\s,;0-9]\s*([0-9]+))?", numbers):
-        if int(first) > last + 1:
+    for start, end in re.findall(r"([0-9]+)(?:\s*[^\s,;0-9]\s*([0-9]+))?", numbers):
+        if int(start) > last + 1:
             return 0
-        last = max(last, int(end or first))
+        last = max(last, int(end or start))
     return last
 
 
@@ -189,14 +189,11 @@ def _references_on_the_line(line: str) -> str:
             becomes_mark = is_mark(match[1]) and not stands_free and not match[1].lstrip().startswith("[")
             if between and re.search(r"[0-9]\($", left):  # `10(6)` would be a power
                 pieces[-1] = between[:-1] + " ("
-        pieces.append(MARK if becomes_mark else _guarded(match[1]))
+        # Guards keep the digits of a reference from growing into their neighbours.
+        guarded = (GUARD if match[1][0].isdigit() else "") + match[1] + (GUARD if match[1][-1].isdigit() else "")
+        pieces.append(MARK if becomes_mark else guarded)
         position, was_mark = match.end(), becomes_mark
     return "".join((*pieces, line[position:]))
-
-
-def _guarded(text: str) -> str:
-    """The text with guards where its digits could grow into their neighbours."""
-    return (GUARD if text[0].isdigit() else "") + text + (GUARD if text[-1].isdigit() else "")
 
 
 def _closed_up(line: str) -> str:

@@ -74,8 +74,8 @@ def _blocks(stream: io.BufferedIOBase, source: str) -> Iterator[list[Line | Dama
         if size <= MAX_RECORD_BYTES:
             block.append(line)
         elif not block or isinstance(block[0], Line):
-            first = block[0] if block else line
-            position = f"line {first.number}" if isinstance(first, Line) else first.position
+            begin = block[0] if block else line
+            position = f"line {begin.number}" if isinstance(begin, Line) else begin.position
             block = [Damage(source, position, f"a record longer than {MAX_RECORD_BYTES} bytes")]
     yield block
 
@@ -148,8 +148,10 @@ def _document(fields: Fields) -> Document:
         raise ValueError(f"no PMID but {pmid!r}")
     book = _first(fields, "BTI", "CTI")
     title, vernacular = choose_title(_first(fields, "TI") or book, _first(fields, "TT"))
-    others = zip_longest(fields.get("OAB", ()), fields.get("OABL", ()), fillvalue="")
-    sections, text_language = choose_sections(labelled_sections(_first(fields, "AB")), starmap(_other_abstract, others))
+    other_abstracts = zip_longest(fields.get("OAB", ()), fields.get("OABL", ()), fillvalue="")
+    sections, text_language = choose_sections(
+        labelled_sections(_first(fields, "AB")), starmap(_other_abstract, other_abstracts)
+    )
     short_name = _first(fields, "TA") or _first(fields, "SO").partition(". ")[0]
     journal = _first(fields, "JT") or book or short_name
     bibliography = Bibliography(
@@ -175,10 +177,10 @@ def _document(fields: Fields) -> Document:
 
 def _other_abstract(text: str, language: str) -> OtherAbstract:
     """The abstract, its kind told by a prefix; those without are what eLife and others write beside an abstract."""
-    kind, prefix, rest = text.partition(": ")
-    if not prefix or kind.casefold() not in _KINDS:
-        kind, rest = "plain-language-summary", text
-    return OtherAbstract(kind, language, labelled_sections(rest))
+    kind, separator, content = text.partition(": ")
+    if not separator or kind.casefold() not in _KINDS:
+        kind, content = "plain-language-summary", text
+    return OtherAbstract(kind, language, labelled_sections(content))
 
 
 def _authors(fields: Fields) -> tuple[str, ...]:

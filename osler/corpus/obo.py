@@ -67,7 +67,7 @@ class Term:
         'Synonyms: Mice.'
         """
         kinds = frozenset(withdrawn)
-        synonyms = [known for known in self.synonyms if known.kind not in kinds and not _WITHDRAWN.search(known.kind)]
+        synonyms = [s for s in self.synonyms if s.kind not in kinds and not _WITHDRAWN.search(s.kind)]
         names = _different(synonym.text for synonym in synonyms)
         names.pop(self.name.casefold(), None)
         sections = [Section("Definition", text) for text in self.definitions if text]

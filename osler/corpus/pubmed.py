@@ -80,8 +80,8 @@ def _citation(record: Element) -> Document:
         raise ValueError("a citation without <MedlineCitation> or <Article>")
     pmid, version = _pmid(citation)
     title, vernacular = choose_title(_text(article, "ArticleTitle"), _text(article, "VernacularTitle"))
-    abstract, others = _parts(article.findall("Abstract/AbstractText")), citation.findall("OtherAbstract")
-    sections, text_language = choose_sections(abstract, map(_other_abstract, others))
+    other_abstracts = map(_other_abstract, citation.findall("OtherAbstract"))
+    sections, text_language = choose_sections(_parts(article.findall("Abstract/AbstractText")), other_abstracts)
     journal, *abbreviations = _journal_names(citation, article) or ("",)
     bibliography = Bibliography(
         version=version,
@@ -166,10 +166,10 @@ def _authors(lists: Iterable[Element]) -> tuple[str, ...]:
 
 
 def _name(author: Element) -> str:
-    given = _text(author, "ForeName") or f"{_text(author, 'FirstName')} {_text(author, 'MiddleName')}".strip()
-    given = f"{given or _text(author, 'Initials')} {_text(author, 'Suffix')}".strip()
+    forenames = _text(author, "ForeName") or f"{_text(author, 'FirstName')} {_text(author, 'MiddleName')}".strip()
+    forenames = f"{forenames or _text(author, 'Initials')} {_text(author, 'Suffix')}".strip()
     family = _text(author, "LastName") or _text(author, "CollectiveName")
-    return f"{family}, {given}" if family and given else family or given
+    return f"{family}, {forenames}" if family and forenames else family or forenames
 
 
 def _year(article: Element) -> int | None:
@@ -261,7 +261,9 @@ class OtherAbstract:
     sections: tuple[Section, ...]
 
 
-def choose_sections(abstract: Sequence[Section], others: Iterable[OtherAbstract]) -> tuple[tuple[Section, ...], str]:
+def choose_sections(
+    abstract: Sequence[Section], other_abstracts: Iterable[OtherAbstract]
+) -> tuple[tuple[Section, ...], str]:
     """The sections of the text, and their language ("" for English, and for an article's own abstract).
 
     That is the article's own abstract, else those that others wrote in English, and behind it a plain-language summary
@@ -272,15 +274,18 @@ def choose_sections(abstract: Sequence[Section], others: Iterable[OtherAbstract]
     ((Section(heading='', text='Records were compared.'),), '')
     """
     real: list[OtherAbstract] = []
-    for other in others:
+    for other in other_abstracts:
         if sections := tuple(part for part in other.sections if part.text and not _NOT_THERE.fullmatch(part.text)):
             real.append(replace(other, sections=sections))
     english = [other for other in real if other.language.casefold() in ("eng", "en", "")]
     summaries = [other for other in english if other.kind.casefold() == "plain-language-summary"]
     own = tuple(abstract) or _joined(other for other in english if other not in summaries)
     if own or summaries:
-        headed = ((f"{_SUMMARY} > {part.heading}".removesuffix(" > "), part) for part in _joined(summaries))
-        return own + tuple(Section(heading, part.text) for heading, part in headed), ""
+        summary = [
+            Section(f"{_SUMMARY} > {part.heading}" if part.heading else _SUMMARY, part.text)
+            for part in _joined(summaries)
+        ]
+        return (*own, *summary), ""
     language = real[0].language if real else ""
     return _joined(other for other in real if other.language == language), language
 

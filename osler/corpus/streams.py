@@ -153,29 +153,28 @@ def _not_zeros(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _uncompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    first = next(chunks, b"")
+    head = next(chunks, b"")
     magics = (_GZIP_MAGIC, _BZIP2_MAGIC, _XZ_MAGIC)
-    while any(magic.startswith(first) and magic != first for magic in magics) and (more := next(chunks, b"")):
-        first += more
-    if first.startswith(_GZIP_MAGIC):
-        yield from _gunzip(first, chunks)
-    elif first.startswith(_BZIP2_MAGIC) and first[3:4] in b"123456789":
-        yield from _unpack(first, chunks, "bzip2")
-    elif first.startswith(_XZ_MAGIC):
-        yield from _unpack(first, chunks, "xz")
+    while any(magic.startswith(head) and magic != head for magic in magics) and (more := next(chunks, b"")):
+        head += more
+    if head.startswith(_GZIP_MAGIC):
+        yield from _gunzip(head, chunks)
+    elif head.startswith(_BZIP2_MAGIC) and head[3:4] in b"123456789":
+        yield from _unpack(chain((head,), chunks), "bzip2")
+    elif head.startswith(_XZ_MAGIC):
+        yield from _unpack(chain((head,), chunks), "xz")
     else:
-        yield first
+        yield head
         yield from chunks
 
 
-def _unpack(first: bytes, chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
-    """The content of all bzip2 or xz streams that `first` and `chunks` hold one after another."""
+def _unpack(chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
+    """The content of all bzip2 or xz streams that `chunks` hold one after another."""
 
     def new_stream() -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
         return bz2.BZ2Decompressor() if kind == "bzip2" else lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
 
-    whole = chain((first,), chunks)
-    pieces = (chunk[start : start + _PIECE_BYTES] for chunk in whole for start in range(0, len(chunk), _PIECE_BYTES))
+    pieces = (chunk[start : start + _PIECE_BYTES] for chunk in chunks for start in range(0, len(chunk), _PIECE_BYTES))
     stream, size, data = new_stream(), 0, b""
     while True:
         data = data or (next(pieces, b"") if stream.needs_input else b"")

@@ -106,14 +106,14 @@ class _Scanner:
     def pieces(self) -> Iterator[_Record | Damage]:
         """The records whose end was found, and what was lost, in the order of the file."""
         begun: _Mark | None = None
-        found = given_up = False
+        has_records = given_up = False
         for mark in self._marks():
             if mark.kind == "nothing":
                 yield self.damage(1, 0, f"holds none of the records {self._known} in its first {mark.start:,} bytes")
                 return
-            if not found:
+            if not has_records:
                 self._read_prolog(mark.start)
-                found = True
+                has_records = True
             if mark.kind in ("start", "empty"):
                 given_up = False
             elif given_up:  # the rest of a record that was told of already
@@ -125,7 +125,7 @@ class _Scanner:
                 begun = mark if mark.kind == "start" else None
             self._window.keep = begun.start if begun else None
             self._window.release(begun.start if begun else mark.end)
-        yield from self._end(begun, found=found)
+        yield from self._end(begun, has_records=has_records)
 
     def _piece(self, begun: _Mark | None, mark: _Mark) -> Iterator[_Record | Damage]:
         """What lies between the record that has begun, if any, and `mark`, which ends or interrupts it."""
@@ -142,14 +142,14 @@ class _Scanner:
         elif mark.kind == "end":
             yield self._damage_at(mark.start, f"</{mark.name}> without its start tag")
 
-    def _end(self, begun: _Mark | None, *, found: bool) -> Iterator[Damage]:
+    def _end(self, begun: _Mark | None, *, has_records: bool) -> Iterator[Damage]:
         window = self._window
         tail = window.cut(window.first, window.end)
         if begun:
             yield self._damage_at(begun.start, f"the file ends within this <{begun.name}>")
-        elif not found and window.end <= _PROLOG_BYTES and _EMPTY_SET.fullmatch(_PROLOG_NOISE.sub(b"", tail)):
+        elif not has_records and window.end <= _PROLOG_BYTES and _EMPTY_SET.fullmatch(_PROLOG_NOISE.sub(b"", tail)):
             return
-        elif not found:
+        elif not has_records:
             yield self.damage(1, 0, f"holds none of the records {self._known}")
         elif self._root and f"</{self._root}".encode() not in tail:
             yield self._damage_at(window.end, f"the file ends before </{self._root}>: it may be cut off")
@@ -159,7 +159,7 @@ class _Scanner:
 
     def _marks(self) -> Iterator[_Mark]:
         """The tags of records, save those within comments, CDATA and processing instructions."""
-        window, at, found = self._window, 0, False
+        window, at, has_marks = self._window, 0, False
         pattern = _mark_pattern(self._names)
         while True:
             limit = window.end if window.ended else window.last_tag_end()
@@ -171,7 +171,7 @@ class _Scanner:
                 if window.end - (at if window.keep is None else window.keep) > MAX_RECORD_BYTES:
                     at = max(at, window.end - _TAG_BYTES)
                     if window.keep is not None:
-                        yield _Mark("", "oversize" if found else "nothing", at, at)
+                        yield _Mark("", "oversize" if has_marks else "nothing", at, at)
                 window.release(at)
                 window.extend()
                 continue
@@ -179,7 +179,7 @@ class _Scanner:
             if terminator := _TERMINATORS.get(match.group()):
                 at = self._behind(terminator, end)
                 continue
-            at, found = end, True
+            at, has_marks = end, True
             name = match["name"].rpartition(b":")[2].decode()
             kind = "end" if match["slash"] else "empty" if match["empty"] else "start"
             yield _Mark(name, kind, start, end)
@@ -187,13 +187,13 @@ class _Scanner:
     def _behind(self, terminator: bytes, offset: int) -> int:
         """The offset behind the next `terminator`; `offset` itself where none follows, so that little is lost."""
         searched = max(offset, self._searched.get(terminator, 0))
-        while (found := self._window.find(terminator, searched)) < 0:
+        while (position := self._window.find(terminator, searched)) < 0:
             if self._window.ended or self._window.end - offset > MAX_RECORD_BYTES:
                 self._searched[terminator] = max(searched, self._window.end - len(terminator))
                 return offset
             searched = max(offset, self._window.end - len(terminator))
             self._window.extend()
-        return found + len(terminator)
+        return position + len(terminator)
 
     def _read_prolog(self, end: int) -> None:
         """The root's name and the namespace prefixes of all that is open where the first record begins."""
@@ -243,9 +243,9 @@ def _parse_bytes(content: bytes, namespaces: Mapping[str, str]) -> Element:
 
 def _with_characters(content: bytes) -> bytes:
     """The content with HTML's entities, save those within CDATA, as characters."""
-    first, *rest = content.split(b"<![CDATA[")
-    pieces = [_ENTITY.sub(_html_character, first)]
-    for part in rest:
+    before, *parts = content.split(b"<![CDATA[")
+    pieces = [_ENTITY.sub(_html_character, before)]
+    for part in parts:
         data, end, text = part.partition(b"]]>")
         pieces.append(data + end + _ENTITY.sub(_html_character, text))
     return b"<![CDATA[".join(pieces)
@@ -320,8 +320,8 @@ class _Window:
 
     def find(self, needle: bytes, start: int) -> int:
         """The offset of `needle` in what was read, at or after `start`; -1 where it is not."""
-        found = self._data.find(needle, max(start - self.first, 0))
-        return found if found < 0 else found + self.first
+        position = self._data.find(needle, max(start - self.first, 0))
+        return position if position < 0 else position + self.first
 
     def last_tag_end(self) -> int:
         """The offset behind the last `>` that was read; `first` where there is none."""
