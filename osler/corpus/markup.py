@@ -189,9 +189,11 @@ def _references_on_the_line(line: str) -> str:
             becomes_mark = is_mark(match[1]) and not stands_free and not match[1].lstrip().startswith("[")
             if between and re.search(r"[0-9]\($", left):  # `10(6)` would be a power
                 pieces[-1] = between[:-1] + " ("
-        # Guards keep the digits of a reference from growing into their neighbours.
-        guarded = (GUARD if match[1][0].isdigit() else "") + match[1] + (GUARD if match[1][-1].isdigit() else "")
-        pieces.append(MARK if becomes_mark else guarded)
+        if becomes_mark:
+            pieces.append(MARK)
+        else:  # guards keep the digits of a reference from growing into their neighbours
+            before, behind = (GUARD if character.isdigit() else "" for character in (match[1][0], match[1][-1]))
+            pieces.append(before + match[1] + behind)
         position, was_mark = match.end(), becomes_mark
     return "".join((*pieces, line[position:]))
 
