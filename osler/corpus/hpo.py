@@ -63,7 +63,7 @@ def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
         return
     lines = chain((head,), lines)
     if isinstance(head, Line) and head.text.startswith(("#", "database_id\t")):
-        yield from read_diseases(lines, source, names=_phenotype_names(source))
+        yield from _disease_entries(lines, source, names=_phenotype_names(source))
         return
     yield from read_terms(lines, source)
 
@@ -93,7 +93,7 @@ class _Row(NamedTuple):
     aspect: str
 
 
-def read_diseases(lines: Iterable[Line | Damage], source: str, *, names: Mapping[str, str]) -> Iterator[Entry]:
+def _disease_entries(lines: Iterable[Line | Damage], source: str, *, names: Mapping[str, str]) -> Iterator[Entry]:
     """A document each disease, its phenotypes by how frequent they are; `names` has the phenotypes' names by id.
 
     The rows of a disease must stand together, as they do in the ontology's releases: rows that come later are damage.

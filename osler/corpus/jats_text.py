@@ -134,7 +134,9 @@ def _content(element: Element) -> Iterator[str]:
     yield element.text or ""
     for child in element:
         if child.tag == "label":
-            yield _label(child, of=element)
+            # A caption follows its label, as "Figure 1"; the numbers of list items and sections are left out.
+            label = inline_text(child).rstrip(".:") if element.tag in _CAPTIONED else ""
+            yield label and f"{label}{_CAPTION_FOLLOWS}"
         elif child.tag in _FLOATS and element.tag == "p":
             floats.append(child)
             yield MARK  # so that the words on both sides do not grow together
@@ -159,12 +161,6 @@ def _child_text(element: Element) -> Iterator[str]:
         yield _INLINE[tag](element)
     else:
         yield from _content(element)
-
-
-def _label(label: Element, *, of: Element) -> str:
-    """The label that a caption follows, as "Figure 1"; the numbers of list items and sections are left out."""
-    text = inline_text(label).rstrip(".:") if of.tag in _CAPTIONED else ""
-    return text and f"{text}{_CAPTION_FOLLOWS}"
 
 
 def _paragraphs(text: str) -> str:
@@ -197,6 +193,13 @@ def _explained(abbreviation: Element) -> str:
         term.append(child.tail or "")
     text = "".join(term)
     return f"{text.rstrip()} ({meaning})" if text.strip() and meaning else text or meaning
+
+
+def _term(element: Element) -> str:
+    """A term, before its meaning where a list of definitions gives it."""
+    parent = element.getparent()
+    is_defined = parent is not None and parent.tag == "def-item" and parent.find("def") is not None
+    return _joined(element) + (_MEANING_FOLLOWS if is_defined else "")
 
 
 def _lines(element: Element) -> str:
@@ -271,14 +274,9 @@ _INLINE: dict[str, Callable[[Element], str]] = {
     "abbrev": _explained,
     "ext-link": lambda element: _joined(element) or element.get(_LINK, ""),
     "uri": lambda element: _joined(element) or element.get(_LINK, ""),
-    "term": lambda element: _joined(element) + (_MEANING_FOLLOWS if _is_defined(element) else ""),
+    "term": _term,
     "speaker": lambda element: _joined(element) + _MEANING_FOLLOWS,
     "preformat": _lines,
     "code": _lines,
     "alternatives": _alternatives,
 }
-
-
-def _is_defined(term: Element) -> bool:
-    parent = term.getparent()
-    return parent is not None and parent.tag == "def-item" and parent.find("def") is not None

@@ -96,15 +96,6 @@ class Term:
         )
 
 
-def is_withdrawn(description: str) -> bool:
-    """Whether an ontology describes a type of synonyms as one of those that it took back.
-
-    >>> is_withdrawn("discarded/obsoleted synonym")
-    True
-    """
-    return _WITHDRAWN.search(description) is not None
-
-
 def _different(texts: Iterable[str]) -> dict[str, str]:
     """The texts that differ by more than capital letters, by their small letters."""
     different: dict[str, str] = {}
@@ -223,7 +214,7 @@ def _read_header(fields: Fields, ontology: _Ontology) -> None:
     ontology.namespace = _first(fields, "default-namespace")
     for value in fields["synonymtypedef"]:
         kind, _, description = value.text.partition(" ")
-        if is_withdrawn(description):
+        if _WITHDRAWN.search(description):
             ontology.withdrawn.add(kind)
 
 

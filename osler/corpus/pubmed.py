@@ -82,6 +82,8 @@ def _citation(record: Element) -> Document:
     title, vernacular = choose_title(_text(article, "ArticleTitle"), _text(article, "VernacularTitle"))
     other_abstracts = map(_other_abstract, citation.findall("OtherAbstract"))
     sections, text_language = choose_sections(_parts(article.findall("Abstract/AbstractText")), other_abstracts)
+    headings = citation.findall("MeshHeadingList/MeshHeading")
+    major_headings = [heading for heading in headings if any(part.get("MajorTopicYN") == "Y" for part in heading)]
     journal, *abbreviations = _journal_names(citation, article) or ("",)
     bibliography = Bibliography(
         version=version,
@@ -92,14 +94,16 @@ def _citation(record: Element) -> Document:
         language=_texts(article, "Language"),
         publication_types=_texts(article, "PublicationTypeList/PublicationType"),
         mesh=_texts(citation, "MeshHeadingList/MeshHeading/DescriptorName"),
-        mesh_major=_mesh_major(citation),
+        mesh_major=tuple(_text(heading, "DescriptorName") for heading in major_headings),
         keywords=_texts(citation, "KeywordList/Keyword"),
         notices=_related(citation, _NOTICES),
         notice_of=_related(citation, _NOTICES_OF),
         vernacular_title=vernacular,
         text_language=text_language,
     )
-    ids = identifiers(pmid=pmid, doi=_doi(record, article), pmcid=_article_id(record, "PubmedData", "pmc"))
+    valid_dois = (doi for doi in article.findall("ELocationID[@EIdType='doi']") if doi.get("ValidYN") != "N")
+    doi = _article_id(record, "PubmedData", "doi") or flat_text(next(valid_dois, None))
+    ids = identifiers(pmid=pmid, doi=doi, pmcid=_article_id(record, "PubmedData", "pmc"))
     return Document(f"PMID:{pmid}", title, sections, ids, bibliography.metadata(title))
 
 
@@ -179,12 +183,6 @@ def _year(article: Element) -> int | None:
     return next((year for path in dates if (year := first_year(_text(article, path)))), None)
 
 
-def _mesh_major(citation: Element) -> tuple[str, ...]:
-    headings = citation.findall("MeshHeadingList/MeshHeading")
-    major = [heading for heading in headings if any(part.get("MajorTopicYN") == "Y" for part in heading)]
-    return tuple(_text(heading, "DescriptorName") for heading in major)
-
-
 def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     references = (
         (kind, f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
@@ -192,11 +190,6 @@ def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str
         if (kind := kinds.get(comment.get("RefType", "")))
     )
     return related_by_kind(references, own=f"PMID:{_text(citation, 'PMID')}")
-
-
-def _doi(record: Element, article: Element) -> str:
-    valid = (doi for doi in article.findall("ELocationID[@EIdType='doi']") if doi.get("ValidYN") != "N")
-    return _article_id(record, "PubmedData", "doi") or flat_text(next(valid, None))
 
 
 def _article_id(element: Element, parent: str, kind: str) -> str:

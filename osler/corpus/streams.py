@@ -38,7 +38,7 @@ _XZ_MAGIC = b"\xfd7zXZ\0"
 _XZ_MEMORY = 2**28  # xz -9 asks for 65 MB; a hostile file may ask for 4 GB
 _PIECE_BYTES = 2**12  # what a corrupt .bz2 or .xz loses with its damage: these cannot be taken up again
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_NO_UTF8 = re.compile(r"[\udc80-\udcff]+")  # what Python writes for bytes that it could not decode
+_NO_UTF8 = re.compile(r"([\udc80-\udcff]+)")  # what Python writes for bytes that it could not decode
 
 
 class BrokenStreamError(Exception):
@@ -305,8 +305,10 @@ def read_text_lines(stream: io.BufferedIOBase, source: str) -> Iterator[Line | D
                 )
                 yield Damage(source, f"line {number}", reason)
             # Byte by byte, since files of two encodings occur.
-            text = raw.decode(errors="surrogateescape")
-            yield Line(number, _NO_UTF8.sub(_windows_characters, text))
+            pieces = _NO_UTF8.split(raw.decode(errors="surrogateescape"))
+            for index in range(1, len(pieces), 2):
+                pieces[index] = pieces[index].encode(errors="surrogateescape").decode("cp1252", errors="replace")
+            yield Line(number, "".join(pieces))
 
 
 def _raw_lines(stream: io.BufferedIOBase) -> Iterator[bytes]:
@@ -325,7 +327,3 @@ def _raw_lines(stream: io.BufferedIOBase) -> Iterator[bytes]:
                 size += len(piece)
     if size:
         yield b"".join(pending)
-
-
-def _windows_characters(undecoded: re.Match[str]) -> str:
-    return undecoded[0].encode(errors="surrogateescape").decode("cp1252", errors="replace")

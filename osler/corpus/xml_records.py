@@ -160,7 +160,10 @@ class _Scanner:
     def _marks(self) -> Iterator[_Mark]:
         """The tags of records, save those within comments, CDATA and processing instructions."""
         window, at, has_marks = self._window, 0, False
-        pattern = _mark_pattern(self._names)
+        attributes = r"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?"
+        name = rf"(?P<name>(?:[\w.-]+:)?(?:{'|'.join(self._names)}))"
+        tag = rf"<(?P<slash>/?){name}(?=[\s/>])(?P<empty>{attributes}/>)?(?:\s*>)?"
+        pattern = re.compile(rf"<!--|<!\[CDATA\[|<\?|{tag}".encode())
         while True:
             limit = window.end if window.ended else window.last_tag_end()
             match = window.search(pattern, at, limit)
@@ -203,12 +206,6 @@ class _Scanner:
             if start == 0:
                 self._root = self._root or tag[1].decode(errors="replace")
             self.namespaces.update(_NAMESPACE.findall(tag[2].decode(errors="replace")))
-
-
-def _mark_pattern(names: Mapping[str, str]) -> re.Pattern[bytes]:
-    attributes = r"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?"
-    tag = rf"<(?P<slash>/?)(?P<name>(?:[\w.-]+:)?(?:{'|'.join(names)}))(?=[\s/>])(?P<empty>{attributes}/>)?(?:\s*>)?"
-    return re.compile(rf"<!--|<!\[CDATA\[|<\?|{tag}".encode())
 
 
 def _parse(record: _Record, namespaces: Mapping[str, str]) -> Element:

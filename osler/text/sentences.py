@@ -79,12 +79,12 @@ def claim_spans(text: str) -> list[tuple[int, int]]:
     [(0, 8)]
     """
     sentences = sentence_spans(text)
-    return [(start, end) for start, end in sentences if _claims(text[start:end])] or sentences
-
-
-def _claims(sentence: str) -> bool:
-    words = (word for word in sentence.split() if any(map(str.isalnum, word)))
-    return not sentence.endswith(":") and len(list(islice(words, _FEWEST_WORDS))) == _FEWEST_WORDS
+    claims = []
+    for start, end in sentences:
+        words = (word for word in text[start:end].split() if any(map(str.isalnum, word)))
+        if text[end - 1] != ":" and len(list(islice(words, _FEWEST_WORDS))) == _FEWEST_WORDS:
+            claims.append((start, end))
+    return claims or sentences
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
