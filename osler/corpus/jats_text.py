@@ -31,6 +31,11 @@ _FLOATS = frozenset(("fig", "fig-group", "table-wrap", "table-wrap-group", "boxe
 _CAPTIONED = frozenset(("fig", "table-wrap", "boxed-text", "statement"))
 _FOOTNOTES = frozenset(("fn", "table-fn", "author-notes", "corresp", "aff", "contrib"))
 _OTHER_ABSTRACTS = frozenset(("graphical", "teaser", "toc", "video", "stereochemical"))
+_REPRESENTATIONS = ("math", "textual-form", "alternatives", "tex-math", "inline-graphic", "graphic", "media")
+_PICTURES = frozenset(("inline-graphic", "graphic", "media", "inline-media", "private-char"))
+_FORMULA_PARTS = MATHML | {
+    "tex-math", "textual-form", "alternatives", "chem-struct", "disp-formula", "inline-formula", "chem-struct-wrap",
+}  # fmt: skip
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # No XML document can hold these characters, so none of them comes from a source.
@@ -234,11 +239,10 @@ def _formula(element: Element) -> str:
     shown = _best_representation(element)
     pieces = [element.text or ""]
     for child in element:
-        if child.tag in _REPRESENTATIONS and shown and child.tag != shown:
-            pieces.append("")
-        elif child.tag in _PICTURES or child.tag in _FORMULA_PARTS:
+        is_passed_over = shown and child.tag in _REPRESENTATIONS and child.tag != shown
+        if not is_passed_over and (child.tag in _PICTURES or child.tag in _FORMULA_PARTS):
             pieces.append(f" {_formula(child)} " if child.tag in _BLOCK_FORMULAS else _formula(child))
-        elif child.tag not in ("label", "alt-text", "object-id", "long-desc"):
+        elif not is_passed_over and child.tag not in ("label", "alt-text", "object-id", "long-desc"):
             pieces += _child_text(child)
         pieces.append(child.tail or "")
     text = "".join(pieces).replace(_PARAGRAPH_END, " ")
@@ -256,11 +260,6 @@ def _best_representation(element: Element) -> str:
     return str(children[0].tag) if children else ""
 
 
-_REPRESENTATIONS = ("math", "textual-form", "alternatives", "tex-math", "inline-graphic", "graphic", "media")
-_PICTURES = frozenset(("inline-graphic", "graphic", "media", "inline-media", "private-char"))
-_FORMULA_PARTS = MATHML | {
-    "tex-math", "textual-form", "alternatives", "chem-struct", "disp-formula", "inline-formula", "chem-struct-wrap",
-}  # fmt: skip
 _INLINE: dict[str, Callable[[Element], str]] = {
     "sup": lambda element: superscript(_joined(element)),
     "sub": lambda element: subscript(_joined(element)),
