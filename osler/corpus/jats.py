@@ -349,6 +349,8 @@ def _related_ids(related: Element) -> tuple[str, ...]:
     ids: list[Identifier] = []
     for kind, value in links:
         kind = {"pubmed": "pmid", "pmc": "pmcid"}.get(kind, kind)
-        named = spelled_identifiers(value) or (identifiers(**{kind: value}) if kind in KINDS else {})
+        named = next(filter(None, map(spelled_identifiers, (value, *value.split()))), {})
+        if not named and kind in KINDS:  # digits, whose kind the link tells apart
+            named = identifiers(**{kind: value})
         ids += map(Identifier, named.keys(), named.values())
     return tuple(dict.fromkeys(map(str, ids)))
