@@ -40,53 +40,32 @@ _LANGUAGES = {
 _Notices: TypeAlias = dict[str, tuple[str, ...]]
 """retraction, concern or correction -> ids of the publications that are linked."""
 
-# article-type, or a subject heading in the singular -> the name that PubMed gives such a publication, so that one
-# filter finds both.
-_PUBLICATION_TYPES = {
-    "research-article": "Journal Article",
-    "original-article": "Journal Article",
-    "data-paper": "Journal Article",
-    "methods-article": "Journal Article",
-    "brief-report": "Journal Article",
-    "rapid-communication": "Journal Article",
-    "review-article": "Review",
-    "review": "Review",
-    "systematic-review": "Systematic Review",
-    "meta-analysis": "Meta-Analysis",
-    "case-report": "Case Reports",
-    "case-study": "Case Reports",
-    "clinical-trial": "Clinical Trial",
-    "randomized-controlled-trial": "Randomized Controlled Trial",
-    "randomised-controlled-trial": "Randomized Controlled Trial",
-    "guideline": "Guideline",
-    "practice-guideline": "Practice Guideline",
-    "article-commentary": "Comment",
-    "commentary": "Comment",
-    "comment": "Comment",
-    "reply": "Comment",
-    "letter": "Letter",
-    "letter-to-the-editor": "Letter",
-    "letters-to-the-editor": "Letter",
-    "correspondence": "Letter",
-    "editorial": "Editorial",
-    "news": "News",
-    "in-brief": "News",
-    "obituary": "Biography",
-    "meeting-report": "Congress",
-    "preprint": "Preprint",
-    "correction": "Published Erratum",
-    "corrigendum": "Published Erratum",
-    "erratum": "Published Erratum",
-    "expression-of-concern": "Expression of Concern",
-    "retraction": "Retraction of Publication",
-    "retraction-notice": "Retraction of Publication",
-    "retraction-note": "Retraction of Publication",
-    **dict.fromkeys(
-        ("retracted-article", "retracted-publication", "retracted", "withdrawn", "withdrawn-article", "withdrawal",
-         "removed-article", "preprint-withdrawal", "withdrawn-preprint"),
-        "Retracted Publication",
-    ),
-}  # fmt: skip
+# PubMed's name of a kind of publication, so that one filter finds both -> article-types, or subject headings in the
+# singular.
+_TYPE_WORDS = {
+    "Journal Article": "research-article original-article data-paper methods-article brief-report rapid-communication",
+    "Review": "review-article review",
+    "Systematic Review": "systematic-review",
+    "Meta-Analysis": "meta-analysis",
+    "Case Reports": "case-report case-study",
+    "Clinical Trial": "clinical-trial",
+    "Randomized Controlled Trial": "randomized-controlled-trial randomised-controlled-trial",
+    "Guideline": "guideline",
+    "Practice Guideline": "practice-guideline",
+    "Comment": "article-commentary commentary comment reply",
+    "Letter": "letter letter-to-the-editor letters-to-the-editor correspondence",
+    "Editorial": "editorial",
+    "News": "news in-brief",
+    "Biography": "obituary",
+    "Congress": "meeting-report",
+    "Preprint": "preprint",
+    "Published Erratum": "correction corrigendum erratum",
+    "Expression of Concern": "expression-of-concern",
+    "Retraction of Publication": "retraction retraction-notice retraction-note",
+    "Retracted Publication": "retracted-article retracted-publication retracted withdrawn withdrawn-article "
+    "withdrawal removed-article preprint-withdrawal withdrawn-preprint",
+}
+_PUBLICATION_TYPES = {word: name for name, words in _TYPE_WORDS.items() for word in words.split()}
 _NOTICE_TYPES = frozenset(("Published Erratum", "Expression of Concern", "Retraction of Publication"))
 _HEADINGS = frozenset(
     ("heading", "article-type", "articletype", "display-channel", "toc-section", "toc-heading", "section")
