@@ -142,7 +142,7 @@ def _pmid(citation: Element) -> tuple[str, int]:
 
 def _parts(parts: Iterable[Element]) -> tuple[Section, ...]:
     """The parts of an abstract that have text, their labels as headings."""
-    return tuple(Section(heading_of(part.get("Label", "")), text) for part in parts if (text := flat_text(part)))
+    return tuple(Section(_heading_of(part.get("Label", "")), text) for part in parts if (text := flat_text(part)))
 
 
 def _other_abstract(element: Element) -> OtherAbstract:
@@ -283,10 +283,10 @@ def choose_sections(
     return _joined(other for other in real if other.language == language), language
 
 
-def heading_of(label: str) -> str:
+def _heading_of(label: str) -> str:
     """The heading that a label makes, without its colon; "" for those that say there is none.
 
-    >>> heading_of("RESULTS:"), heading_of("UNLABELLED")
+    >>> _heading_of("RESULTS:"), _heading_of("UNLABELLED")
     ('RESULTS', '')
     """
     heading = " ".join(label.split()).rstrip(" :")
@@ -306,7 +306,7 @@ def labelled_sections(text: str) -> tuple[Section, ...]:
     starts = [label.start() for label in labels] + [len(text)]
     parts = [Section("", text[: starts[0]].strip())]
     for label, end in zip(labels, starts[1:], strict=True):
-        parts.append(Section(heading_of(label[1]), text[label.end() : end].strip()))
+        parts.append(Section(_heading_of(label[1]), text[label.end() : end].strip()))
     return tuple(part for part in parts if part.text)
 
 

@@ -165,7 +165,7 @@ def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
         return bool(number.label and number.label in names) or any(_same(number, other) for other in stated)
 
     lacking = [name.written for name in claim_names if not name.spellings & (names | labels)]
-    lacking += missing_letters(fold(claim), fold(source))
+    lacking += _missing_letters(fold(claim), fold(source))
     multiples = any(number.unit == _TIMES for number in stated)  # else "doubled" may say it of 10 and 20
     ordinals = any(number.kind == "ordinal" and number.value > 1 for number in stated)
     for mention in claim_mentions:
@@ -176,7 +176,7 @@ def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def _mentions_and_names(text: str) -> tuple[list[Mention], list[NumberedName]]:
+def _mentions_and_names(text: str) -> tuple[list[Mention], list[_NumberedName]]:
     """The numbers that the text states, and its names that hold a number, both in order."""
 
     def in_arabic(run: re.Match[str]) -> str:
@@ -187,7 +187,7 @@ def _mentions_and_names(text: str) -> tuple[list[Mention], list[NumberedName]]:
     text = _TWO_NAMES.sub(r"\1\2/\1", _FLAT.sub("", text))
     for _ in range(2):  # the second power of "mg kg-1 day-1"
         text = _FLAT_POWER.sub(r"\1^-", text)
-    text, names = without_names(text)
+    text, names = _without_names(text)
     return list(filter(None, map(_mention, _NUMBER.finditer(text)))), names
 
 
@@ -221,7 +221,7 @@ def _mention(match: re.Match[str]) -> Mention | None:
         apart = Number(Fraction(label_digits)), Number(Fraction("".join(digits)), unit=unit)
         return Mention(written, (apart,))
     named = _WORD_BEFORE.search(before)
-    label = spelled_name(named[1] + words) if named and re.fullmatch(r"\d+(?:\.\d+)?", words) else ""
+    label = _spelled_name(named[1] + words) if named and re.fullmatch(r"\d+(?:\.\d+)?", words) else ""
     units = (unit,) if unit else _units_ahead(match)
     readings = tuple((Number(_value(match), "cardinal", sign, unit, label),) for unit in units)
     return Mention(written, readings, claimed=words != "one" or any(unit))
@@ -312,17 +312,17 @@ def _same(number: Number, other: Number) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberedName:
+class _NumberedName:
     """A name as it is written, and the spellings that count as the same: joined, in lower case, whole or its end."""
 
     written: str
     spellings: frozenset[str]
 
 
-def without_names(text: str) -> tuple[str, list[NumberedName]]:
+def _without_names(text: str) -> tuple[str, list[_NumberedName]]:
     """The text with blanks in place of its names with numbers, and these names in order.
 
-    >>> text, (virus, receptor) = without_names("SARS-CoV-2 in 19 cells with 5-HT2A")
+    >>> text, (virus, receptor) = _without_names("SARS-CoV-2 in 19 cells with 5-HT2A")
     >>> text.split(), sorted(virus.spellings), sorted(receptor.spellings)
     (['in', '19', 'cells', 'with'], ['cov2', 'sarscov2'], ['5ht2a', 'ht2a'])
     """
@@ -334,18 +334,18 @@ def without_names(text: str) -> tuple[str, list[NumberedName]]:
             words = [segment.group() for segment in segments]
             starts = range(len(words)) if len(words) <= _LONGEST_NAME else (0,)
             endings = (re.sub(r"(?<=[A-Z\d])s$", "", "".join(words[start:])) for start in starts)
-            spellings = frozenset(spelled_name(name) for name in endings if not _is_number(name))
+            spellings = frozenset(_spelled_name(name) for name in endings if not _is_number(name))
             begin = segments[0].start()
             parts += [text[end:begin], " " * (segments[-1].end() - begin)]
             end = segments[-1].end()
-            names.append(NumberedName(text[begin:end], spellings))
+            names.append(_NumberedName(text[begin:end], spellings))
     return "".join(parts) + text[end:], names
 
 
-def missing_letters(claim: str, source: str) -> list[str]:
+def _missing_letters(claim: str, source: str) -> list[str]:
     """The names of a noun and one capital letter in a folded claim whose letter stands nowhere in the source.
 
-    >>> missing_letters("Vitamin C and hepatitis B", "vitamins B and D")
+    >>> _missing_letters("Vitamin C and hepatitis B", "vitamins B and D")
     ['Vitamin C']
     """
     return [
@@ -395,6 +395,6 @@ def _may_belong(segment: str) -> bool:
     )
 
 
-def spelled_name(name: str) -> str:
+def _spelled_name(name: str) -> str:
     """The name in the one spelling that names are compared in."""
     return name.lower().replace("interleukin", "il")
