@@ -182,3 +182,29 @@ def test_what_a_long_head_looks_like_is_told_in_linear_time(tmp_path, content):
     (tmp_path / "f").write_bytes(content)
     with pytest.raises(CorpusError, match="f: has no known format"):
         next(read_documents([tmp_path / "f"]))
+
+
+@pytest.mark.parametrize(
+    ("head", "format_"),
+    [
+        ("<?xml version='1.0'?>\n<!DOCTYPE PubmedArticleSet PUBLIC 'x' 'y'>\n<PubmedArticleSet>", "pubmed"),
+        ("<MedlineCitationSet>", "pubmed"),
+        ("<!DOCTYPE article PUBLIC '-//NLM//DTD JATS' 'x'>", "jats"),
+        ("<OAI-PMH><record><article xmlns='x'>", "jats"),
+        ("\n\nPMID- 12230038\nOWN - NLM", "medline"),
+        ('{"title": "a", "_id": "1"}', "jsonl"),
+        ("format-version: 1.2\nontology: hp.obo\n", "hpo"),
+        ('#description: "HPO annotations"\n', "hpo"),
+        ("<!DOCTYPE html><html><article>", None),
+        ("<svg>", None),
+        ("[1, 2]", None),
+        ("PMID 12230038 is cited here", None),
+    ],
+)
+def test_the_content_decides_the_format(head, format_):
+    assert detect_format(head.encode(), "x") == format_
+
+
+def test_the_name_decides_for_json_lines_whose_first_line_is_damaged():
+    assert detect_format(b'{"id": 1}\n', "a.jsonl.gz") == "jsonl"
+    assert detect_format(b'{"id": 1}\n', "a.json") is None
