@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_index
 
-from osler.answer.budget import estimate_tokens
+from osler.answer.prompt import estimate_tokens
 from osler.cli import main
 from osler.config import SearchSettings
 from osler.datasets.mirage import ChoiceQuestion, load_mirage

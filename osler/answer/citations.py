@@ -23,13 +23,11 @@ from osler.answer.markers import (
     without_markers,
 )
 from osler.answer.markup import plain, references
+from osler.answer.prompt import MOST_CITATIONS
 from osler.answer.refusals import refuses
 from osler.answer.shapes import before_json, cited_values, is_json, listed_items, text_of
 from osler.answer.thoughts import without_thoughts
 from osler.text.sentences import sentence_spans
-
-MOST_CITATIONS = 3
-"""Of one sentence, as in TREC BioGen 2024; more are left off."""
 
 _MOST_LISTED = 5
 _MOST_CHARACTERS = 40_000

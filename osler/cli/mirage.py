@@ -101,7 +101,7 @@ def _naming(generator: Generator, settings: Settings) -> Settings:
 
 
 def _passages(folder: str, settings: Settings, *, without_gold: bool) -> Passages:
-    from osler.answer.budget import estimate_tokens
+    from osler.answer.prompt import estimate_tokens
     from osler.evaluate.mirage.runner import Passages
     from osler.load import load_searcher
 

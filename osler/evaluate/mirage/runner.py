@@ -9,7 +9,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any
 
-from osler.answer.budget import within_budget
+from osler.answer.prompt import within_budget
 from osler.datasets.mirage import ChoiceQuestion
 from osler.errors import ReplyError
 from osler.evaluate.failures import require_replies
