@@ -22,11 +22,10 @@ from osler.answer.markers import (
     says_nothing,
     without_markers,
 )
-from osler.answer.markup import plain, references
+from osler.answer.markup import plain, references, without_thoughts
 from osler.answer.prompt import MOST_CITATIONS
 from osler.answer.refusals import refuses
 from osler.answer.shapes import before_json, cited_values, is_json, listed_items, text_of
-from osler.answer.thoughts import without_thoughts
 from osler.text.sentences import sentence_spans
 
 _MOST_LISTED = 5

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from osler.answer.thoughts import without_thoughts
+from osler.answer.markup import without_thoughts
 from osler.evaluate.mirage.prompts import ANSWER
 
 Options = Mapping[str, str]
