@@ -89,9 +89,9 @@ def test_no_function_of_the_library_takes_more_than_six_arguments():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_has_at_most_300_lines_and_says_what_it_is(path):
+def test_a_file_has_at_most_400_lines_and_says_what_it_is(path):
     text = path.read_text()
-    assert text.count("\n") <= 300
+    assert text.count("\n") <= 400
     assert ast.get_docstring(ast.parse(text))
 
 

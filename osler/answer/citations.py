@@ -25,7 +25,7 @@ from osler.answer.markers import (
 from osler.answer.markup import plain, references, without_thoughts
 from osler.answer.prompt import MOST_CITATIONS
 from osler.answer.refusals import refuses
-from osler.answer.shapes import before_json, cited_values, is_json, listed_items, text_of
+from osler.answer.reply_json import before_json, cited_values, is_json, listed_items, text_of
 from osler.text.sentences import sentence_spans
 
 _MOST_LISTED = 5

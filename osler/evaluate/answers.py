@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final, Protocol
 
-from osler.answer.json_values import json_values
 from osler.answer.markup import without_thoughts
 from osler.answer.prompt import harmless
+from osler.answer.reply_json import json_values
 from osler.datasets import Dataset
 from osler.errors import ReplyError
 from osler.evaluate.failures import require_replies
