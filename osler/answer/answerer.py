@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from osler.answer.abstain import abstention, confidence
-from osler.answer.citations import parse_reply
 from osler.answer.compose import compose, quote_best
 from osler.answer.markers import passage_names
 from osler.answer.prompt import build_prompt, estimate_tokens
+from osler.answer.reply import parse_reply
 from osler.answer.support import SupportCheck
 from osler.config import AnswerSettings
 from osler.protocols import CountTokens, Generator, Reranker

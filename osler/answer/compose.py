@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from osler.answer.citations import CitedSentence
 from osler.answer.prompt import unbracketed
+from osler.answer.reply import CitedSentence
 from osler.answer.support import SupportCheck, Verdict
 from osler.records import Citation, EvidenceSpan, Passage
 from osler.text.matching import fold

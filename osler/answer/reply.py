@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from osler.answer.abstain import refuses
 from osler.answer.markers import (
     Names,
     canonical,
@@ -24,7 +25,6 @@ from osler.answer.markers import (
 )
 from osler.answer.markup import plain, references, without_thoughts
 from osler.answer.prompt import MOST_CITATIONS
-from osler.answer.refusals import refuses
 from osler.answer.reply_json import before_json, cited_values, is_json, listed_items, text_of
 from osler.text.sentences import sentence_spans
 
@@ -62,7 +62,11 @@ class Reply:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader should know of the reply, a sentence each."""
-        warnings = [f"The model cited {_listed(self.unknown)}, which it was not given."] if self.unknown else []
+        warnings = []
+        if self.unknown:
+            listed = ", ".join(f"[{number}]" for number in self.unknown[:_MOST_LISTED])
+            listed += ", …" if len(self.unknown) > _MOST_LISTED else ""
+            warnings.append(f"The model cited {listed}, which it was not given.")
         warnings += [f"Left out, since what it cites is none of the passages: “{text}”." for text in self.left_out]
         if self.cut:
             warnings.append("The model's reply was cut off; its last, unfinished sentence is left out.")
@@ -83,25 +87,17 @@ def parse_reply(reply: str, *, passages: int, names: Names = _NO_NAMES) -> Reply
     CitedSentence(text='It presses on the heart.', numbers=(2,))
     """
     text = (reply if is_json(reply) else without_thoughts(reply))[:_MOST_CHARACTERS].strip()
-    given = _Given(passages, names)
+    reader = _Reader(passages, names)
     items, whole = listed_items(text)
-    if items is None:
-        prose, begun = before_json(text)
-        sentences = [said for said in given.prose(prose) if said.numbers or not begun]
-        unfinished = any(said.numbers for said in sentences) and not (
-            sentences[-1].cites or sentences[-1].text.endswith(_ENDS)
-        )
-        return given.reply(
-            sentences[: -1 if unfinished else None], cut=unfinished or (not text and reply.strip() != "")
-        )
-    parsed = given.reply([said for item in items for said in given.item(item)], cut=not whole)
-    empty = whole and all(text_of(item) == "" for item in items)
-    return Reply(parsed.sentences, parsed.unknown, parsed.cut, parsed.declined or empty, parsed.left_out)
-
-
-def _listed(numbers: tuple[int, ...]) -> str:
-    more = ", …" if len(numbers) > _MOST_LISTED else ""
-    return ", ".join(f"[{number}]" for number in numbers[:_MOST_LISTED]) + more
+    if items is not None:
+        parsed = reader.reply([said for item in items for said in reader.item(item)], cut=not whole)
+        empty = whole and all(text_of(item) == "" for item in items)
+        return replace(parsed, declined=parsed.declined or empty)
+    prose, json_follows = before_json(text)
+    sentences = [said for said in reader.prose(prose) if said.numbers or not json_follows]
+    if any(said.numbers for said in sentences) and not (sentences[-1].cites or sentences[-1].text.endswith(_ENDS)):
+        return reader.reply(sentences[:-1], cut=True)
+    return reader.reply(sentences, cut=not text and reply.strip() != "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +110,8 @@ class _Said:
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
-    """What the model was given: so many passages, of these names."""
+class _Reader:
+    """Reads replies of a model that was given so many passages, of these names."""
 
     passages: int
     names: Names
@@ -147,11 +143,11 @@ class _Given:
             return
         own = list(self.prose(text))
         own = [said for said in own if not refuses(said.text)] or own
-        given, unread = self._citations(item)
-        if len(own) > 1 and any(said.numbers for said in own) and (not given or all(said.numbers for said in own)):
+        listed, unread = self._citations(item)
+        if len(own) > 1 and any(said.numbers for said in own) and (not listed or all(said.numbers for said in own)):
             yield from own
             return
-        numbers = given + [number for said in own for number in said.numbers]
+        numbers = listed + [number for said in own for number in said.numbers]
         cites = bool(numbers) or unread or any(said.cites for said in own)
         texts = [said.text for said in own]
         if not all(text.endswith((".", "!", "?")) for text in texts):  # a line end within a sentence
@@ -161,29 +157,29 @@ class _Given:
     def _citations(self, item: Any) -> tuple[list[int], bool]:
         """The numbers that an item cites, and whether it cites something that cannot be read."""
         cited, lists = cited_values(item)
-        read = [numbers_of(value, self.names) for value in cited]
-        numbers = [number for one in read for number in one or ()]
+        readings = [numbers_of(value, self.names) for value in cited]
+        numbers = [number for reading in readings for number in reading or ()]
         if not cited:  # under another name, a list of given numbers and nothing else
             for value in lists:
-                others = numbers_of(value, self.names) or []
-                numbers += others if all(1 <= number <= self.passages for number in others) else []
-        return numbers, None in read
+                listed = numbers_of(value, self.names) or []
+                numbers += listed if all(1 <= number <= self.passages for number in listed) else []
+        return numbers, None in readings
 
     def reply(self, sentences: Iterable[_Said], *, cut: bool) -> Reply:
         """The sentences that say something, with the numbers that passages have; the others apart."""
-        kept, left_out, unknown, refused = [], list[str](), dict[int, None](), False
+        cited, left_out, unknown, refused = list[CitedSentence](), list[str](), dict[int, None](), False
         for said in sentences:
-            known = dict.fromkeys(number for number in said.numbers if 1 <= number <= self.passages)
-            unknown |= dict.fromkeys(number for number in said.numbers if number not in known)
+            numbers = dict.fromkeys(number for number in said.numbers if 1 <= number <= self.passages)
+            unknown |= dict.fromkeys(number for number in said.numbers if number not in numbers)
             if said.text and all(refuses(said.text[start:end]) for start, end in sentence_spans(said.text)):
                 refused = True
             elif any(map(str.isalpha, said.text)) and not names_passage(said.text, self.names):
-                if said.cites and not known:
+                if said.cites and not numbers:
                     left_out.append(said.text)
                 else:
-                    kept.append(CitedSentence(said.text, tuple(known)[:MOST_CITATIONS]))
-        declined = refused and not kept and not left_out
-        return Reply(tuple(kept), tuple(unknown), cut, declined, tuple(left_out))
+                    cited.append(CitedSentence(said.text, tuple(numbers)[:MOST_CITATIONS]))
+        declined = refused and not cited and not left_out
+        return Reply(tuple(cited), tuple(unknown), cut, declined, tuple(left_out))
 
 
 def _printable(text: str) -> str:

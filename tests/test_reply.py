@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osler.answer.citations import CitedSentence, Reply, parse_reply
+from osler.answer.abstain import refuses
 from osler.answer.markers import passage_names
-from osler.answer.refusals import refuses
+from osler.answer.reply import CitedSentence, Reply, parse_reply
 from osler.records import Passage, RankedPassage
 
 
