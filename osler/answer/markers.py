@@ -17,6 +17,7 @@ from osler.text.number_words import CARDINAL, cardinal
 Names = Mapping[str, int]
 """The number of a passage by each of its names, as `passage_names` spells them."""
 
+# Numbers, and names that stand for them.
 _SHORTEST_NUMBER = 4  # digits of an id that stand for the whole of it, as of PMID:31588070
 _LONGEST_RANGE = 50  # [1-9999] is no list of passages
 _DEEPEST = 6
@@ -25,6 +26,13 @@ _LABEL = r"(?:passages?|documents?|docs?|sources?|references?|refs?|citations?|c
 _LABELLED = re.compile(rf"(?:see\s+)?(?:(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^@])[\s.:#_-]*)+", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:[,;&/|]|\band\b|\]\s*\[)\s*")
 _NUMBER = re.compile(r"(\d{1,4})(?:\s*(?:[-–—−‑]|to)\s*(\d{1,4}))?")
+_TITLED = re.compile(r"(\d{1,3})\s*[:–—-]\s*(.+)")
+_NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\W*(\d{1,3})\s*(?:[.:)–—-]\s+\D|\()")
+_KEYS = ("passage", "number", "passage_number", "id", "passage_id", "doc_id", "index", "citation", "source", "ref")
+_NOTHING = frozenset({"", "none", "null", "n/a", "na", "-", "—", "[]"})
+
+# Where a text may hold a marker: in brackets or parentheses, as an id, or raised.
 _BRACKETS = re.compile(
     r"(?:\\(?:cite|textsuperscript|footnote)\w*\s*|\$?\^)?"
     r"[\[【［〔⟦⟨〈{]([^\[\]【】［］〔〕⟦⟧⟨⟩〈〉{}\n]{1,120})[\]】］〕⟧⟩〉}](?:\^|\$(?!\d))?"
@@ -39,6 +47,23 @@ _BRACKETED_LABEL = re.compile(
 _LOCATOR = re.compile(
     r"(?<=\d)(?:(?-i:[a-d])\b|\s*[,:]\s*(?:pp?\.|pages?|lines?|l\.|abstract|title|sections?|§|para).*)", re.I
 )
+_PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
+_ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
+_ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
+# Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
+_RAISED = re.compile(
+    r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4})|(?<=[^\W\d_]{4}\s)|(?<=[.!?]\s))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)"
+)
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+# Spellings that `_uniform` replaces.
+_PRIVATE = re.compile("\ue200[^\ue200\ue201]{0,200}\ue201")  # between these, ChatGPT names what it searched
+_CIRCLED = re.compile("[①-⑳⑴-⒇❶-❿➀-➓]")
+_ANGLED = re.compile(r"<(\d{1,2}(?:,\s*\d{1,2})*)>")
+_CARET_AT_END = re.compile(r"(?<=[^\W\d_]{4})(\s?)\$?\^(\d{1,2}(?:,\d{1,2})*)(?:\^|\$)?(?=[\s.!?,;]|$)")
+_FULL_WIDTH = str.maketrans("（）", "()")
+_HALF = re.compile(r"(?<=\s)[\[#@]\s?(\d{1,2})>?(?=[.!?]*\s*$)", re.MULTILINE)
+
 # What stands in brackets at the end of a sentence and is a citation, though not of what: a bare number, a letter, a
 # label with a number, an author with a year. Statistics, units and names of molecules are none.
 _UNREAD = re.compile(
@@ -53,9 +78,8 @@ _UNREAD = re.compile(
 )
 _INTERVAL = re.compile(r"\d[.,·]\d+\s*(?:[-–—,;]|to)\s*\d")
 _NOTHING_MORE = re.compile(r"[\s.!?,;:、。)]*$")
-_PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
-_ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
-_ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
+
+# Prose that names a passage: "According to passage 1, …", "…, as stated in [2]".
 _NUMBERS = r"\d{1,2}(?:\s*(?:,|and|&)\s*\d{1,2})*"
 _MARKERS = r"\[[\d,]+\](?:\s*(?:,|and|&)\s*\[[\d,]+\])*"
 _SOURCE = rf"(?:(?:the )?(?:passages?|documents?|sources?)\s+(?:{_NUMBERS}|{_MARKERS})|{_MARKERS})"
@@ -73,31 +97,14 @@ _ATTRIBUTED = re.compile(
 _OPENING = re.compile(
     r"(?:according to |as |in |from |per )?passages?\s+(\d{1,2})(?:\s*(?:,|and|&)\s*(\d{1,2}))?\b", re.I
 )
-_NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
-_NUMBERED = re.compile(r"\W*(\d{1,3})\s*(?:[.:)–—-]\s+\D|\()")
+
+# Canonical markers, and where they stand before they are put before a full stop.
 _CANONICAL = r"\[\d+(?:,\d+)*\]"
 _LATE = re.compile(rf"([.!?]+[”\"’'»)]*)[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
 _OWN_LINE = re.compile(rf"\s*\n\s*\(?((?:{_CANONICAL}[ \t]*)+)\)?[ \t]*(?=\n|$)")
 _WRAPPED = re.compile(rf"\(\s*(?:(?:see|from|{_LABEL})[\s:]*)*((?:{_CANONICAL}[\s,;]*)+)\)", re.IGNORECASE)
 _LEADING = re.compile(rf"\W*{_CANONICAL}\s*\w(?!.*\][\s.!?]*$)")  # "[1] A. [2] B.": each marker is of what follows
-_TITLED = re.compile(r"(\d{1,3})\s*[:–—-]\s*(.+)")
 _SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?]{1,3}[”\"’']?(?:\s|$))")
-
-# Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
-_RAISED = re.compile(
-    r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4})|(?<=[^\W\d_]{4}\s)|(?<=[.!?]\s))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)"
-)
-_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-
-_PRIVATE = re.compile("\ue200[^\ue200\ue201]{0,200}\ue201")  # between these, ChatGPT names what it searched
-_CIRCLED = re.compile("[①-⑳⑴-⒇❶-❿➀-➓]")
-_ANGLED = re.compile(r"<(\d{1,2}(?:,\s*\d{1,2})*)>")
-_CARET_AT_END = re.compile(r"(?<=[^\W\d_]{4})(\s?)\$?\^(\d{1,2}(?:,\d{1,2})*)(?:\^|\$)?(?=[\s.!?,;]|$)")
-_FULL_WIDTH = str.maketrans("（）", "()")
-_HALF = re.compile(r"(?<=\s)[\[#@]\s?(\d{1,2})>?(?=[.!?]*\s*$)", re.MULTILINE)
-
-_KEYS = ("passage", "number", "passage_number", "id", "passage_id", "doc_id", "index", "citation", "source", "ref")
-_NOTHING = frozenset({"", "none", "null", "n/a", "na", "-", "—", "[]"})
 
 
 def passage_names(passages: Sequence[RankedPassage]) -> dict[str, int]:

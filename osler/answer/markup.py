@@ -83,6 +83,7 @@ def _behind_closing(text: str) -> str:
     return text[closings[-1].end() :] if closings else text
 
 
+# Markdown, HTML and LaTeX, and what a chat says around its answer.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE)
 _TITLE = re.compile(r"^[ \t]*(?:#{1,6}[ \t][^\n\[【]*|\*\*[^*\n.!?\[【]{1,60}\*\*:?|[-=*_]{3,})[ \t]*$", re.MULTILINE)

@@ -116,7 +116,7 @@ class _Reader:
     passages: int
     names: Names
 
-    def prose(self, text: str) -> Iterator[_Said]:
+    def prose(self, text: str) -> list[_Said]:
         """The sentences of free text; a marker behind a full stop belongs to the sentence before it.
 
         Where none has a marker, all cite what the list of references at the end names.
@@ -134,14 +134,14 @@ class _Reader:
                 said[-1] = _Said(said[-1].text, cited, cites)
             else:
                 said.append(_Said(without_markers(_printable(sentence)), cited, cites))
-        yield from said
+        return said
 
     def item(self, item: Any) -> Iterator[_Said]:
         """The sentence of an item of JSON, or its sentences where each has markers of its own."""
         text = without_thoughts(text_of(item) or "")
         if not text:
             return
-        own = list(self.prose(text))
+        own = self.prose(text)
         own = [said for said in own if not refuses(said.text)] or own
         listed, unread = self._citations(item)
         if len(own) > 1 and any(said.numbers for said in own) and (not listed or all(said.numbers for said in own)):

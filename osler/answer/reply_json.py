@@ -281,7 +281,9 @@ def _listed(text: str) -> tuple[list[Any] | None, bool]:
     usable = list[tuple[JsonValue, list[Any]]]()
     for value in values:
         if value.whole and (cut is None or value.start < cut.start):  # what stands within a value cut off is its part
-            items = _items(value.value, alone=_is_all(value, text))
+            around = text[: value.start] + text[value.end :]  # blank, where the value is all but for its fence
+            alone = len(around) < _LONGEST_FENCE and re.sub(r"```\s*\w*|[\s,;]", "", around) == ""
+            items = _items(value.value, alone=alone)
             usable += [(value, items)] if items is not None else []
     if usable:
         return _last(usable, text), True
@@ -300,12 +302,6 @@ def _last(usable: list[tuple[JsonValue, list[Any]]], text: str) -> list[Any]:
             break
         last, items = value, earlier + items
     return items
-
-
-def _is_all(value: JsonValue, text: str) -> bool:
-    """Whether the text is this value and nothing more, its fence aside."""
-    around = text[: value.start] + text[value.end :]
-    return len(around) < _LONGEST_FENCE and re.sub(r"```\s*\w*|[\s,;]", "", around) == ""
 
 
 def _items(value: Any, *, alone: bool = False, cut: bool = False, depth: int = 0) -> list[Any] | None:

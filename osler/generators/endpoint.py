@@ -99,7 +99,7 @@ class Endpoint:
                 body = self._body(response)
         except (httpx.RequestError, httpx.InvalidURL, OSError, UnicodeError) as error:  # a name too long for DNS
             late = httpx.ReadTimeout("the reply drips") if deadline.passed else error
-            raise connection_failure(late, self.settings) from error
+            raise _connection_failure(late, self.settings) from error
         if not response.is_success:
             raise StatusError(response.status_code, body, _seconds_to_wait(response.headers.get("retry-after", "")))
         return body
@@ -202,7 +202,7 @@ _COME_BACK = frozenset({408, 409, 425, 429})
 _MESSAGES = ("message", "error", "detail", "msg", "error_description", "errors", "title", "reason")
 
 
-def connection_failure(error: Exception, settings: LlmSettings) -> GeneratorError:
+def _connection_failure(error: Exception, settings: LlmSettings) -> GeneratorError:
     """The error of a connection as one sentence that names the endpoint and the remedy."""
     from httpx2 import (
         ConnectError,
@@ -290,6 +290,7 @@ def message_of(body: bytes, status: int) -> str:
 
 def quoted(text: str, settings: LlmSettings) -> str:
     """Words from outside for a sentence of ours: on one line, short, without control characters and our secrets."""
+    # The key, user and password of the URL, and the values of its query are secret.
     users = [part for user in re.findall(r"//([^/?#]*)@", settings.url) for part in (user, *user.split(":"))]
     values = re.findall(r"[?&#][^=&#]*=([^&#]+)", settings.url)
     for secret in sorted((settings.key, *users, *values), key=len, reverse=True):

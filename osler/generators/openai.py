@@ -99,7 +99,7 @@ class OpenAIGenerator:
             raise GeneratorError(f"{url}: offers no model; load one there or set {variables}_MODEL.")
         return offered[0]
 
-    def _reply(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> ChatReply:
+    def _reply(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> _ChatReply:
         """The reply to the request with as many parameters as the endpoint accepts.
 
         The error raised is the first that leaving out a parameter on suspicion did not mend: what it says is wrong.
@@ -138,7 +138,7 @@ class OpenAIGenerator:
         turns = _without_system(messages) if "system" in left_out else [dict(message) for message in messages]
         return {"model": self.model, "messages": turns, **sent}
 
-    def _ask(self, request: Mapping[str, Any]) -> ChatReply:
+    def _ask(self, request: Mapping[str, Any]) -> _ChatReply:
         """The reply to this request, asked again while the endpoint is busy."""
         for attempt in range(RETRIES):
             try:
@@ -150,8 +150,8 @@ class OpenAIGenerator:
                 time.sleep(wait)
         return self._ask_once(request)
 
-    def _ask_once(self, request: Mapping[str, Any]) -> ChatReply:
-        return read_reply(self._endpoint.exchange("POST", "chat/completions", request), self.settings)
+    def _ask_once(self, request: Mapping[str, Any]) -> _ChatReply:
+        return _read_reply(self._endpoint.exchange("POST", "chat/completions", request), self.settings)
 
 
 def _refused_parameter(error: StatusError, request: Mapping[str, Any]) -> str:
@@ -197,22 +197,22 @@ _ENDS = (".", "!", "?", "}", "]", ")", "`", '"', "”")
 
 
 @dataclass(frozen=True, slots=True)
-class ChatReply:
+class _ChatReply:
     """What the model said, and the name that the endpoint gives it, "" where it gives none."""
 
     text: str
     model: str
 
 
-def read_reply(body: bytes, settings: LlmSettings) -> ChatReply:
+def _read_reply(body: bytes, settings: LlmSettings) -> _ChatReply:
     """The text of the first choice, also where it comes in blocks, as JSON values or as a stream.
 
     StatusError for an error that comes with status 200; ReplyError where the model said nothing, with the reason that
     the reply gives; GeneratorError for anything that is no reply of the chat API.
 
-    >>> read_reply(b'{"model": "m", "choices": [{"message": {"content": [{"type": "text", "text": "Yes."}]}}]}',
+    >>> _read_reply(b'{"model": "m", "choices": [{"message": {"content": [{"type": "text", "text": "Yes."}]}}]}',
     ...            LlmSettings())
-    ChatReply(text='Yes.', model='m')
+    _ChatReply(text='Yes.', model='m')
     """
     reply = _parsed(body, settings)
     choice = _choice(reply)
@@ -224,7 +224,7 @@ def read_reply(body: bytes, settings: LlmSettings) -> ChatReply:
     if error and not text:
         raise StatusError(_status(error), json.dumps({"error": error}).encode())
     if text:
-        return ChatReply(text, str(reply.get("model") or ""))
+        return _ChatReply(text, str(reply.get("model") or ""))
     if choice:
         raise ReplyError(f"{settings.shown_url}: {_why_nothing(message, choice, settings)}")
     if any(isinstance(reply.get(name), str) for name in ("message", "detail")):
