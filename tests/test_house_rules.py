@@ -11,16 +11,16 @@ import osler
 
 PACKAGE = Path(osler.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-BASE = {"records", "protocols", "errors", "config", "cores", "text", "late_interaction"}
+BASE = {"records", "protocols", "errors", "config", "parallel", "text", "late_interaction"}
 EVERYTHING = {path.stem if path.parent == PACKAGE else path.relative_to(PACKAGE).parts[0] for path in FILES}
 MAY_IMPORT = {
     "records": set(),
     "errors": set(),
-    "cores": set(),
+    "parallel": set(),
     "protocols": {"records"},
     "config": {"errors"},
     "text": {"records", "errors"},
-    "late_interaction": {"records", "errors", "cores"},
+    "late_interaction": {"records", "errors", "parallel"},
     "corpus": BASE,
     "models": BASE,
     "index": BASE,
@@ -89,9 +89,9 @@ def test_no_function_of_the_library_takes_more_than_six_arguments():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_has_at_most_300_lines_and_says_what_it_is(path):
+def test_a_file_has_at_most_400_lines_and_says_what_it_is(path):
     text = path.read_text()
-    assert text.count("\n") <= 300
+    assert text.count("\n") <= 400
     assert ast.get_docstring(ast.parse(text))
 
 

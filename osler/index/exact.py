@@ -19,8 +19,8 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.cores import on_every_core
 from osler.late_interaction.codes import centred, dequantise, quantise
+from osler.parallel import map_cores
 from osler.records import Vector, Vectors
 
 Floats = NDArray[np.float32]
@@ -108,7 +108,7 @@ class CodedVectors:
             rows = slice(first, first + _BLOCK)
             products[rows] = np.asarray(numkong.cdist(coded.codes, self.codes[rows], "dot"))[0]
 
-        on_every_core(multiply, range(0, len(self.codes), _BLOCK))
+        map_cores(multiply, range(0, len(self.codes), _BLOCK))
         (length,) = _norms(query[None])
         bounds: Floats = length * self.errors + (coded.errors + _ROUNDING * length) * self.norms
         return products * (self.scales * coded.scales), bounds

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.cores import on_every_core
 from osler.late_interaction.codes import centred
+from osler.parallel import map_cores
 from osler.records import TokenVectors, Vectors
 
 LOWEST = -1.0
@@ -59,7 +59,7 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
         for block in blocks:
             score(block)
     else:
-        on_every_core(score, blocks)
+        map_cores(score, blocks)
     return scores
 
 

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 from tokenizers import Encoding
 
-from osler.cores import one_blas_thread
 from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, divide
 from osler.models.bi_encoder import passage_input
 from osler.models.check import RerankerFacts
 from osler.models.text_model import Outputs, TextModel, TokenBatch
+from osler.parallel import one_blas_thread
 from osler.records import Passage, TokenSpans, TokenVectors, Vectors
 
 TOKEN_VECTORS: Final = "token_vectors"

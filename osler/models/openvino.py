@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.cores import available_cores
 from osler.errors import ModelError
 from osler.models.cache import cache_folder, kept_folder, whole, write_sums
 from osler.models.calibration import in_8_bits
 from osler.models.telemetry import leave_out_telemetry
 from osler.models.text_model import Outputs, Run, TextModel, TextModelSpec, TokenBatch
+from osler.parallel import available_cores
 
 if TYPE_CHECKING:
     from osler.models.graph import Graph

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from tokenizers import Encoding
 
-from osler.cores import one_blas_thread
 from osler.late_interaction.compression import Compression
 from osler.models.bi_encoder import BiEncoder, passage_input, text_vectors
 from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
+from osler.parallel import one_blas_thread
 from osler.records import Passage, TokenSpans, TokenVectors, Vectors
 
 

@@ -12,8 +12,8 @@ from time import perf_counter
 import numpy as np
 
 from osler.config import SearchSettings
-from osler.cores import a_thread_a_core, one_blas_thread
 from osler.late_interaction.named import either
+from osler.parallel import one_blas_thread, per_core_pool
 from osler.protocols import Encoder, PassageIndex, Reranker
 from osler.records import (
     NOT_RETRACTED,
@@ -100,7 +100,7 @@ class Searcher:
         """What `search` gives for each of these queries, in their order: encoded together, then one query a core."""
         requests = [self._request(query, k, where, evidence=evidence) for query in queries]
         asked = [request for request in requests if request.named is None]
-        with one_blas_thread(), a_thread_a_core() as cores:
+        with one_blas_thread(), per_core_pool() as cores:
             rankings = cores.map(self._ranking_of, self._encoded(asked))
             return [next(rankings) if one.named is None else one.ranking(one.named) for one in requests]
 

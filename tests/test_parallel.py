@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from osler import cores
-from osler.cores import a_thread_a_core, on_every_core, one_blas_thread
+from osler import parallel
+from osler.parallel import map_cores, one_blas_thread, per_core_pool
 
 THREADS = 2
 
@@ -48,9 +48,9 @@ def test_an_error_takes_the_limit_away():
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_every_core_has_a_share_and_every_item_is_worked_on_once(monkeypatch, count):
-    monkeypatch.setattr(cores, "available_cores", lambda: 3)
+    monkeypatch.setattr(parallel, "available_cores", lambda: 3)
     done = []
-    on_every_core(lambda item: done.append((item, threading.get_ident())), range(count))
+    map_cores(lambda item: done.append((item, threading.get_ident())), range(count))
     assert sorted(item for item, _ in done) == list(range(count))
     here = [item for item, thread in done if thread == threading.get_ident()]
     assert here == list(range(0, count, 3))
@@ -58,22 +58,22 @@ def test_every_core_has_a_share_and_every_item_is_worked_on_once(monkeypatch, co
 
 @pytest.mark.parametrize("bad", [0, 1])
 def test_an_error_of_any_core_is_raised(monkeypatch, bad):
-    monkeypatch.setattr(cores, "available_cores", lambda: 2)
+    monkeypatch.setattr(parallel, "available_cores", lambda: 2)
 
     def work(item: int) -> None:
         if item == bad:
             raise ValueError(item)
 
     with pytest.raises(ValueError, match=str(bad)):
-        on_every_core(work, [0, 1])
+        map_cores(work, [0, 1])
     assert blas_threads() == THREADS
 
 
 def test_work_that_has_a_core_already_is_not_divided_again(monkeypatch):
-    monkeypatch.setattr(cores, "available_cores", lambda: 3)
+    monkeypatch.setattr(parallel, "available_cores", lambda: 3)
     workers: set[int] = set()
-    with a_thread_a_core() as threads:
-        threads.submit(on_every_core, lambda _: workers.add(threading.get_ident()), range(9)).result(timeout=10)
+    with per_core_pool() as threads:
+        threads.submit(map_cores, lambda _: workers.add(threading.get_ident()), range(9)).result(timeout=10)
     assert len(workers) == 1
 
 

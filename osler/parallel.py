@@ -7,9 +7,9 @@ network they would spin on the cores that it needs, and the products there are t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from threading import Lock, local
 from typing import Any, TypeVar
@@ -26,8 +26,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> AbstractContextManager[None]:
     """numpy's products are not divided among threads, in any thread, until the last of these blocks is left.
 
     >>> import numpy as np
@@ -35,84 +34,77 @@ def one_blas_thread() -> Iterator[None]:
     ...     np.eye(2) @ np.ones(2)
     array([1., 1.])
     """
-    _LIMIT.enter()
-    try:
-        yield
-    finally:
-        _LIMIT.leave()
+    return _LIMIT
 
 
-def a_thread_a_core() -> ThreadPoolExecutor:
-    """Threads for work that is divided already: `on_every_core` in one of them stays in it."""
+def per_core_pool() -> ThreadPoolExecutor:
+    """A thread per core, for work that is divided already: `map_cores` in one of these threads stays in it."""
     return ThreadPoolExecutor(available_cores(), initializer=lambda: setattr(_THREAD, "has_a_core", True))
 
 
-def on_every_core(work: Callable[[Item], None], items: Sequence[Item]) -> None:
+def map_cores(work: Callable[[Item], None], items: Sequence[Item]) -> None:
     """Do the work on every item, each core on its share. It is worth it where numpy takes a millisecond for an item.
 
-    >>> on_every_core(print, ["one"])
-    one
+    >>> map_cores(print, ["an item"])
+    an item
     """
     count = 1 if hasattr(_THREAD, "has_a_core") else max(1, min(available_cores(), len(items)))
 
-    def share(first: int) -> None:
-        for item in items[first::count]:
+    def do_share(number: int) -> None:
+        for item in items[number::count]:
             work(item)
 
     if count == 1:
-        share(0)
+        do_share(0)
         return
     # The calling thread has a share too: it is awake, and a thread that only waits delays those that work.
-    with one_blas_thread(), ThreadPoolExecutor(count - 1) as others:
-        shares = [others.submit(share, first) for first in range(1, count)]
-        share(0)
-        for other in shares:
-            other.result()  # so that an error of one of them is raised
+    with one_blas_thread(), ThreadPoolExecutor(count - 1) as threads:
+        shares = [threads.submit(do_share, number) for number in range(1, count)]
+        do_share(0)
+        for share in shares:
+            share.result()  # so that an error in one of the threads is raised
 
 
-class _Limit:
-    """Counts who is in such a block: the first one sets the limit, the last one takes it away, whichever thread it is.
+class _BlasLimit(AbstractContextManager[None]):
+    """Counts who is in such a block: the first to enter sets the limit, the last to leave takes it away.
 
-    threadpoolctl lets no thread but one set a limit, so each time that one is asked to give it up.
+    Any thread may be the first or the last.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._inside = 0
-        self._set: Any = None
+        self._limits: Any = None
 
-    def enter(self) -> None:
-        """Set the limit, unless it is set."""
+    def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
-                with _control():
-                    self._set = _libraries().limit(limits=1, user_api="blas")
+                _forget_limiting_thread()
+                self._limits = _blas_libraries().limit(limits=1, user_api="blas")
+                _forget_limiting_thread()
             self._inside += 1
 
-    def leave(self) -> None:
-        """Take the limit away, unless another block needs it."""
+    def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                with _control():
-                    self._set.restore_original_limits()
+                _forget_limiting_thread()
+                self._limits.restore_original_limits()
+                _forget_limiting_thread()
 
 
-_LIMIT = _Limit()
+_LIMIT = _BlasLimit()
 
 
-@contextmanager
-def _control() -> Iterator[None]:
-    """This thread may set limits, and keeps no other from it afterwards."""
+def _forget_limiting_thread() -> None:
+    """Make threadpoolctl forget which thread set a limit last: it lets no other thread set one."""
     from threadpoolctl import OpenBLASController
 
-    OpenBLASController.clear_controlling_thread(force=True)
-    yield
     OpenBLASController.clear_controlling_thread(force=True)
 
 
 @cache
-def _libraries() -> Any:
+def _blas_libraries() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
