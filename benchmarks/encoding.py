@@ -37,7 +37,7 @@ from osler.corpus import read_documents
 from osler.corpus.split import split
 from osler.evaluate.markdown import table
 from osler.index import index_exists, open_index
-from osler.late_interaction.compression import Compression
+from osler.late_interaction.token_vectors import Compression
 from osler.load import DEFAULT_MODEL, add_documents
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder, passage_input

@@ -16,8 +16,8 @@ from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.baselines import bm25_run, fused_run
 from osler.evaluate.measures import Run, per_query
-from osler.late_interaction.compression import Compression
 from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.token_vectors import Compression
 from osler.models import ModelPair, load_models
 from osler.models.catalog import CATALOG, resolve
 from osler.models.colbert import ColBERT

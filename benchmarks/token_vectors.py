@@ -29,9 +29,8 @@ from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
 from osler.index import open_index
 from osler.index.token_values import to_value
-from osler.late_interaction.codes import dequantise
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.projection import principal_projection
+from osler.late_interaction.token_vectors import Compression, compress, dequantise
 from osler.load import load_searcher
 from osler.records import Filter, RankedPassage, TokenVectors, Vectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 
 from osler.index.states import Described, effective_metadata
-from osler.late_interaction.codes import dequantise
+from osler.late_interaction.token_vectors import dequantise
 from osler.protocols import PassageIndex
 from osler.records import NOT_RETRACTED, Document, DocumentVersion, EncodedDocument, Filter, Section
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from osler.encoding import EncodedPassages
-from osler.late_interaction.codes import quantise
+from osler.late_interaction.token_vectors import quantise
 from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vector
 
 DIM, TOKEN_DIM = 8, 4

@@ -10,7 +10,7 @@ from osler.index.exact import CodedVectors
 from osler.index.joining import join
 from osler.index.resident import ResidentRows
 from osler.index.rows import PASSAGE_COLUMNS
-from osler.late_interaction.compression import Compression, compress
+from osler.late_interaction.token_vectors import Compression, compress
 
 PASSAGES = 7
 LENGTHS = np.array([3, 1, 4, 1, 5, 9, 2])

@@ -8,7 +8,7 @@ import torch
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 
 from osler.errors import ModelError
-from osler.late_interaction.codes import dequantise
+from osler.late_interaction.token_vectors import dequantise
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.catalog import ModelSource, resolve

@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from osler.late_interaction.codes import quantise, vectors_per_token
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.named import NamedTokenVectors, either, together
 from osler.late_interaction.ragged import divide
+from osler.late_interaction.token_vectors import Compression, compress, quantise, vectors_per_token
 from osler.records import TokenVectors
 
 IDS, LENGTHS = ["a#0", "b#0", "c#0", "d#0"], [3, 90, 0, 5]

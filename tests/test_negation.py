@@ -11,7 +11,7 @@ from fakes import FakeReranker
 from osler.datasets import Dataset
 from osler.errors import CorpusError
 from osler.evaluate.negation import TEMPLATES, Choice, StatementPair, probe, scifact_pairs, template_pairs
-from osler.late_interaction.codes import quantise
+from osler.late_interaction.token_vectors import quantise
 from osler.records import Document, Query, Section
 
 TERMS = ["Gout", "Myocardial infarction", "Seizure", "Fever", "Scoliosis", "Long fingers", "Pain", "Red eye"] * 6

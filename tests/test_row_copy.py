@@ -16,7 +16,7 @@ from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed
 from osler.errors import StoreError
 from osler.index import LanceIndex, Manifest, ModelIdentity, copying, create_index, open_index, row_copy, upkeep
 from osler.index.residence import _ID_BYTES
-from osler.late_interaction.codes import dequantise
+from osler.late_interaction.token_vectors import dequantise
 from osler.records import NOT_RETRACTED, EncodedDocument
 
 MANIFEST = Manifest(

@@ -8,8 +8,8 @@ import pytest
 
 from osler.index.manifest import Manifest, ModelIdentity
 from osler.index.token_values import to_token_vectors, to_value
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, divide, reorder
+from osler.late_interaction.token_vectors import Compression, compress
 from osler.records import PooledTokens, TokenVectors
 
 DIM = 16

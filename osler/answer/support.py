@@ -16,9 +16,9 @@ from osler.answer.polarity import negated, opposed
 from osler.answer.prompt import shown_year
 from osler.answer.words import asks_yes_or_no, claimed_words, content_words
 from osler.late_interaction.attribution import best_span
-from osler.late_interaction.codes import vectors_per_token
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import take
+from osler.late_interaction.token_vectors import vectors_per_token
 from osler.protocols import Reranker
 from osler.records import EvidenceSpan, Passage, RankedPassage, TokenVectors, Vectors
 from osler.text.numbers import missing_numbers, numbers

@@ -19,7 +19,7 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.late_interaction.codes import centred, dequantise, quantise
+from osler.late_interaction.token_vectors import centred, dequantise, quantise
 from osler.parallel import map_cores
 from osler.records import Vector, Vectors
 

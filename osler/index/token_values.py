@@ -1,9 +1,8 @@
 """The token vectors of a passage as one value of a column, and back. Knows arrays and the manifest, no table.
 
 One value and not four: reading a row, Lance takes as long for a small value as for a large one.
-A value is the number of vectors (uint32), their codes row by row, the scale of each in the type that
-`late_interaction.codes` names, and the place of each token's vector among them, a byte a token, where tokens share
-vectors. Numbers are little-endian.
+A value is the number of vectors (uint32), their codes row by row, the scale of each in the type that `SCALES` names,
+and the place of each token's vector among them, a byte a token, where tokens share vectors. Numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from osler.index.manifest import Manifest
-from osler.late_interaction.codes import SCALES, Bits
+from osler.late_interaction.token_vectors import SCALES, Bits
 from osler.records import PooledTokens, TokenVectors
 
 _COUNT: Final = np.dtype("<u4")
@@ -28,7 +27,7 @@ Part = NDArray[np.uint8]
 def to_value(vectors: TokenVectors) -> bytes:
     """The value of the one passage that these are of.
 
-    >>> from osler.late_interaction.codes import quantise
+    >>> from osler.late_interaction.token_vectors import quantise
     >>> to_value(quantise(np.zeros((1, 8), dtype=np.float32), [1], bits=1)).hex()
     '01000000ff0000'
     """

@@ -17,7 +17,7 @@ class NamedTokenVectors(Mapping[str, TokenVectors]):
     ValueError when there are not as many ids as passages.
 
     >>> import numpy as np
-    >>> from osler.late_interaction.codes import quantise
+    >>> from osler.late_interaction.token_vectors import quantise
     >>> named = NamedTokenVectors(["a#0", "b#0"], quantise(np.eye(3, dtype=np.float32), [1, 2]))
     >>> len(named["b#0"].codes), "c#0" in named
     (2, False)

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from tokenizers import Encoding
 
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.token_vectors import Compression, compress
 from osler.models.bi_encoder import passage_input
 from osler.models.check import RerankerFacts
 from osler.models.text_model import Outputs, TextModel, TokenBatch

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from tokenizers import Encoding
 
-from osler.late_interaction.compression import Compression
+from osler.late_interaction.token_vectors import Compression
 from osler.models.bi_encoder import BiEncoder, passage_input, text_vectors
 from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
 from osler.parallel import one_blas_thread

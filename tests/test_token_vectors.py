@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from osler.late_interaction.codes import KEPT, OFFSETS, SCALES, dequantise, quantise
+from osler.late_interaction.token_vectors import KEPT, OFFSETS, SCALES, dequantise, quantise
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 

@@ -1,4 +1,4 @@
-"""Token vectors as floats or codes of 8, 4, 2 or 1 bits: made, and read back. Knows arrays only.
+"""Token vectors of passages made small and read back: pooled, then floats or codes of 8, 4, 2 or 1 bits. Arrays only.
 
 A component is scale * (code - offset), with one scale a vector and the offset in the middle of the codes, so that x and
 -x are kept equally well. At 8 bits 0 has a code of its own and the scale is max|x| / 127: no component is off by more
@@ -9,11 +9,13 @@ by what rounding takes from a dot product on average, so that a MaxSim does not 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from osler.late_interaction.pooling import pool
 from osler.records import TokenVectors, Vectors
 
 Bits = Literal[32, 8, 4, 2, 1]
@@ -30,6 +32,28 @@ _CLIPS: Final = (1.0, 0.85, 0.7, 0.55)
 
 KEPT: Final = {4: 0.99, 2: 0.884, 1: 0.64}
 """By bits: the dot product of a unit vector and the nearest that its codes give, in the mean over random vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """So many bits a component, and in long passages a vector for about `pooling` tokens (1: every token its own)."""
+
+    bits: Bits = 8
+    pooling: int = 1
+
+
+def compress(vectors: Vectors, lengths: ArrayLike, compression: Compression) -> TokenVectors:
+    """The token vectors [T, d] of passages that have `lengths` [P] tokens, as they are kept; ValueError as `quantise`.
+
+    >>> vectors = np.repeat(np.eye(64, dtype=np.float32), 2, axis=0)
+    >>> compressed = compress(vectors, [128], Compression(bits=4, pooling=2))
+    >>> len(compressed.codes), compressed.pooled.counts.tolist()
+    (64, [128])
+    """
+    if compression.pooling == 1:
+        return quantise(vectors, lengths, bits=compression.bits)
+    pooled = pool(vectors, lengths, factor=compression.pooling)
+    return replace(quantise(pooled.vectors, pooled.lengths, bits=compression.bits), pooled=pooled.tokens)
 
 
 def quantise(vectors: Vectors, lengths: ArrayLike, *, bits: Bits = 8) -> TokenVectors:
@@ -51,9 +75,16 @@ def quantise(vectors: Vectors, lengths: ArrayLike, *, bits: Bits = 8) -> TokenVe
         raise ValueError("A token vector is not finite: check the model's precision before storing what it returns.")
     if vectors.shape[1] * bits % 8:
         raise ValueError(f"{vectors.shape[1]} components of {bits} bits do not fill bytes: choose a multiple of 8.")
-    codes, scales = _coded(np.ascontiguousarray(vectors, dtype=np.float32), bits)
-    scales = scales.astype(SCALES[bits]).astype(np.float32)
-    return TokenVectors(codes, scales, lengths, bits)
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    if bits == 32:
+        codes = vectors.view(np.uint8).reshape(len(vectors), 4 * vectors.shape[1])
+        scales = np.ones(len(vectors), dtype=np.float32)
+    elif bits == 8:
+        codes, scales = _by_largest(vectors)
+    else:
+        codes, scales = _nearest(vectors, bits)
+        codes = _packed(codes, bits)
+    return TokenVectors(codes, scales.astype(SCALES[bits]).astype(np.float32), lengths, bits)
 
 
 def centred(token_vectors: TokenVectors, rows: slice = slice(None)) -> Vectors:
@@ -95,20 +126,8 @@ def vectors_per_token(token_vectors: TokenVectors) -> Vectors:
     return vectors[np.repeat(starts, pooled.counts) + pooled.places]
 
 
-def _coded(vectors: Vectors, bits: Bits) -> _Codes:
-    """The codes of the vectors as they are kept, a byte holding 8 / bits of them."""
-    if bits == 32:
-        return _Codes(
-            vectors.view(np.uint8).reshape(len(vectors), 4 * vectors.shape[1]), np.ones(len(vectors), dtype=np.float32)
-        )
-    if bits == 8:
-        return _by_largest(vectors)
-    codes, scales = _nearest(vectors, bits)
-    return _Codes(_pack(codes, bits), scales)
-
-
 class _Codes(NamedTuple):
-    """Codes [T, d], one a component, or packed into bytes; and scales [T]."""
+    """Codes [T, d], one a component; and scales [T]."""
 
     codes: NDArray[np.uint8]
     scales: NDArray[np.float32]
@@ -140,7 +159,7 @@ def _nearest(vectors: Vectors, bits: Bits) -> _Codes:
     return best._replace(scales=best.scales / np.float32(KEPT[bits]))
 
 
-def _pack(codes: NDArray[np.uint8], bits: Bits) -> NDArray[np.uint8]:
+def _packed(codes: NDArray[np.uint8], bits: Bits) -> NDArray[np.uint8]:
     """The codes in bytes, the first of a byte in its lowest bits."""
     parts = codes.reshape(len(codes), codes.shape[1] * bits // 8, 8 // bits)
     packed: NDArray[np.uint8] = np.bitwise_or.reduce(parts << np.arange(0, 8, bits, dtype=np.uint8), axis=2)
