@@ -21,12 +21,11 @@ from osler.config import (
 )
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.encoding import Encode, EncodedPassages
 from osler.errors import ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import Encode, EncodedPassages, IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.calibration import import_nncf

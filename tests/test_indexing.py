@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_fakes import DIM, TOKEN_DIM, document, encode, split
 
-from osler import encoding, indexing, storable
-from osler.encoding import EncodedPassages
+from osler import indexing, storable
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import EncodedPassages, IndexingReport, index_documents
 from osler.records import NOT_RETRACTED, Damage, Deletion, Document, Entry, Section
 from osler.storable import without_giants
 
@@ -245,7 +244,7 @@ def test_a_document_in_which_the_splitter_finds_nothing_is_skipped(index):
 
 
 def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index, monkeypatch):
-    monkeypatch.setattr(encoding, "_FIRST_SLICE", 16)
+    monkeypatch.setattr(indexing, "_SLICE", 16)
     seen: list[list[int]] = []
 
     def watch(passages):
@@ -262,7 +261,7 @@ def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index
     for one in documents:
         (stored,) = index.token_vectors([f"{one.doc_id}#0"]).values()
         made = encode(split(one))
-        assert np.array_equal(stored.codes, made.token_vectors.codes)
+        assert np.array_equal(stored.codes, made.token_vectors[0].codes)
         assert index.search_dense(made.vectors[0], k=1, where=NOT_RETRACTED)[0].score == pytest.approx(1.0)
         ((_, spans),) = index.read_with_spans([f"{one.doc_id}#0"])
         assert np.array_equal(spans, made.token_spans[0])

@@ -65,8 +65,8 @@ class ColBERT:
         """One [q, d] array a query: its scored tokens, prefix tokens and expansion included."""
         vectors: list[Vectors] = [np.empty((0, self.dim), dtype=np.float32)] * len(queries)
         for batch, outputs in self.model.outputs(queries, "query"):
-            for place, rows in scored_tokens(batch, outputs):
-                vectors[place] = rows
+            for number, rows in scored_tokens(batch, outputs):
+                vectors[number] = rows
         return vectors
 
     def query_end(self, query: str) -> int | None:
@@ -75,18 +75,18 @@ class ColBERT:
 
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
         """The compressed vectors of the scored tokens of each passage."""
-        gathered = GatheredTokens(len(passages), self.dim, self.compression)
+        builder = TokenVectorBuilder(len(passages), self.dim, self.compression)
         with one_blas_thread():  # compressing a batch must not take the cores that compute the next
             for batch, outputs in self.model.outputs([passage_input(passage) for passage in passages], "passage"):
-                gathered.add(batch, outputs)
-        return gathered.token_vectors()
+                builder.add(batch, outputs)
+        return builder.joined()
 
     def token_spans(self, passages: Sequence[Passage]) -> list[TokenSpans]:
         """One [p, 2] array a passage: start and end in `Passage.text` of each scored token.
 
         Special tokens, prefix tokens, title and heading are (-1, -1).
         """
-        return self.spans_of(passages, self.model.tokenize([passage_input(one) for one in passages], "passage"))
+        return self.spans_of(passages, self.model.tokenize([passage_input(passage) for passage in passages], "passage"))
 
     def spans_of(self, passages: Sequence[Passage], encodings: Sequence[Encoding]) -> list[TokenSpans]:
         """The same for passages that the model's `tokenize` has taken apart."""
@@ -101,29 +101,32 @@ class ColBERT:
 
 
 def scored_tokens(batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, Vectors]]:
-    """The place of each text of the batch in the caller's list, and a copy of the vectors of its scored tokens."""
-    for row, place in enumerate(batch.rows.tolist()):
-        yield place, outputs[TOKEN_VECTORS][row][batch.scored[row]]
+    """The number of each text of the batch in the caller's list, and a copy of the vectors of its scored tokens."""
+    for row, number in enumerate(batch.rows.tolist()):
+        yield number, outputs[TOKEN_VECTORS][row][batch.scored[row]]
 
 
-class GatheredTokens:
-    """Compresses passages that come in batches, out of order."""
+class TokenVectorBuilder:
+    """Compresses passages that come in batches, out of order.
+
+    passages: the token vectors of each, in the caller's order.
+    """
 
     def __init__(self, count: int, dim: int, compression: Compression) -> None:
-        self._nothing = compress(np.empty((0, dim), dtype=np.float32), [0], compression)
-        self._parts = [self._nothing] * count
+        self.passages = [compress(np.empty((0, dim), dtype=np.float32), [0], compression)] * count
+        self._nothing = compress(np.empty((0, dim), dtype=np.float32), [], compression)
         self._compression = compression
 
     def add(self, batch: TokenBatch, outputs: Outputs) -> None:
         """Keep the scored tokens of this batch."""
-        places, vectors = zip(*scored_tokens(batch, outputs), strict=True)
-        codes = compress(np.concatenate(vectors), [len(rows) for rows in vectors], self._compression)
-        for place, part in zip(places, divide(codes, [1] * len(places)), strict=True):
-            self._parts[place] = part
+        numbers, vectors = zip(*scored_tokens(batch, outputs), strict=True)
+        compressed = compress(np.concatenate(vectors), [len(rows) for rows in vectors], self._compression)
+        for number, passage in zip(numbers, divide(compressed, [1] * len(numbers)), strict=True):
+            self.passages[number] = passage
 
-    def token_vectors(self) -> TokenVectors:
-        """All passages, in the caller's order."""
-        return concatenate(self._parts) if self._parts else divide(self._nothing, [0, 1])[0]
+    def joined(self) -> TokenVectors:
+        """All passages in one piece."""
+        return concatenate([self._nothing, *self.passages])
 
 
 def _before_text(passage: Passage) -> int:

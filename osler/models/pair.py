@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from tokenizers import Encoding
 
+from osler.late_interaction.ragged import divide
 from osler.late_interaction.token_vectors import Compression
 from osler.models.bi_encoder import BiEncoder, passage_input, text_vectors
-from osler.models.colbert import ColBERT, GatheredTokens, scored_tokens
+from osler.models.colbert import ColBERT, TokenVectorBuilder, scored_tokens
 from osler.parallel import one_blas_thread
 from osler.records import Passage, TokenSpans, TokenVectors, Vectors
 
@@ -60,32 +61,35 @@ class ModelPair:
         tokens: list[Vectors] = [np.empty((0, self.reranker.dim), dtype=np.float32)] * len(queries)
         for batch, outputs in self.encoder.model.outputs(queries, "query"):
             vectors[batch.rows] = text_vectors(outputs, self.encoder.model.spec)
-            for place, rows in scored_tokens(batch, outputs):
-                tokens[place] = rows
+            for number, rows in scored_tokens(batch, outputs):
+                tokens[number] = rows
         return vectors, tokens
 
     def encode_passages(self, passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors]:
         """What `encoder.encode_passages` and `reranker.encode_passages` give, in one pass where they share it."""
         if not self.shared:
             return self.encoder.encode_passages(passages), self.reranker.encode_passages(passages)
-        return self._in_one_pass(self._tokenized(passages))
+        vectors, builder = self._in_one_pass(self._tokenized(passages))
+        return vectors, builder.joined()
 
-    def encode_with_spans(self, passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors, list[TokenSpans]]:
-        """The same and what `reranker.token_spans` gives: all that an index keeps."""
+    def encode_with_spans(self, passages: Sequence[Passage]) -> tuple[Vectors, list[TokenVectors], list[TokenSpans]]:
+        """The same, passage by passage, and what `reranker.token_spans` gives: all that an index keeps."""
         if not self.shared:
-            return *self.encode_passages(passages), self.reranker.token_spans(passages)
+            token_vectors = divide(self.reranker.encode_passages(passages), [1] * len(passages))
+            return self.encoder.encode_passages(passages), token_vectors, self.reranker.token_spans(passages)
         encodings = self._tokenized(passages)
-        return *self._in_one_pass(encodings), self.reranker.spans_of(passages, encodings)
+        vectors, builder = self._in_one_pass(encodings)
+        return vectors, builder.passages, self.reranker.spans_of(passages, encodings)
 
     def _tokenized(self, passages: Sequence[Passage]) -> list[Encoding]:
         return self.encoder.model.tokenize([passage_input(passage) for passage in passages], "passage")
 
-    def _in_one_pass(self, encodings: Sequence[Encoding]) -> tuple[Vectors, TokenVectors]:
+    def _in_one_pass(self, encodings: Sequence[Encoding]) -> tuple[Vectors, TokenVectorBuilder]:
         model, reranker = self.encoder.model, self.reranker
         vectors = np.zeros((len(encodings), self.encoder.dim), dtype=np.float32)
-        tokens = GatheredTokens(len(encodings), reranker.dim, reranker.compression)
+        builder = TokenVectorBuilder(len(encodings), reranker.dim, reranker.compression)
         with one_blas_thread():  # compressing a batch must not take the cores that compute the next
             for batch, outputs in model.outputs_of(encodings, "passage"):
                 vectors[batch.rows] = text_vectors(outputs, model.spec)
-                tokens.add(batch, outputs)
-        return vectors, tokens.token_vectors()
+                builder.add(batch, outputs)
+        return vectors, builder

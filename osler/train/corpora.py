@@ -10,9 +10,8 @@ from typing import Literal
 from osler.config import SplitSettings
 from osler.corpus.split import split
 from osler.datasets import Dataset
-from osler.encoding import EncodedPassages
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import EncodedPassages, IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.protocols import CountTokens
 from osler.records import Document, Passage
