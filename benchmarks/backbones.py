@@ -32,8 +32,8 @@ from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve
 from osler.models.colbert import ColBERT
-from osler.models.loading import load_encoder
-from osler.models.tower import quiet
+from osler.models.export import quiet
+from osler.models.pair import load_encoder
 from osler.records import Document, Passage
 
 BERT, MODERNBERT = "BERT-base", "ModernBERT-base"

@@ -42,7 +42,7 @@ from osler.load import DEFAULT_MODEL, add_documents
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve
-from osler.models.loading import load_encoder
+from osler.models.pair import load_encoder
 from osler.records import Document, Passage, Vectors
 
 BACKBONE = "minilm"

@@ -94,7 +94,7 @@ def trained(dataset: Dataset, models: ModelPair, index: PassageIndex) -> Values:
     """Stage 1 and both stages of a trained pair, with hybrid candidates and the weight that training chose."""
     settings = SearchSettings(num_candidates=NUM_CANDIDATES)
     scored = score_queries(dataset, index, models, settings, on_progress=show)
-    weight = models.reranker.facts.stage1_weight if models.reranker.facts else 0.0
+    weight = models.reranker.card.stage1_weight if models.reranker.card else 0.0
     return {
         "trained stage 1": _values(dataset, scored.run(1.0)),
         "trained two-stage": _values(dataset, scored.run(weight)),

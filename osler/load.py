@@ -28,10 +28,10 @@ from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index
 from osler.indexing import Encode, EncodedPassages, IndexingReport, index_documents
 from osler.models import ModelPair, load_models
 from osler.models.bi_encoder import BiEncoder
-from osler.models.calibration import import_nncf
 from osler.models.catalog import CATALOG, CatalogRow, ModelSource, resolve
-from osler.models.check import RerankerFacts
 from osler.models.colbert import ColBERT
+from osler.models.model_card import RerankerCard
+from osler.models.openvino import import_nncf
 from osler.protocols import Generator
 from osler.records import Damage, Deletion, Document, Passage
 from osler.search.searcher import Searcher
@@ -151,9 +151,9 @@ def _with_stage1_weight(settings: SearchSettings, reranker: ColBERT) -> SearchSe
     return settings.model_copy(update={"stage1_weight": _fitted(reranker).stage1_weight})
 
 
-def _fitted(reranker: ColBERT) -> RerankerFacts | CatalogRow:
+def _fitted(reranker: ColBERT) -> RerankerCard | CatalogRow:
     """What training found for this re-ranker, else what the catalog knows of its name; all zero where neither does."""
-    return reranker.facts or CATALOG.get(reranker.name, CatalogRow())
+    return reranker.card or CATALOG.get(reranker.name, CatalogRow())
 
 
 def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Searcher, ModelPair]:

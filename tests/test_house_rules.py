@@ -11,11 +11,12 @@ import osler
 
 PACKAGE = Path(osler.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-BASE = {"records", "protocols", "errors", "config", "parallel", "text", "late_interaction"}
+BASE = {"records", "protocols", "errors", "files", "config", "parallel", "text", "late_interaction"}
 EVERYTHING = {path.stem if path.parent == PACKAGE else path.relative_to(PACKAGE).parts[0] for path in FILES}
 MAY_IMPORT = {
     "records": set(),
     "errors": set(),
+    "files": {"errors"},
     "parallel": set(),
     "protocols": {"records"},
     "config": {"errors"},

@@ -18,9 +18,9 @@ from osler.late_interaction.maxsim import maxsim
 from osler.load import Source, add_documents, build_index, load_answerer, load_generator, load_searcher
 from osler.models import load_models
 from osler.models.catalog import CATALOG
-from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.colbert import ColBERT
-from osler.models.telemetry import leave_out_telemetry
+from osler.models.model_card import Reference, RerankerCard, write_card
+from osler.models.openvino import disable_telemetry
 from osler.records import Document, Passage, Section
 
 
@@ -51,27 +51,27 @@ def test_an_index_that_another_process_makes_meanwhile_is_added_to(corpus, tmp_p
     assert build_index([corpus], tmp_path / "index").documents == 2
 
 
-def write_facts_of(reranker: Path, encoder: Path, **facts: float) -> None:
+def write_card_of(reranker: Path, encoder: Path, **fitted: float) -> None:
     """Facts beside this re-ranker, as if it had been trained as it is."""
     colbert = load_models(str(encoder), str(reranker)).reranker
     spec, texts = colbert.model.spec, ("Scurvy results from a lack of vitamin C.", "Rickets softens bones.")
     passages = [Passage(f"a#{number}", "a", "", text, 0, len(text)) for number, text in enumerate(texts)]
     scores = maxsim(colbert.encode_queries(["scurvy"])[0], colbert.encode_passages(passages)).tolist()
-    trained = RerankerFacts(
+    trained = RerankerCard(
         projection=spec.projection,
         markers=(spec.query_prompt, spec.passage_prompt),
         skip=tuple(colbert.model.tokens(sorted(spec.skip))),
         reference=Reference(query="scurvy", passages=texts, scores=scores),
-        **facts,
+        **fitted,
     )
-    write_facts(reranker, trained)
+    write_card(reranker, trained)
 
 
 def test_a_trained_re_ranker_brings_its_weight_of_stage_1_and_its_threshold(corpus, tmp_path, backbones):
     import tiny_models
 
     reranker = tiny_models.colbert(backbones["modernbert"], tmp_path / "colbert")
-    write_facts_of(reranker, backbones["modernbert"], stage1_weight=0.25, abstain_below=0.125)
+    write_card_of(reranker, backbones["modernbert"], stage1_weight=0.25, abstain_below=0.125)
     models = {"encoder": str(backbones["modernbert"]), "reranker": str(reranker)}
     build_index([corpus], tmp_path / "index", Settings(models=models))
     assert load_searcher(tmp_path / "index").settings.stage1_weight == 0.25
@@ -260,7 +260,7 @@ def test_the_first_search_finds_its_network_compiled(corpus, tmp_path, backbones
 
 def test_nothing_reports_to_openvino(monkeypatch):
     monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
-    leave_out_telemetry()
+    disable_telemetry()
     with pytest.raises(ImportError):
         import_module("openvino_telemetry")
 

@@ -154,7 +154,7 @@ def test_the_k_best_are_found_and_equal_scores_keep_the_order_of_the_corpus(tmp_
 
 def test_a_bi_encoder_as_baseline_brings_no_colbert(backbones, tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
-    monkeypatch.setattr("osler.models.loading._Loader.colbert", None)
+    monkeypatch.setattr("osler.models.pair._Loader.colbert", None)
     assert Baselines(dataset()).run(str(backbones["bert"]))["q0"]
 
 

@@ -9,7 +9,7 @@ from osler.errors import OslerError, UsageError
 from osler.index import open_index
 from osler.models import load_models
 from osler.models.adapter import read_adapter
-from osler.models.check import read_facts
+from osler.models.model_card import read_card
 from osler.records import NOT_RETRACTED, Passage
 from osler.train.examples.lines import read_examples
 from osler.train.examples.parts import divide
@@ -73,8 +73,8 @@ def test_the_weight_and_the_threshold_are_kept_with_the_re_ranker_and_its_adapte
     folder, report = trained
     weight, threshold = report["dev"]["stage1_weight"], round(report["dev"]["abstention"]["threshold"], 3)
     adapter = read_adapter(folder / "reranker" / "adapter.safetensors")
-    for facts in (read_facts(folder / "reranker" / "model"), adapter.reranker):
-        assert (facts.stage1_weight, facts.abstain_below) == (weight, threshold)
+    for card in (read_card(folder / "reranker" / "model"), adapter.reranker):
+        assert (card.stage1_weight, card.abstain_below) == (weight, threshold)
 
 
 def test_mistake_9_nothing_is_chosen_on_queries_that_are_trained_on(trained, data, backbones):

@@ -19,7 +19,7 @@ from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.projection import principal_projection
 from osler.models import load_models
 from osler.models.adapter import merge_adapter, read_adapter
-from osler.models.check import read_facts
+from osler.models.model_card import read_card
 from osler.records import Passage
 from osler.train.examples.example import TrainingPassage
 from osler.train.fitting.backbone import load_transformer
@@ -127,7 +127,7 @@ def test_search_gives_the_scores_of_training(trained, backbones, case):
     folder = trained[case] / "model"
     reranker = load_models(str(backbones["bert"]), str(folder)).reranker
     np.testing.assert_allclose(served(reranker, QUERY, TEXTS), in_float(load(folder), QUERY, TEXTS), atol=0.02)
-    assert read_facts(folder).markers == (reranker.model.spec.query_prompt, reranker.model.spec.passage_prompt)
+    assert read_card(folder).markers == (reranker.model.spec.query_prompt, reranker.model.spec.passage_prompt)
 
 
 @pytest.mark.parametrize("case", [("bert", "lora"), ("modernbert", "lora")])
@@ -139,7 +139,7 @@ def test_the_adapter_makes_the_trained_model_from_the_backbone(trained, backbone
     for name, weight in model[0].auto_model.state_dict().items():
         torch.testing.assert_close(backbone.state_dict()[name], weight)
     torch.testing.assert_close(torch.from_numpy(adapter.token_projection.T), token_head(model).linear.weight.data)
-    assert adapter.reranker == read_facts(trained[case] / "model")
+    assert adapter.reranker == read_card(trained[case] / "model")
 
 
 @pytest.mark.parametrize("case", [("bert", "full"), ("modernbert", "full")])

@@ -5,7 +5,7 @@ import pytest
 
 from osler.errors import ModelError
 from osler.models.adapter import Adapter, LowRank, read_adapter, write_adapter
-from osler.models.check import Reference, RerankerFacts, read_facts, write_facts
+from osler.models.model_card import Reference, RerankerCard, read_card, write_card
 from osler.train.weights import (
     GRID,
     ScoredCandidate,
@@ -107,19 +107,19 @@ def test_where_no_query_has_an_answer_and_another_passage_nothing_is_declined():
 
 
 def test_the_choices_are_kept_beside_the_model_and_nothing_else_changes(tmp_path):
-    facts = RerankerFacts(projection=(384, 128), skip=(".",), reference=REFERENCE)
+    card = RerankerCard(projection=(384, 128), skip=(".",), reference=REFERENCE)
     (tmp_path / "model").mkdir()
-    write_facts(tmp_path / "model", facts)
+    write_card(tmp_path / "model", card)
     keep_choices(tmp_path, stage1_weight=0.3, abstain_below=0.4)
-    assert read_facts(tmp_path / "model") == facts.model_copy(update={"stage1_weight": 0.3, "abstain_below": 0.4})
+    assert read_card(tmp_path / "model") == card.model_copy(update={"stage1_weight": 0.3, "abstain_below": 0.4})
 
 
 def test_the_weight_is_kept_in_the_adapter_too_and_the_vectors_stay_the_same(tmp_path):
-    facts = RerankerFacts(projection=None, reference=REFERENCE)
+    card = RerankerCard(projection=None, reference=REFERENCE)
     change = LowRank(a=np.ones((1, 3), dtype=np.float32), b=np.ones((2, 1), dtype=np.float32))
-    adapter = Adapter({"layer": change}, scale=2.0, weights="ab12", reranker=facts)
+    adapter = Adapter({"layer": change}, scale=2.0, weights="ab12", reranker=card)
     (tmp_path / "model").mkdir()
-    write_facts(tmp_path / "model", facts)
+    write_card(tmp_path / "model", card)
     write_adapter(tmp_path / "adapter.safetensors", adapter)
     keep_choices(tmp_path, stage1_weight=0.3, abstain_below=0.4)
     kept = read_adapter(tmp_path / "adapter.safetensors")

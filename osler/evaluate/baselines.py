@@ -17,7 +17,7 @@ from osler.evaluate.peers import PEERS, load_peer, peer_row
 from osler.evaluate.runs import ranking
 from osler.models import load_encoder
 from osler.models.catalog import resolve
-from osler.models.digests import read_json
+from osler.models.digests import read_config
 from osler.search.candidates import reciprocal_rank_fusion
 from osler.text.bm25 import BM25
 
@@ -94,10 +94,10 @@ def _encoder(name: str, device: str) -> DocumentEncoder:
 
 def _published_length(folder: Path) -> int | None:
     """The tokens that the model reads as it was published, which may be fewer than its positions allow."""
-    modules = read_json(folder / "modules.json") or [{"path": ""}]
+    modules = read_config(folder / "modules.json") or [{"path": ""}]
     transformer = folder / modules[0]["path"]
-    length = read_json(transformer / "sentence_bert_config.json").get("max_seq_length")
-    return int(length or read_json(transformer / "tokenizer_config.json").get("model_max_length") or 0) or None
+    length = read_config(transformer / "sentence_bert_config.json").get("max_seq_length")
+    return int(length or read_config(transformer / "tokenizer_config.json").get("model_max_length") or 0) or None
 
 
 def bm25_run(dataset: Dataset, *, k: int = 100) -> Scores:

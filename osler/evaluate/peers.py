@@ -17,7 +17,7 @@ import numpy as np
 from osler.errors import ModelError, UsageError
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content
-from osler.models.tower import quiet
+from osler.models.export import quiet
 from osler.records import Document, Vectors
 
 _BATCH: Final = 32

@@ -6,7 +6,6 @@ and made anew. Knows files, no network.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -20,7 +19,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from osler.errors import ModelError
+from osler.errors import ModelError, OslerError
+from osler.files import read_json, write_json
 
 _SUMS: Final = "sums.json"
 _BUILDING: Final = "tmp-"
@@ -70,12 +70,12 @@ def kept_folder(folder: Path, write: Callable[[Path], None], *, unread: Collecti
 def whole(folder: Path, *, unread: Collection[str] = ()) -> bool:
     """Whether the files of this folder are as `write_sums` saw them; of unread ones only the size counts."""
     try:
-        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        sums = read_json(folder / _SUMS)
         return bool(sums) and all(
             _size(folder / name) == size and (name in unread or _checksum(folder / name) == checksum)
             for name, (size, checksum) in sums.items()
         )
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OslerError, OSError, ValueError, TypeError, AttributeError):
         return False
 
 
@@ -84,10 +84,7 @@ def write_sums(folder: Path, names: Iterable[str] | None = None) -> None:
     names = sorted(names or (path.name for path in folder.iterdir() if path.is_file() and path.name != _SUMS))
     for name in names:
         _share(folder / name)
-    sums = {name: (_size(folder / name), _checksum(folder / name)) for name in names}
-    new = folder / f"{_SUMS}.{uuid4().hex}"
-    new.write_text(json.dumps(sums), encoding="utf-8")
-    new.replace(folder / _SUMS)
+    write_json(folder / _SUMS, {name: (_size(folder / name), _checksum(folder / name)) for name in names})
 
 
 def _made(folder: Path, write: Callable[[Path], None]) -> Path:

@@ -11,7 +11,7 @@ from tokenizers import Encoding
 from osler.late_interaction.ragged import concatenate, divide
 from osler.late_interaction.token_vectors import Compression, compress
 from osler.models.bi_encoder import passage_input
-from osler.models.check import RerankerFacts
+from osler.models.model_card import RerankerCard
 from osler.models.text_model import Outputs, TextModel, TokenBatch
 from osler.parallel import one_blas_thread
 from osler.records import Passage, TokenSpans, TokenVectors, Vectors
@@ -26,7 +26,7 @@ _OUTSIDE: Final = (-1, -1)
 class ColBERT:
     """Stage 2's model: queries keep float vectors, those of passages are compressed.
 
-    facts: what osler trained it with; None for a model from elsewhere, or without a trained head.
+    card: what osler trained it with; None for a model from elsewhere, or without a trained head.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class ColBERT:
         *,
         name: str,
         fingerprint: str,
-        facts: RerankerFacts | None = None,
+        card: RerankerCard | None = None,
         compression: Compression = UNPOOLED,
     ) -> None:
         self.model = model
         self.name = name
         self.fingerprint = fingerprint
-        self.facts = facts
+        self.card = card
         self.compression = compression
 
     @property
@@ -90,14 +90,16 @@ class ColBERT:
 
     def spans_of(self, passages: Sequence[Passage], encodings: Sequence[Encoding]) -> list[TokenSpans]:
         """The same for passages that the model's `tokenize` has taken apart."""
-        spec = self.model.spec
-        return [
-            _text_spans(encoding.offsets, len(spec.passage_prompt) + _before_text(passage))[spec.scored(encoding.ids)]
-            for passage, encoding in zip(passages, encodings, strict=True)
-        ]
+        spec, spans = self.model.spec, []
+        for passage, encoding in zip(passages, encodings, strict=True):
+            before = len(spec.passage_prompt) + len(passage_input(passage)) - len(passage.text)
+            offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2) - before
+            offsets[(offsets[:, 0] < 0) | (offsets[:, 1] <= offsets[:, 0])] = _OUTSIDE
+            spans.append(offsets[spec.scored(encoding.ids)])
+        return spans
 
     def _with(self, model: TextModel, compression: Compression) -> ColBERT:
-        return ColBERT(model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, compression=compression)
+        return ColBERT(model, name=self.name, fingerprint=self.fingerprint, card=self.card, compression=compression)
 
 
 def scored_tokens(batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, Vectors]]:
@@ -127,14 +129,3 @@ class TokenVectorBuilder:
     def joined(self) -> TokenVectors:
         """All passages in one piece."""
         return concatenate([self._nothing, *self.passages])
-
-
-def _before_text(passage: Passage) -> int:
-    return len(passage_input(passage)) - len(passage.text)
-
-
-def _text_spans(offsets: Sequence[tuple[int, int]], before: int) -> TokenSpans:
-    shifted = np.array(offsets, dtype=np.int64).reshape(-1, 2) - before
-    outside = (shifted[:, 0] < 0) | (shifted[:, 1] <= shifted[:, 0])
-    shifted[outside] = _OUTSIDE
-    return shifted

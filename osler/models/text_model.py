@@ -184,7 +184,7 @@ class TextModel:
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding)] = encoding.ids
             real[row, : len(encoding)] = True
-        counted = _expanded(real, expansion)
+        counted = real | (np.arange(width) < expansion.length) if expansion else real
         mask = (counted if expansion and expansion.attend else real).astype(np.int64)
         scored = counted & self.spec.scored(ids) if role == "passage" else counted
         return TokenBatch(rows, ids, mask, scored)
@@ -207,14 +207,8 @@ class TextModel:
         )
 
 
-def _expanded(real: NDArray[np.bool_], expansion: Expansion | None) -> NDArray[np.bool_]:
-    if expansion is None:
-        return real
-    return real | (np.arange(real.shape[1]) < expansion.length)
-
-
 def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArray[np.int64]]:
-    """Places in `lengths`, longest first, as many together as fit the budget once padded; at least one."""
+    """Rows of `lengths`, longest first, as many together as fit the budget once padded; at least one."""
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):

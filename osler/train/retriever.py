@@ -21,10 +21,11 @@ from sentence_transformers.util import cos_sim, dot_score
 from torch import nn
 from transformers import set_seed
 
+from osler.files import read_json
 from osler.models.adapter import Adapter, write_adapter
 from osler.models.catalog import resolve
-from osler.models.digests import folder_content, read_json, weights_digest
-from osler.models.tower import quiet
+from osler.models.digests import folder_content, weights_digest
+from osler.models.export import quiet
 from osler.train.examples.example import Example, Relevant
 from osler.train.fitting.backbone import lift_cap, load_retriever
 from osler.train.fitting.course import Course, counted, dataset_weights

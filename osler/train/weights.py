@@ -17,7 +17,7 @@ from osler.errors import ModelError
 from osler.evaluate.measures import Qrels, document_scores, per_query
 from osler.evaluate.significance import compare, resampled_means
 from osler.models.adapter import read_adapter, write_adapter
-from osler.models.check import read_facts, write_facts
+from osler.models.model_card import read_card, write_card
 from osler.search.rerank import interpolated
 
 GRID: Final = tuple(step / 10 for step in range(10))
@@ -109,11 +109,11 @@ def keep_choices(folder: Path, *, stage1_weight: float, abstain_below: float) ->
     The vectors stay the same, so an index that the re-ranker built goes on working.
     """
     model, adapter = folder / "model", folder / "adapter.safetensors"
-    facts = read_facts(model)
+    facts = read_card(model)
     if facts is None:
         raise ModelError(f"{model}: no osler.json beside the model; train the re-ranker again.")
     facts = facts.model_copy(update={"stage1_weight": stage1_weight, "abstain_below": round(abstain_below, 3)})
-    write_facts(model, facts)
+    write_card(model, facts)
     if adapter.is_file():
         write_adapter(adapter, replace(read_adapter(adapter), reranker=facts))
 

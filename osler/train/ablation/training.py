@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from osler.evaluate.ablation.cells import Cell
-from osler.models.digests import read_json
+from osler.files import read_json
 from osler.train.examples.example import Example, Relevant
 from osler.train.progress import OnProgress
 from osler.train.reranker.training import train_reranker

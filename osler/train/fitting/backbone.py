@@ -13,8 +13,8 @@ from torch import nn
 
 from osler.errors import ModelError
 from osler.models.catalog import resolve
-from osler.models.digests import read_json
-from osler.models.tower import positions, quiet
+from osler.models.digests import read_config
+from osler.models.export import positions, quiet
 from osler.train.settings import RetrieverSettings
 
 _PASSAGE_ROUTE = "document"
@@ -47,7 +47,7 @@ def load_retriever(name: str, settings: RetrieverSettings) -> SentenceTransforme
     else:
         router = Router.for_query_document(_tower(name, settings), _tower(name, settings))
         modules = [router, *heads]
-    saved = read_json(resolve(name).folder / "config_sentence_transformers.json")
+    saved = read_config(resolve(name).folder / "config_sentence_transformers.json")
     return SentenceTransformer(
         modules=modules, device="cpu", similarity_fn_name=settings.similarity, prompts=saved.get("prompts")
     )
@@ -73,7 +73,7 @@ def _tower(name: str, settings: RetrieverSettings) -> list[Any]:
 def _first_transformer(folder: Path) -> Any:
     # Weights that were saved in half precision would be trained in it, and small steps would be lost.
     options: dict[str, Any] = {"model_kwargs": {"dtype": torch.float32}, "local_files_only": True}
-    modules = read_json(folder / "modules.json")
+    modules = read_config(folder / "modules.json")
     if not modules:
         return Transformer(str(folder), **_init_options())
     first = modules[0]

@@ -23,7 +23,7 @@ from transformers import AddedToken
 from osler.errors import ModelError, UsageError
 from osler.late_interaction.projection import principal_projection, rotated
 from osler.models.catalog import resolve
-from osler.models.tower import quiet
+from osler.models.export import quiet
 from osler.train.fitting.backbone import load_transformer
 from osler.train.settings import RecipeSettings, RerankerSettings
 

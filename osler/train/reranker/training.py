@@ -25,8 +25,9 @@ from sentence_transformers.multi_vector_encoder.losses import (
 from torch import nn
 from transformers import set_seed
 
+from osler.files import read_json
 from osler.models.catalog import resolve
-from osler.models.digests import folder_content, read_json
+from osler.models.digests import folder_content
 from osler.train.examples.example import Example, Relevant
 from osler.train.examples.lines import read_examples, write_examples
 from osler.train.fitting.course import Course, counted, dataset_weights, examples_digest

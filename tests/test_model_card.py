@@ -12,7 +12,7 @@ from sentence_transformers import MultiVectorEncoder
 
 from osler.errors import ModelError
 from osler.models import load_models
-from osler.models.check import Reference, RerankerFacts, read_facts, write_facts
+from osler.models.model_card import Reference, RerankerCard, read_card, write_card
 
 QUERY = "is there fluid around the heart?"
 TEXTS = ("Fluid, around the heart.", "A fractured wrist.")
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::t
 
 @pytest.fixture(scope="module")
 def trained(backbones, tmp_path_factory):
-    """A ColBERT with the facts of its training, the scores computed by sentence-transformers in float32."""
+    """A ColBERT with the card of its training, the scores computed by sentence-transformers in float32."""
     folder = tiny_models.colbert(backbones["bert"], tmp_path_factory.mktemp("trained") / "colbert")
     model = MultiVectorEncoder(str(folder), device="cpu", similarity_fn_name="meanmaxsim")
     scores = model.similarity(model.encode_query([QUERY]), model.encode_document(list(TEXTS)))[0]
     reference = Reference(query=QUERY, passages=TEXTS, scores=tuple(scores.tolist()))
-    facts = RerankerFacts(projection=(48, 24), markers=("[Q] ", "[D] "), skip=(".",), reference=reference)
-    write_facts(folder, facts)
+    card = RerankerCard(projection=(48, 24), markers=("[Q] ", "[D] "), skip=(".",), reference=reference)
+    write_card(folder, card)
     return folder
 
 
@@ -49,14 +49,14 @@ def edit(path, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_a_trained_reranker_loads_with_its_facts(folder, load):
-    facts = load(folder).facts
-    assert facts == read_facts(folder)
-    assert facts.projection == (48, 24)
+def test_a_trained_reranker_loads_with_its_card(folder, load):
+    card = load(folder).card
+    assert card == read_card(folder)
+    assert card.projection == (48, 24)
 
 
-def test_a_reranker_that_osler_did_not_train_has_no_facts(backbones, load):
-    assert load(backbones["modernbert"]).facts is None
+def test_a_reranker_that_osler_did_not_train_has_no_card(backbones, load):
+    assert load(backbones["modernbert"]).card is None
 
 
 def test_a_reranker_that_lost_the_files_of_its_projection_does_not_load(folder, load):
@@ -106,16 +106,16 @@ def test_a_reranker_with_another_projection_does_not_load(folder, load):
 
 def test_the_reference_is_scored_once_a_conversion(folder, load, monkeypatch):
     load(folder)
-    monkeypatch.setattr("osler.models.loading.check_scores", lambda colbert, facts: pytest.fail("scored again"))
+    monkeypatch.setattr("osler.models.pair.check_scores", lambda colbert, card: pytest.fail("scored again"))
     load(folder)
-    facts = read_facts(folder)
-    reference = facts.reference.model_copy(update={"scores": (0.0, 0.0)})
-    write_facts(folder, facts.model_copy(update={"reference": reference}))
+    card = read_card(folder)
+    reference = card.reference.model_copy(update={"scores": (0.0, 0.0)})
+    write_card(folder, card.model_copy(update={"reference": reference}))
     with pytest.raises(pytest.fail.Exception):
         load(folder)
 
 
-def test_damaged_facts_are_named_with_their_field(folder, load):
+def test_a_damaged_card_is_named_with_their_field(folder, load):
     edit(folder / "osler.json", stage1_weight=2.0)
     with pytest.raises(ModelError, match=r"osler\.json: stage1_weight: [^\n]*less than or equal to 1"):
         load(folder)
@@ -125,13 +125,13 @@ def test_damaged_facts_are_named_with_their_field(folder, load):
 
 
 def test_a_score_within_the_tolerance_passes_and_one_beyond_does_not(folder, load):
-    facts = read_facts(folder)
+    card = read_card(folder)
     for shift, passes in ((0.015, True), (0.03, False)):
-        scores = tuple((np.array(facts.reference.scores) + shift).tolist())
-        moved = facts.reference.model_copy(update={"scores": scores})
-        write_facts(folder, facts.model_copy(update={"reference": moved}))
+        scores = tuple((np.array(card.reference.scores) + shift).tolist())
+        moved = card.reference.model_copy(update={"scores": scores})
+        write_card(folder, card.model_copy(update={"reference": moved}))
         if passes:
-            assert load(folder).facts.reference == moved
+            assert load(folder).card.reference == moved
         else:
             with pytest.raises(ModelError, match="scores its reference passages"):
                 load(folder)
