@@ -160,6 +160,14 @@ def test_an_adapter_changes_only_the_vectors_of_its_role(shipped, weights, unche
     assert scores_of(pair) != pytest.approx(scores_of(plain), abs=0.01)
 
 
+def test_on_the_way_to_both_models_each_adapter_file_is_read_once(shipped, weights, unchecked, monkeypatch):
+    paths = []
+    monkeypatch.setattr(catalog, "read_adapter", lambda path: paths.append(path) or read_adapter(path))
+    shipped(encoder=Adapter({LAYER: change()}, 2.0, weights), reranker=ranks(weights))
+    load_models("tiny", "tiny")
+    assert len(paths) == len(set(paths)) == 2
+
+
 def test_markers_and_skip_list_come_with_the_adapter(shipped, weights, unchecked):
     shipped(reranker=ranks(weights))
     spec = load_models("tiny", "tiny").reranker.model.spec

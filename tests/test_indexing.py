@@ -256,6 +256,7 @@ def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index
     first, *others = seen
     assert len(first) > 10
     assert max(first) - min(first) > 90  # of all lengths
+    assert {len(part) for part in (first, *others[:-1])} == {16}  # however long a slice takes
     lengths = [length for part in others for length in part]
     assert lengths == sorted(lengths, reverse=True)
     for one in documents:

@@ -85,8 +85,8 @@ def export_model(kind: NetworkKind, source: ModelSource, device: str) -> Exporte
         token_head = [_Projection(np.load(source.projection))]
     if adapter and adapter.reranker:
         backbone = replace(backbone, prompts=adapter.reranker.markers, skip=adapter.reranker.skip)
-    heads = {TOKEN_VECTORS: token_head} if kind == "colbert" else {VECTORS: backbone.head, TOKEN_VECTORS: token_head}
-    return _exported(backbone, heads)
+    text_head = {} if kind == "colbert" else {VECTORS: backbone.head}
+    return _exported(backbone, {**text_head, TOKEN_VECTORS: token_head})
 
 
 def torch_run(exported: ExportedModel, device: str, *, half: bool = True) -> Run:
