@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from osler.errors import ModelError, require
 from osler.files import read_json, write_json
-from osler.models.cache import cache_folder, kept_folder, whole, write_sums
+from osler.models.cache import cache_folder, cached_folder, is_whole, write_sums
 from osler.models.text_model import Outputs, Run, TextModel, TextModelSpec, TokenBatch
 from osler.parallel import available_cores
 
@@ -54,7 +54,7 @@ def converted(
     folder = converted_folder(key)
     # The weights are not read where the compiled network, which has its own checksum, holds them.
     unread = {_WEIGHTS} if (folder / _COMPILED).is_dir() else ()
-    folder = kept_folder(folder, lambda building: _convert(export(), building), unread=unread)
+    folder = cached_folder(folder, lambda building: _convert(export(), building), unread=unread)
     values = read_json(folder / "spec.json")
     network = Network(folder / _NETWORK, values.pop(_HEADS), precision)
     spec, tokenizer = TextModelSpec.from_json(values), (folder / "tokenizer.json").read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ def converted(
 
 @contextmanager
 def _runnable() -> Iterator[None]:
-    """Turn a failure of OpenVINO into a ModelError with the remedy; use it as a decorator or with `with`."""
+    """Turn a failure of OpenVINO into a ModelError with the remedy."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -121,7 +121,7 @@ class Network:
             with redirect_stdout(StringIO()):  # where its progress bars go, into the middle of ours
                 _save(nncf.quantize(network, examples, model_type=nncf.ModelType.TRANSFORMER), building)
 
-        folder = kept_folder(self.path.parent / f"int8-{name}", calibrate)
+        folder = cached_folder(self.path.parent / f"int8-{name}", calibrate)
         return Network(folder / self.path.name, self.heads, self.precision).run
 
     @cached_property
@@ -142,7 +142,7 @@ class Network:
         model = self.path.parent
         # A folder each: OpenVINO 2026.4 reads what it compiled in float32 for bfloat16 too, and fails with it.
         folder = model / _COMPILED / computed_in / hint.lower()
-        ready, writable = whole(folder), os.access(model, os.W_OK)
+        ready, writable = is_whole(folder), os.access(model, os.W_OK)
         _check_whole(model, unread={_WEIGHTS} if ready else ())
         options: dict[str, str | int] = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": computed_in, **more}
         if not ready and writable:
@@ -168,7 +168,7 @@ class Network:
 
 def _check_whole(model: Path, *, unread: Collection[str] = ()) -> None:
     """ModelError where a file of this folder is damaged; of unread ones only the size counts. The folder is removed."""
-    if not whole(model, unread=unread):
+    if not is_whole(model, unread=unread):
         shutil.rmtree(model, ignore_errors=True)
         remedy = "run the same command again, which makes it anew"
         if model.exists():
