@@ -19,7 +19,7 @@ from osler.late_interaction.pooling import pool
 from osler.records import TokenVectors, Vectors
 
 Bits = Literal[32, 8, 4, 2, 1]
-"""32 are floats as they are, for comparison."""
+"""32: floats, unchanged, for comparison."""
 
 OFFSETS: Final = {32: 0.0, 8: 127.0, 4: 7.5, 2: 1.5, 1: 0.5}
 """By bits: the code of 0, were there one. Codes go from 0 to twice the offset."""
@@ -36,7 +36,7 @@ KEPT: Final = {4: 0.99, 2: 0.884, 1: 0.64}
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """So many bits a component, and in long passages a vector for about `pooling` tokens (1: every token its own)."""
+    """Bits per component, and how many tokens of a long passage share a vector on average (1: every token its own)."""
 
     bits: Bits = 8
     pooling: int = 1

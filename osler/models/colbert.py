@@ -50,15 +50,15 @@ class ColBERT:
         return self.model.spec.token_dim
 
     def with_compression(self, compression: Compression) -> ColBERT:
-        """The same model, token vectors of its passages kept like this."""
+        """The same model with token vectors of passages compressed like this."""
         return self._with(self.model, compression)
 
     def cut_to(self, max_tokens: int) -> ColBERT:
-        """The same model, which reads no more than so many tokens of a text."""
+        """The same model, reading at most `max_tokens` tokens of a text."""
         return self.with_model(self.model.cut_to(max_tokens))
 
     def with_model(self, model: TextModel) -> ColBERT:
-        """The same re-ranker, its texts read by this model."""
+        """The same re-ranker on this network."""
         return self._with(model, self.compression)
 
     def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
@@ -89,7 +89,7 @@ class ColBERT:
         return self.spans_of(passages, self.model.tokenize([passage_input(passage) for passage in passages], "passage"))
 
     def spans_of(self, passages: Sequence[Passage], encodings: Sequence[Encoding]) -> list[TokenSpans]:
-        """The same for passages that the model's `tokenize` has taken apart."""
+        """The same for passages that the model's `tokenize` has read."""
         spec, spans = self.model.spec, []
         for passage, encoding in zip(passages, encodings, strict=True):
             before = len(spec.passage_prompt) + len(passage_input(passage)) - len(passage.text)

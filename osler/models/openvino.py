@@ -73,10 +73,10 @@ def _runnable() -> Iterator[None]:
 
 
 class Network:
-    """A converted network. One batch is run by all cores but one together; of several, each core runs its own.
+    """A converted network. All cores but one share a single batch; of several batches, each core runs its own.
 
-    A core of its own has no other to wait for, which is faster for many batches, but a single query would be slower.
-    One core is left to what a search does beside it. Each way is compiled when it is first needed.
+    With a batch per core no core waits for another, which is faster for many batches but slower for a single query.
+    One core is left to what a search does beside it. Each of the two is compiled when it is first needed.
     """
 
     def __init__(self, path: Path, heads: Sequence[str], precision: Precision = "auto") -> None:
@@ -87,13 +87,13 @@ class Network:
             _hint(_import_openvino().Core(), precision)
 
     def run(self, batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
-        """The outputs of each batch, in order; while one is looked at, the next are computed."""
+        """The outputs of each batch, in order; the next batches are computed while the caller reads one."""
         if len(batches) == 1:
             yield self._outputs(self._alone.create_infer_request().infer(_inputs(batches[0])))
             return
         if not batches:
             return
-        # As many requests as run at once and one more, whose outputs are being looked at. Threads do not share them.
+        # As many requests as run at once, and one whose outputs the caller reads. Threads share no requests.
         at_once = self._together.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         idle = [self._together.create_infer_request() for _ in range(at_once + 1)]
         running: deque[Any] = deque()
@@ -111,7 +111,7 @@ class Network:
             yield self._outputs(request.results)
 
     def calibrated(self, batches: Sequence[TokenBatch], name: str) -> Run:
-        """What runs this network in 8 bits, calibrated on the batches unless it was done under this name before."""
+        """What runs this network in 8 bits, calibrated on the batches unless a calibration has this name."""
 
         def calibrate(building: Path) -> None:
             nncf = import_nncf()

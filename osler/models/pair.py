@@ -43,13 +43,13 @@ class ModelPair:
         self.reranker = reranker
 
     def with_compression(self, compression: Compression) -> ModelPair:
-        """The same models, token vectors of passages kept like this."""
+        """The same models with token vectors of passages compressed like this."""
         return ModelPair(self.encoder, self.reranker.with_compression(compression))
 
     def calibrated(self, passages: Sequence[Passage], name: str) -> ModelPair:
-        """The same models with passages read in 8 bits, calibrated on these unless it was done under this name before.
+        """The same models with passages read in 8 bits, calibrated on these unless a calibration has this name.
 
-        MissingDependencyError without nncf; ModelError on another device than a CPU.
+        MissingDependencyError without nncf; ModelError on any device but a CPU.
         """
         texts = [passage_input(passage) for passage in passages]
         of_encoder = self.encoder.model.calibrated(texts, name)
