@@ -27,13 +27,13 @@ from timing import Seconds, in_turns, times_faster
 from transformers import AutoTokenizer, BertConfig, BertModel, ModernBertConfig, ModernBertModel, PreTrainedModel
 
 from osler.corpus import read_documents
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve
 from osler.models.colbert import ColBERT
-from osler.models.loading import load_encoder
-from osler.models.tower import quiet
+from osler.models.export import quiet
+from osler.models.pair import load_encoder
 from osler.records import Document, Passage
 
 BERT, MODERNBERT = "BERT-base", "ModernBERT-base"

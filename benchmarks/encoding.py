@@ -35,14 +35,14 @@ from timing import Seconds, Work, in_turns, times_faster
 from osler.config import Settings
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 from osler.index import index_exists, open_index
-from osler.late_interaction.compression import Compression
+from osler.late_interaction.token_vectors import Compression
 from osler.load import DEFAULT_MODEL, add_documents
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder, passage_input
 from osler.models.catalog import resolve
-from osler.models.loading import load_encoder
+from osler.models.pair import load_encoder
 from osler.records import Document, Passage, Vectors
 
 BACKBONE = "minilm"

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from timing import percentile
 
 from osler.datasets import load_dataset, sample_queries
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 from osler.index import LanceIndex, create_index, open_index
 from osler.late_interaction.ragged import concatenate, divide
 from osler.load import load_searcher

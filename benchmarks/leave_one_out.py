@@ -16,14 +16,13 @@ from statistics import fmean
 from systems import baselines, place, show, trained
 
 from osler.datasets import Dataset
-from osler.evaluate.markdown import p_value
+from osler.evaluate.report import p_value
 from osler.evaluate.significance import compare
 from osler.models import load_models
 from osler.train.corpora import index_corpus
-from osler.train.examples.parts import divide
+from osler.train.data import load_splits
 from osler.train.recipe import run_recipe
-from osler.train.recipe_file import load_recipe
-from osler.train.settings import DataSettings, RecipeSettings
+from osler.train.settings import DataSettings, RecipeSettings, load_recipe
 
 UNTRAINED, TRAINED = "untrained two-stage", "trained two-stage"
 SHOWN = (UNTRAINED, "untrained hybrid", "trained stage 1", TRAINED)
@@ -41,7 +40,7 @@ def main() -> None:
     recipe = load_recipe(arguments.recipe, changes=changes)
     print("| left out | queries | " + " | ".join(SHOWN) + " | difference from the first | p |")
     print("|---" * (len(SHOWN) + 4) + "|")
-    for number, part in enumerate(divide(recipe)):
+    for number, part in enumerate(load_splits(recipe)):
         wanted = not arguments.left_out or part.name in arguments.left_out
         if part.dev and wanted and part.name not in arguments.only_train:
             others = tuple(_without_dev(data) for place, data in enumerate(recipe.data) if place != number)

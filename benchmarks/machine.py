@@ -14,7 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
-from osler.cores import available_cores
+from osler.parallel import available_cores
 
 FAST = (
     *("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16"),

@@ -20,9 +20,8 @@ from passages import passages_of
 from osler.config import Settings
 from osler.datasets import Dataset
 from osler.index import open_index
-from osler.late_interaction.codes import dequantise
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, reorder
+from osler.late_interaction.token_vectors import Compression, compress, dequantise
 from osler.load import add_documents
 from osler.models import ModelPair
 from osler.records import EncodedDocument, Passage, TokenSpans

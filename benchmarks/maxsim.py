@@ -18,11 +18,11 @@ import torch
 from numpy.typing import ArrayLike
 from timing import in_turns, times_faster
 
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 from osler.index import LanceIndex, open_index
-from osler.late_interaction.codes import dequantise, quantise
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import divide
+from osler.late_interaction.token_vectors import dequantise, quantise
 from osler.records import Filter, TokenVectors, Vector, Vectors
 from osler.search.rerank import maxsim_scores
 

@@ -20,9 +20,9 @@ from passages import passages_of
 from quality import MEASURE, difference, values_of
 
 from osler.datasets import Dataset, load_dataset
-from osler.evaluate.dense import best_rows
-from osler.evaluate.markdown import table
+from osler.evaluate.baselines import best_rows
 from osler.evaluate.measures import Scores, document_scores
+from osler.evaluate.report import table
 from osler.load import DEFAULT_MODEL
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder

@@ -43,8 +43,8 @@ from timing import in_turns, percentile
 
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
-from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
+from osler.evaluate.report import table
 from osler.load import DEFAULT_MODEL, load_searcher
 from osler.models import ModelPair, load_models
 from osler.records import Filter

@@ -17,7 +17,7 @@ from statistics import median
 
 from timing import Work, in_turns
 
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 
 QUERY = "fluid around the heart"
 

@@ -16,18 +16,18 @@ from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.baselines import bm25_run, fused_run
 from osler.evaluate.measures import Run, per_query
-from osler.late_interaction.compression import Compression
+from osler.files import read_json
 from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.token_vectors import Compression
 from osler.models import ModelPair, load_models
 from osler.models.catalog import CATALOG, resolve
 from osler.models.colbert import ColBERT
-from osler.models.digests import folder_content, read_json
+from osler.models.digests import folder_content
 from osler.protocols import PassageIndex
 from osler.records import Passage, TokenVectors
+from osler.train.choices import score_queries
 from osler.train.corpora import index_corpus
-from osler.train.dev import score_queries
-from osler.train.progress import Progress
-from osler.train.steps import write_json
+from osler.train.pipeline import Progress, write_json
 
 NUM_CANDIDATES = 50
 MEASURE = "nDCG@10"
@@ -94,7 +94,7 @@ def trained(dataset: Dataset, models: ModelPair, index: PassageIndex) -> Values:
     """Stage 1 and both stages of a trained pair, with hybrid candidates and the weight that training chose."""
     settings = SearchSettings(num_candidates=NUM_CANDIDATES)
     scored = score_queries(dataset, index, models, settings, on_progress=show)
-    weight = models.reranker.facts.stage1_weight if models.reranker.facts else 0.0
+    weight = models.reranker.card.stage1_weight if models.reranker.card else 0.0
     return {
         "trained stage 1": _values(dataset, scored.run(1.0)),
         "trained two-stage": _values(dataset, scored.run(weight)),

@@ -25,17 +25,16 @@ from quality import MEASURE, difference, values_of
 
 from osler.config import Settings
 from osler.datasets import Dataset, load_dataset, sample_queries
-from osler.evaluate.markdown import table
 from osler.evaluate.measures import Scores, document_scores
+from osler.evaluate.report import table
 from osler.index import open_index
 from osler.index.token_columns import packed_vectors
-from osler.late_interaction.codes import dequantise
-from osler.late_interaction.compression import Compression, compress
-from osler.late_interaction.projection import principal_projection
+from osler.late_interaction.token_vectors import Compression, compress, dequantise
 from osler.load import load_searcher
 from osler.records import Filter, RankedPassage, TokenVectors, Vectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores
 from osler.search.searcher import Searcher
+from osler.train.reranker.colbert import principal_projection
 
 FLOAT = Compression(bits=32)
 SAMPLE = 50_000

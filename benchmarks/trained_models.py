@@ -18,12 +18,12 @@ from statistics import fmean
 
 from systems import Values, baselines, trained
 
-from osler.evaluate.markdown import p_value, table, with_interval
+from osler.evaluate.report import p_value, table, with_interval
 from osler.evaluate.significance import compare, interval
 from osler.index import open_index
 from osler.models import ModelPair, load_models
-from osler.train.examples.parts import divide
-from osler.train.recipe_file import load_recipe
+from osler.train.data import load_splits
+from osler.train.settings import load_recipe
 
 OURS = "trained two-stage"
 
@@ -33,7 +33,7 @@ def main() -> None:
     recipe = load_recipe(arguments.recipe, changes=arguments.set)
     pairs = {folder: pair(folder) for folder in [arguments.models, *arguments.against]}
     by_dataset: dict[str, Values] = {}
-    for part in divide(recipe):
+    for part in load_splits(recipe):
         if part.dev:
             by_dataset[part.name] = baselines(part.dev, recipe.backbone, arguments.work) if arguments.work else {}
             for folder, models in pairs.items():

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from osler.load import add_documents, build_index, load_answerer, load_searcher
     from osler.search.where import parse_where
     from osler.train.recipe import run_recipe
-    from osler.train.recipe_file import load_recipe
+    from osler.train.settings import load_recipe
 
 _LATE = {
     "Settings": "config",
@@ -52,7 +52,7 @@ _LATE = {
     "check_index": "index.check",
     "fit_threshold": "answer.abstain",
     "load_answerer": "load",
-    "load_recipe": "train.recipe_file",
+    "load_recipe": "train.settings",
     "load_searcher": "load",
     "open_index": "index",
     "parse_where": "search.where",

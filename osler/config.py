@@ -175,8 +175,7 @@ def load_settings(
         for stage, names in source.items():
             if not isinstance(values.get(stage, {}), dict):
                 raise UsageError(f"{path}: {stage!r} must be a table: write [{stage}] and its settings below.")
-            given = {name: value for name, value in names.items() if value is not None}
-            values[stage] = {**values.get(stage, {}), **given}
+            values[stage] = values.get(stage, {}) | {name: value for name, value in names.items() if value is not None}
     return Settings(**values)
 
 
@@ -190,15 +189,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+    values: dict[str, dict[str, str]] = {}
     for stage in Settings.model_fields:
         prefix = f"OSLER_{stage.upper()}_"
         names = {
             key.removeprefix(prefix).lower(): value for key, value in environment.items() if key.startswith(prefix)
         }
         if names:
-            found[stage] = names
-    return found
+            values[stage] = names
+    return values
 
 
 def _first_problem(error: ValidationError) -> str:

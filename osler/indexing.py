@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from osler.encoding import Encode, EncodedPassages, encode_in_slices
-from osler.late_interaction.ragged import divide
+from osler.late_interaction.ragged import concatenate
 from osler.protocols import PassageIndex
 from osler.records import (
     Damage,
@@ -25,15 +26,37 @@ from osler.records import (
     EncodedDocument,
     Entry,
     Passage,
+    TokenSpans,
+    TokenVectors,
+    Vectors,
 )
 from osler.storable import checked, damage
 
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPassages:
+    """What the models make of P passages.
+
+    vectors [P, d]; token_vectors and token_spans: those of each passage, None where the index keeps none.
+    """
+
+    vectors: Vectors
+    token_vectors: Sequence[TokenVectors] | None = None
+    token_spans: Sequence[TokenSpans] | None = None
+
+
 Split = Callable[[Document], Sequence[Passage]]
+Encode = Callable[[Sequence[Passage]], EncodedPassages]
 
 _LOOK_AHEAD = 512
 """Entries read at once, so that one look-up in the index serves many documents."""
 
-_DAMAGES_KEPT = 100
+_SLICE = 256
+"""Passages encoded at once: some seconds on a CPU, so that progress moves, and enough to calibrate a network on."""
+
+_MOST_DAMAGES = 100
 
 _LONG = 1_000_000
 """Characters of a document from which on those before it are committed first: it needs much memory, and may fail."""
@@ -94,7 +117,7 @@ def index_documents(
     of the entries. A commit is made when `commit_passages` passages wait; a document is never divided over two.
     `on_progress` is called every few seconds. Call `index.optimise()` afterwards.
     """
-    run = _Run(index, split, encode, commit_passages, on_progress or _ignore)
+    run = _Run(index, split, encode, commit_passages, on_progress or (lambda report: None))
     stream = iter(entries)
     while ahead := list(islice(stream, _LOOK_AHEAD)):
         run.take_in([checked(entry) for entry in ahead])
@@ -102,16 +125,12 @@ def index_documents(
     return run.report()
 
 
-def _ignore(report: IndexingReport) -> None:
-    """Progress that nobody watches."""
-
-
 @dataclass(slots=True)
 class _Run:
     """The state of one run: the counts so far, and what waits for the next commit.
 
-    Of the documents at hand, `stored` holds the versions that are in the index, `known` those that will be there after
-    the next commit.
+    Of the documents at hand, `stored` holds the versions that are in the index, `upcoming` those that will be there
+    after the next commit.
     """
 
     index: PassageIndex
@@ -125,7 +144,7 @@ class _Run:
     waiting_passages: int = 0
     deletions: set[str] = field(default_factory=set)
     stored: dict[str, DocumentVersion] = field(default_factory=dict)
-    known: dict[str, DocumentVersion] = field(default_factory=dict)
+    upcoming: dict[str, DocumentVersion] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
     def report(self) -> IndexingReport:
@@ -136,7 +155,7 @@ class _Run:
     def take_in(self, entries: Sequence[Entry]) -> None:
         doc_ids = {entry.doc_id for entry in entries if isinstance(entry, Document)}
         self.stored = self.index.fingerprints(sorted(doc_ids))
-        self.known = self.stored | {doc_id: _version_of(one.document) for doc_id, one in self.waiting.items()}
+        self.upcoming = self.stored | {doc_id: _version_of(last.document) for doc_id, last in self.waiting.items()}
         for entry in entries:
             if isinstance(entry, Document):
                 self._take_document(entry)
@@ -151,43 +170,43 @@ class _Run:
         if self.deletions:
             self.counts["deleted"] += self.index.delete(sorted(self.deletions))
             for doc_id in self.deletions:
-                self.known.pop(doc_id, None)
+                self.upcoming.pop(doc_id, None)
             self.deletions.clear()
         if self.waiting:
             self.index.upsert(_encoded(list(self.waiting.values()), self._encode_and_count))
             self.waiting.clear()
             self.waiting_passages = 0
-        self.stored = dict(self.known)
+        self.stored = dict(self.upcoming)
 
     def _take_document(self, document: Document) -> None:
         if document.doc_id in self.deletions:  # taken back, then published again: in this order
             self.commit()
-        new, known = _version_of(document), self.known.get(document.doc_id)
-        if known and new.fingerprint == known.fingerprint:
+        new, upcoming = _version_of(document), self.upcoming.get(document.doc_id)
+        if upcoming and new.fingerprint == upcoming.fingerprint:
             self.counts["unchanged"] += 1
-        elif known and new.version < known.version:
+        elif upcoming and new.version < upcoming.version:
             self.counts["outdated"] += 1
         elif self.stored.get(document.doc_id) == new:
-            self._withdraw(document.doc_id)
+            self._dequeue(document.doc_id)
         else:
             if len(document.text) > _LONG:
                 self.commit()
-            self._put_in_line(document, tuple(self.split(document)))
+            self._enqueue(document, tuple(self.split(document)))
 
-    def _withdraw(self, doc_id: str) -> None:
+    def _dequeue(self, doc_id: str) -> None:
         """Write nothing under this id: what is stored came after what waits, as in a source that is indexed again."""
         gone = self.waiting.pop(doc_id)
         self.waiting_passages -= len(gone.passages)
-        self.known[doc_id] = self.stored[doc_id]
+        self.upcoming[doc_id] = self.stored[doc_id]
         self.counts.update(documents=-gone.documents, replaced=-gone.documents, outdated=gone.documents, unchanged=1)
 
-    def _put_in_line(self, document: Document, passages: tuple[Passage, ...]) -> None:
+    def _enqueue(self, document: Document, passages: tuple[Passage, ...]) -> None:
         if not passages:
             self._skip(damage(document, "the splitter found no passage in it"))
             return
         doc_id = document.doc_id
-        self.counts.update(documents=1, replaced=int(doc_id in self.known))
-        self.known[doc_id] = _version_of(document)
+        self.counts.update(documents=1, replaced=int(doc_id in self.upcoming))
+        self.upcoming[doc_id] = _version_of(document)
         before = self.waiting.pop(doc_id, _Waiting(document, (), 0))
         self.waiting[doc_id] = _Waiting(document, passages, before.documents + 1)
         self.waiting_passages += len(passages) - len(before.passages)
@@ -201,7 +220,7 @@ class _Run:
 
     def _skip(self, damage: Damage) -> None:
         self.counts["skipped"] += 1
-        if len(self.damages) < _DAMAGES_KEPT:
+        if len(self.damages) < _MOST_DAMAGES:
             self.damages.append(damage)
 
     def _encode_and_count(self, passages: Sequence[Passage]) -> EncodedPassages:
@@ -226,14 +245,41 @@ def _version_of(document: Document) -> DocumentVersion:
 
 
 def _encoded(waiting: Sequence[_Waiting], encode: Encode) -> list[EncodedDocument]:
-    passages = [passage for one in waiting for passage in one.passages]
-    encoded = encode_in_slices(passages, encode)
-    counts = [len(one.passages) for one in waiting]
-    nothing, spans = [None] * len(waiting), iter(encoded.token_spans or ())
-    vectors_of = np.split(encoded.vectors, np.cumsum(counts)[:-1])
-    tokens_of = nothing if encoded.token_vectors is None else divide(encoded.token_vectors, counts)
-    spans_of = nothing if encoded.token_spans is None else [tuple(islice(spans, count)) for count in counts]
-    return [
-        EncodedDocument(one.document, one.passages, *arrays)
-        for one, arrays in zip(waiting, zip(vectors_of, tokens_of, spans_of, strict=True), strict=True)
-    ]
+    """The documents that wait, with the vectors of their passages, which are encoded in slices of about equal length.
+
+    A batch is as slow as its longest passage, so those of about equal length are encoded together.
+    """
+    passages = [passage for document in waiting for passage in document.passages]
+    order = _encoding_order([len(passage.title) + len(passage.heading) + len(passage.text) for passage in passages])
+    slices = [order[start : start + _SLICE] for start in range(0, len(order), _SLICE)]
+    parts = [encode([passages[number] for number in numbers]) for numbers in slices]
+    back = np.argsort(order)
+    vectors = np.concatenate([part.vectors for part in parts])[back]
+    token_vectors = _in_order([part.token_vectors for part in parts], back)
+    token_spans = _in_order([part.token_spans for part in parts], back)
+    documents, start = [], 0
+    for last in waiting:
+        own = slice(start, start + len(last.passages))
+        tokens = concatenate(token_vectors[own]) if token_vectors else None
+        spans = tuple(token_spans[own]) if token_spans else None
+        documents.append(EncodedDocument(last.document, last.passages, vectors[own], tokens, spans))
+        start = own.stop
+    return documents
+
+
+def _encoding_order(lengths: Sequence[int]) -> list[int]:
+    """The numbers of the passages as they are encoded: a slice from all of them first, then the others, longest first.
+
+    >>> _encoding_order([5, 9, 7])
+    [1, 2, 0]
+    """
+    by_length = sorted(range(len(lengths)), key=lambda number: -lengths[number])
+    sample = by_length[:: max(1, -(-len(lengths) // _SLICE))]
+    sampled = set(sample)
+    return [*sample, *(number for number in by_length if number not in sampled)]
+
+
+def _in_order(parts: Sequence[Sequence[_Value] | None], order: NDArray[np.int64]) -> list[_Value]:
+    """The values of all parts in this order; none where the parts have none."""
+    values = [value for part in parts for value in part or ()]
+    return [values[number] for number in order] if values else []

@@ -10,29 +10,19 @@ from pathlib import Path
 from typing import Final
 
 from osler.answer.answerer import Answerer
-from osler.config import (
-    AnswerSettings,
-    IndexSettings,
-    LlmSettings,
-    ModelSettings,
-    SearchSettings,
-    Settings,
-    SplitSettings,
-)
+from osler.config import LlmSettings, ModelSettings, Settings
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.encoding import Encode, EncodedPassages
 from osler.errors import ModelError, StoreError, UsageError
 from osler.generators.llama import LlamaGenerator
 from osler.generators.openai import OpenAIGenerator
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, index_exists, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import Encode, EncodedPassages, IndexingReport, index_documents
 from osler.models import ModelPair, load_models
-from osler.models.bi_encoder import BiEncoder
-from osler.models.calibration import import_nncf
 from osler.models.catalog import CATALOG, CatalogRow, ModelSource, resolve
-from osler.models.check import RerankerFacts
 from osler.models.colbert import ColBERT
+from osler.models.model_card import RerankerCard
+from osler.models.openvino import import_nncf
 from osler.protocols import Generator
 from osler.records import Damage, Deletion, Document, Passage
 from osler.search.searcher import Searcher
@@ -74,8 +64,8 @@ def build_index(
     >>> load_searcher("heart-index").search("water near the heart").ranked[0].evidence.text
     'Fluid around the heart.'
     """
-    given = source if isinstance(source, Source) else Source(source)
-    entries = read_documents(given.names, format=given.format, strict=given.strict, on_read=given.on_read)
+    source = source if isinstance(source, Source) else Source(source)
+    entries = read_documents(source.names, format=source.format, strict=source.strict, on_read=source.on_read)
     return add_documents(entries, folder, settings, on_progress=on_progress)
 
 
@@ -97,7 +87,9 @@ def add_documents(
     report = index_documents(
         without_giants(documents, most=settings.index.max_characters),
         index,
-        split=_splitter(models, index.manifest.split),
+        split=partial(
+            split, count_tokens=models.encoder.model.count_tokens, max_tokens=index.manifest.split.max_tokens
+        ),
         encode=_passage_encoder(models, index.manifest),
         commit_passages=settings.index.commit_passages,
         on_progress=on_progress,
@@ -118,11 +110,14 @@ def load_searcher(folder: str | Path, settings: Settings = DEFAULTS) -> Searcher
 def load_answerer(folder: str | Path, settings: Settings = DEFAULTS) -> Answerer:
     """An answerer over the index in this folder, with the language model that the settings name."""
     searcher, models = _searcher_and_models(folder, settings)
+    answer = settings.answer
+    if answer.abstain_below is None:
+        answer = answer.model_copy(update={"abstain_below": _fitted(models.reranker).abstain_below})
     return Answerer(
         searcher.search,
         load_generator(settings.llm),
         models.reranker,
-        _with_threshold(settings.answer, models.reranker),
+        answer,
         # The language model's own tokenizer is out of reach; this one is near enough to keep to a budget.
         count_tokens=models.reranker.model.count_tokens,
         reranked=settings.search.rerank,
@@ -138,70 +133,80 @@ def load_generator(settings: LlmSettings) -> Generator:
     return LlamaGenerator(settings) if settings.url == "local" else OpenAIGenerator(settings)
 
 
-def _with_threshold(settings: AnswerSettings, reranker: ColBERT) -> AnswerSettings:
-    """The settings with the threshold fitted for this re-ranker, where they name none."""
-    if settings.abstain_below is not None:
-        return settings
-    return settings.model_copy(update={"abstain_below": _fitted(reranker).abstain_below})
-
-
-def _with_stage1_weight(settings: SearchSettings, reranker: ColBERT) -> SearchSettings:
-    """The settings with the weight of stage 1 chosen for this re-ranker, where they name none."""
-    if settings.stage1_weight is not None:
-        return settings
-    return settings.model_copy(update={"stage1_weight": _fitted(reranker).stage1_weight})
-
-
-def _fitted(reranker: ColBERT) -> RerankerFacts | CatalogRow:
+def _fitted(reranker: ColBERT) -> RerankerCard | CatalogRow:
     """What training found for this re-ranker, else what the catalog knows of its name; all zero where neither does."""
-    return reranker.facts or CATALOG.get(reranker.name, CatalogRow())
+    return reranker.card or CATALOG.get(reranker.name, CatalogRow())
 
 
 def _searcher_and_models(folder: str | Path, settings: Settings) -> tuple[Searcher, ModelPair]:
-    index = _open(folder, settings)
+    search = settings.search
+    index = open_index(folder)
     models = _models_of(index.manifest, settings.models)
-    search = _with_stage1_weight(settings.search, models.reranker)
+    if search.stage1_weight is None:
+        search = search.model_copy(update={"stage1_weight": _fitted(models.reranker).stage1_weight})
     reranker = models.reranker.with_compression(index.manifest.compression)  # encoded late, a passage scores the same
     return Searcher(index, models.encoder, reranker, search, encode_queries=models.encode_queries), models
 
 
 def _open_or_create(folder: str | Path, settings: Settings) -> tuple[LanceIndex, ModelPair]:
-    if index_exists(folder):
-        index = _open(folder, settings)
-        index.manifest.check_settings(settings)
-        if index.manifest.int8:
-            _check_8_bits(settings.models)
-        return index, _models_of(index.manifest, settings.models)
-    wanted = settings.models
-    if wanted.precision == "int8":
+    models = None if index_exists(folder) else _create(folder, settings)
+    index = open_index(folder)
+    if models is not None:
+        return index, models
+    index.manifest.check_settings(settings)
+    if index.manifest.int8:  # refused here, not at the first passages
+        import_nncf()
+        if settings.models.device != "cpu":
+            raise ModelError("The index has passages read in 8 bits, which only a CPU does: use --device cpu.")
+    return index, _models_of(index.manifest, settings.models)
+
+
+def _create(folder: str | Path, settings: Settings) -> ModelPair | None:
+    """The models of a new index in this folder; None where another process made one while they were loaded."""
+    if settings.models.precision == "int8":
         import_nncf()  # before there is an index that nothing can be written to
-    models = _load_models(wanted.encoder or DEFAULT_MODEL, wanted.reranker or DEFAULT_MODEL, wanted)
-    _check_length(models, settings.split)
-    _check_bits(models.reranker, settings.index)
+    models = load_models(
+        settings.models.encoder or DEFAULT_MODEL,
+        settings.models.reranker or DEFAULT_MODEL,
+        device=settings.models.device,
+        precision=settings.models.precision,
+        batch_tokens=settings.models.batch_tokens,
+    )
+    _check_fit(models, settings)
+    encoder, reranker = (
+        ModelIdentity(name=model.name, fingerprint=model.fingerprint, dim=model.dim)
+        for model in (models.encoder, models.reranker)
+    )
     manifest = Manifest(
-        encoder=_identity(models.encoder),
-        reranker=_identity(models.reranker),
+        encoder=encoder,
+        reranker=reranker,
         split=settings.split,
         token_vectors=settings.index.token_vectors,
         token_bits=settings.index.token_bits,
         token_pooling=settings.index.token_pooling,
-        int8=wanted.precision == "int8",
+        int8=settings.models.precision == "int8",
     )
     try:
         create_index(folder, manifest)
     except StoreError:
         if not index_exists(folder):
             raise
-        return _open_or_create(folder, settings)  # another process made it while this one loaded its models
-    return _open(folder, settings), models
+        return None
+    return models
 
 
-def _open(folder: str | Path, settings: Settings) -> LanceIndex:
-    return open_index(folder)
-
-
-def _identity(model: BiEncoder | ColBERT) -> ModelIdentity:
-    return ModelIdentity(name=model.name, fingerprint=model.fingerprint, dim=model.dim)
+def _check_fit(models: ModelPair, settings: Settings) -> None:
+    """UsageError where an index with these settings cannot be made by these models."""
+    if settings.split.max_tokens > models.max_tokens:
+        raise UsageError(
+            f"split.max_tokens = {settings.split.max_tokens} is more than the models read ({models.max_tokens}): "
+            "lower it."
+        )
+    if settings.index.token_vectors and models.reranker.dim * settings.index.token_bits % 8:
+        raise UsageError(
+            f"index.token_bits = {settings.index.token_bits} is not possible with {models.reranker.name}, whose token "
+            f"vectors have {models.reranker.dim} dimensions: they must fill whole bytes; take more bits."
+        )
 
 
 def _models_of(manifest: Manifest, settings: ModelSettings) -> ModelPair:
@@ -210,15 +215,17 @@ def _models_of(manifest: Manifest, settings: ModelSettings) -> ModelPair:
     An index may come from a stranger: its fingerprints are compared first, with what is on this machine.
     """
     encoder, reranker = (
-        _source(given, built.name)
-        for given, built in ((settings.encoder, manifest.encoder), (settings.reranker, manifest.reranker))
+        _source(name, built.name)
+        for name, built in ((settings.encoder, manifest.encoder), (settings.reranker, manifest.reranker))
     )
     manifest.check(
         encoder_fingerprint=encoder.fingerprint("encoder"),
         reranker_fingerprint=reranker.fingerprint("reranker"),
         names=(encoder.name, reranker.name),
     )
-    models = _load_models(encoder, reranker, settings)
+    models = load_models(
+        encoder, reranker, device=settings.device, precision=settings.precision, batch_tokens=settings.batch_tokens
+    )
     if (models.encoder.dim, models.reranker.dim) != (manifest.encoder.dim, manifest.reranker.dim):
         raise StoreError(
             "The index has a manifest that is not its own: it names other dimensions than its models have; index the "
@@ -227,67 +234,30 @@ def _models_of(manifest: Manifest, settings: ModelSettings) -> ModelPair:
     return models
 
 
-def _source(given: str, built: str) -> ModelSource:
-    """The model that was given, else that of the index, which is not fetched."""
-    if given:
-        return resolve(given)
+def _source(name: str, built: str) -> ModelSource:
+    """The model of this name, if there is one; else that of the index, which is not fetched."""
+    if name:
+        return resolve(name)
     try:
         return resolve(built, fetch=False)
     except ModelError as error:
         raise ModelError(f"The index was built by the model {built!r}. {error}") from error
 
 
-def _load_models(encoder: str | ModelSource, reranker: str | ModelSource, settings: ModelSettings) -> ModelPair:
-    return load_models(
-        encoder, reranker, device=settings.device, precision=settings.precision, batch_tokens=settings.batch_tokens
-    )
-
-
-def _check_8_bits(settings: ModelSettings) -> None:
-    """Refuse what would end at the first passages."""
-    import_nncf()
-    if settings.device != "cpu":
-        raise ModelError("The index has passages read in 8 bits, which only a CPU does: use --device cpu.")
-
-
-def _check_length(models: ModelPair, settings: SplitSettings) -> None:
-    if settings.max_tokens > models.max_tokens:
-        raise UsageError(
-            f"split.max_tokens = {settings.max_tokens} is more than the models read ({models.max_tokens}): lower it."
-        )
-
-
-def _check_bits(reranker: ColBERT, settings: IndexSettings) -> None:
-    if settings.token_vectors and reranker.dim * settings.token_bits % 8:
-        raise UsageError(
-            f"index.token_bits = {settings.token_bits} is not possible with {reranker.name}, whose token vectors have "
-            f"{reranker.dim} dimensions: they must fill whole bytes; take more bits."
-        )
-
-
-def _splitter(models: ModelPair, settings: SplitSettings) -> Callable[[Document], list[Passage]]:
-    return partial(split, count_tokens=models.encoder.model.count_tokens, max_tokens=settings.max_tokens)
-
-
 def _passage_encoder(models: ModelPair, manifest: Manifest) -> Encode:
-    return _calibrated_encoder(models, manifest) if manifest.int8 else _encoder_as_it_is(models, manifest)
+    """What encodes passages as the index keeps them.
 
-
-def _encoder_as_it_is(models: ModelPair, manifest: Manifest) -> Encode:
-    if manifest.token_vectors:
-        kept = models.with_compression(manifest.compression)
-        return lambda passages: EncodedPassages(*kept.encode_with_spans(passages))
-    return lambda passages: EncodedPassages(models.encoder.encode_passages(passages))
-
-
-def _calibrated_encoder(models: ModelPair, manifest: Manifest) -> Encode:
-    """Encodes in 8 bits, calibrated on the first passages that it is given, which are of all lengths; once an index."""
+    In 8 bits it is calibrated once an index, on the first passages that it is given, which are of all lengths.
+    """
     name = hashlib.sha256(manifest.to_json()).hexdigest()[:16]
-    encoders: list[Encode] = []
+    compressed = models.with_compression(manifest.compression)
+    ready = None if manifest.int8 else compressed
 
     def encode(passages: Sequence[Passage]) -> EncodedPassages:
-        if not encoders:
-            encoders.append(_encoder_as_it_is(models.calibrated(passages, name), manifest))
-        return encoders[0](passages)
+        nonlocal ready
+        ready = ready or compressed.calibrated(passages, name)
+        if not manifest.token_vectors:
+            return EncodedPassages(ready.encoder.encode_passages(passages))
+        return EncodedPassages(*ready.encode_with_spans(passages))
 
     return encode

@@ -174,8 +174,8 @@ class PooledTokens:
 class TokenVectors:
     """The quantised token vectors of P passages, one after another.
 
-    codes [V, d * bits / 8] uint8, scales [V] float32, lengths [P] int64 with sum V; `late_interaction.codes` knows what
-    they stand for. pooled: where tokens share vectors; None where every token has its own.
+    codes [V, d * bits / 8] uint8, scales [V] float32, lengths [P] int64 with sum V; what they stand for is in
+    `late_interaction.token_vectors`. pooled: where tokens share vectors; None where every token has its own.
     """
 
     codes: NDArray[np.uint8]

@@ -13,3 +13,12 @@ into() {
   ! declare -F made_on >/dev/null || made_on >>"$WORK/unfinished"
   mv "$WORK/unfinished" "$file"
 }
+
+# last_line_into FILE COMMAND...: the same with the last line alone, where those before it are a listing.
+last_line_into() {
+  local file=$KEPT/$1
+  [ -s "$file" ] && return
+  into "$@"
+  tail -n 1 "$file" >"$WORK/unfinished"
+  mv "$WORK/unfinished" "$file"
+}

@@ -94,13 +94,11 @@ long, its median 1.6 ms less."""
 
 GROWTH = """These passages are made: MedQuAD's, repeated with their sentences in another order and one of another among
 them, their vectors moved by noise that is distributed as the vectors are. So what it takes to find them is measured,
-and not whether they answer. A graph of the vectors is built from 100,000 passages on, and takes most of the
-time of writing then; up to some 230,000, `search.memory` holds the vectors, and a search is exact; beyond, the graph is
-searched. What is not in memory is read from a [copy](index.md#large-indexes), half of the bytes of the two larger
-sizes: a first round takes longer where the system does not hold those files yet, 74 ms at a million in another run of
-this command. So one power over all sizes says roughly how they grow. How a search of a million passages divides
-[stands in the lab notes](lab.md#a-search-of-a-million-passages-step-by-step), and
-[what the copy saves](lab.md#rows-of-a-million-passages-read-from-a-copy)."""
+and not whether they answer. This table is of the index as it was before it had [snapshots](index.md#snapshots): it
+built a graph of the vectors from 100,000 passages on, held vectors up to some 230,000 passages in memory, and read the
+rest from a copy of the rows, half of the bytes of the two larger sizes. A first round takes longer where the system
+does not hold those files yet. So one power over all sizes says roughly how they grow. How a search of a million
+passages divided [stands in the lab notes](lab.md#a-search-of-a-million-passages-step-by-step)."""
 
 BACKBONES = """Random weights in the shapes of the two networks, and the same tokens. "Both" is what the paper's system
 does: bi-encoder and ColBERT, two passes of ModernBERT. It has 22 layers against 12, and is the slower at equal

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from osler.evaluate.markdown import p_text, p_value, table, with_interval
+from osler.evaluate.report import p_text, p_value, table, with_interval
 from osler.evaluate.sweep_report import ALL
 
 SCRIPT = Path(__file__).with_name("reproduce.sh")
@@ -101,7 +101,9 @@ def parts(folder: Path, script: Path, described: Iterable[Part]) -> Iterator[str
 
 def command_of(file: Path, script: Path) -> str:
     """The command of this script whose output is the file."""
-    found = re.search(rf"^into {re.escape(file.name)} (.*)$", script.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        rf"^(?:last_line_)?into {re.escape(file.name)} (.*)$", script.read_text(encoding="utf-8"), re.MULTILINE
+    )
     if not found:
         raise SystemExit(f"{file}: {script.name} has no command that makes it; delete it.")
     return found[1].replace('"', "")

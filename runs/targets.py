@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from osler.evaluate.markdown import table
+from osler.evaluate.report import table
 
 ENCODING = ("encoding.md", "times sentence-transformers")
 SEARCH = ("search.md", "p50 ms (rounds)")

@@ -11,11 +11,11 @@ import numpy as np
 
 from osler.corpus import read_documents
 from osler.corpus.split import split
-from osler.late_interaction.codes import dequantise
-from osler.late_interaction.projection import principal_projection, rotated
+from osler.late_interaction.token_vectors import dequantise
 from osler.models import load_models
 from osler.models.catalog import resolve
 from osler.records import Document
+from osler.train.reranker.colbert import principal_projection, rotated
 
 DIM = 128
 EVERY = 12

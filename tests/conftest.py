@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from osler.models.telemetry import leave_out_telemetry
+from osler.models.openvino import disable_telemetry
 
-leave_out_telemetry()  # before a test imports openvino itself: each conversion would fork the process fifty times
+disable_telemetry()  # before a test imports openvino itself: each conversion would fork the process fifty times
 pytest.register_assert_rewrite("index_contract")
 
 

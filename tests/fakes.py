@@ -12,8 +12,8 @@ import numpy as np
 from osler.index.filters import filter_columns
 from osler.index.names import author_query, journal_query
 from osler.index.states import Described, effective_metadata
-from osler.late_interaction.codes import quantise
 from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.token_vectors import quantise
 from osler.protocols import Encoder, Reranker
 from osler.records import (
     Candidate,

@@ -23,7 +23,7 @@ from index_fakes import (
 )
 
 from osler.index.states import Described, effective_metadata
-from osler.late_interaction.codes import dequantise
+from osler.late_interaction.token_vectors import dequantise
 from osler.protocols import PassageIndex
 from osler.records import (
     NOT_RETRACTED,

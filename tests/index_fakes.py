@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from osler.encoding import EncodedPassages
-from osler.late_interaction.codes import quantise
-from osler.late_interaction.ragged import divide
+from osler.indexing import EncodedPassages
+from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.token_vectors import quantise
 from osler.protocols import PassageIndex
 from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, TokenVectors, Vector
 
@@ -56,7 +56,8 @@ def encode(passages: Sequence[Passage]) -> EncodedPassages:
     ]
     rows = np.array([hashed(word, TOKEN_DIM) for word in words], dtype=np.float32).reshape(-1, TOKEN_DIM)
     vectors = np.array([hashed(passage.text, DIM) for passage in passages])
-    return EncodedPassages(vectors, quantise(rows, list(map(len, spans))), spans)
+    token_vectors = quantise(rows, list(map(len, spans)))
+    return EncodedPassages(vectors, divide(token_vectors, [1] * len(passages)), spans)
 
 
 def word_spans(text: str) -> TokenSpans:
@@ -66,7 +67,7 @@ def word_spans(text: str) -> TokenSpans:
 def encoded(document: Document) -> EncodedDocument:
     passages = split(document)
     made = encode(passages)
-    return EncodedDocument(document, passages, made.vectors, made.token_vectors, made.token_spans)
+    return EncodedDocument(document, passages, made.vectors, concatenate(made.token_vectors), made.token_spans)
 
 
 def document(doc_id: str, text: str, *, title: str = "", **metadata: object) -> Document:

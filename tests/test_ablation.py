@@ -7,16 +7,23 @@ import pytest
 from fakes import FakeEncoder, FakeReranker
 from scipy.stats import binom
 
+from experiments.ablation.claims import CLAIMS, Claim, UpperBound, claims, judge
+from experiments.ablation.data import cut_corpus
+from experiments.ablation.outcomes import (
+    Outcome,
+    VariantValues,
+    differences,
+    interval,
+    macro_mean,
+    read_variants,
+    run_variants,
+    write_outcome,
+)
+from experiments.ablation.report import AblationReport
+from experiments.ablation.search import ExactSearch, dense_run, encode_passages, maxsim_run, measured
+from experiments.ablation.variants import BASE, SIZES, Size, grid, select
 from osler.datasets import Dataset
 from osler.errors import UsageError
-from osler.evaluate.ablation.cells import BASE, SIZES, Size, grid, select
-from osler.evaluate.ablation.claims import CLAIMS, Ceiling, Claim, claims, judge
-from osler.evaluate.ablation.corpus import cut_corpus
-from osler.evaluate.ablation.outcomes import CellValues, Outcome, read_cells, write_outcome
-from osler.evaluate.ablation.ranking import ExactSearch, dense_run, encode_passages, maxsim_run, measured
-from osler.evaluate.ablation.report import AblationReport
-from osler.evaluate.ablation.runner import run_cells
-from osler.evaluate.ablation.seeds import differences, interval, macro_mean
 from osler.records import Document, Passage, Query, Section
 
 CPU = SIZES["cpu"]
@@ -31,8 +38,8 @@ def outcome(values, recall=None):
     return Outcome({"nDCG@10": {"tiny": of_query}, "Recall@10": {"tiny": recalls}}, {"steps": 3}, 60.0)
 
 
-def cell(name, *rows, recall=None):
-    return CellValues(name, tuple(range(len(rows))), tuple(outcome(row, recall) for row in rows))
+def variant(name, *rows, recall=None):
+    return VariantValues(name, tuple(range(len(rows))), tuple(outcome(row, recall) for row in rows))
 
 
 def verdict(left, right, measure="nDCG@10"):
@@ -44,20 +51,20 @@ def verdict(left, right, measure="nDCG@10"):
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_every_claim_speaks_of_cells_of_the_grid(size):
+def test_every_claim_speaks_of_variants_of_the_grid(size):
     names = {one.name for one in grid(size)}
-    assert all(name in names for claim in claims(size) for name in claim.cells)
+    assert all(name in names for claim in claims(size) for name in claim.variants)
 
 
 def test_the_grid_crosses_the_negatives_with_the_similarities():
-    trained = [one for one in grid(CPU) if one.stage == "retriever" and one.towers == "siamese" and not one.pairs]
+    trained = [one for one in grid(CPU) if one.stage == "retriever" and not one.separate_encoders and not one.pairs]
     found = {(one.negatives, one.similarity) for one in trained}
     assert found == {(kind, by) for kind in ("in-batch", "random", "bm25") for by in ("cosine", "dot")}
-    assert len(found) == len(trained)  # the base is one cell, whatever it is compared with
+    assert len(found) == len(trained)  # the base is one variant, whatever it is compared with
 
 
 def test_more_pairs_are_compared_step_by_step_up_to_the_base():
-    steps = [claim.cells for claim in claims(CPU)[len(CLAIMS) :]]
+    steps = [claim.variants for claim in claims(CPU)[len(CLAIMS) :]]
     assert steps == [("pairs-1000", "pairs-500"), (BASE, "pairs-1000")]
 
 
@@ -67,8 +74,8 @@ def test_a_re_ranker_brings_the_retriever_that_it_stands_behind():
     assert select(grid(CPU), []) == grid(CPU)
 
 
-def test_an_unknown_cell_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match="'bm26' is no cell of this size. Cells: zero-shot, in-batch-cosine"):
+def test_an_unknown_variant_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match="'bm26' is no variant of this size. Variants: zero-shot, in-batch-cosine"):
         select(grid(CPU), ["bm26"])
 
 
@@ -105,7 +112,7 @@ def test_an_interval_misses_the_true_mean_at_most_once_in_twenty(seeds, spread):
     assert misses <= binom.ppf(0.999, DRAWS, 0.05)
 
 
-def test_cells_of_other_queries_cannot_be_compared():
+def test_variants_of_other_queries_cannot_be_compared():
     with pytest.raises(ValueError, match="Seeds and queries differ"):
         differences({"tiny": [[1.0, 0.0]]}, {"tiny": [[1.0]]})
 
@@ -115,40 +122,40 @@ def test_cells_of_other_queries_cannot_be_compared():
 
 def test_a_difference_under_every_seed_holds():
     low, high = CHANCE.random((2, 60)) / 2, CHANCE.random((2, 60)) / 2 + 0.5
-    assert verdict(cell("left", *high), cell("right", *low)) == "holds"
-    assert verdict(cell("left", *low), cell("right", *high)) == "does not hold"
+    assert verdict(variant("left", *high), variant("right", *low)) == "holds"
+    assert verdict(variant("left", *low), variant("right", *high)) == "does not hold"
 
 
-def test_equal_cells_cannot_be_told_apart():
+def test_equal_variants_cannot_be_told_apart():
     rows = CHANCE.random((3, 60))
-    assert verdict(cell("left", *rows), cell("right", *rows)) == "cannot be told from noise here"
+    assert verdict(variant("left", *rows), variant("right", *rows)) == "cannot be told from noise here"
 
 
 def test_a_difference_of_one_lucky_seed_is_noise_however_sure_the_queries_are():
     base = CHANCE.random(200) / 2
-    lucky = cell("left", base + 0.3, base - 0.05, base - 0.05)
-    (judged,) = judge([Claim("", "left", "right")], {"left": lucky, "right": cell("right", base, base, base)})
+    lucky = variant("left", base + 0.3, base - 0.05, base - 0.05)
+    (judged,) = judge([Claim("", "left", "right")], {"left": lucky, "right": variant("right", base, base, base)})
     assert judged.p < 0.001
     assert judged.low < 0 < judged.high
     assert judged.verdict == "cannot be told from noise here"
 
 
 def test_one_seed_or_few_queries_prove_nothing():
-    assert verdict(cell("left", [1.0] * 60), cell("right", [0.0] * 60)) == "cannot be told from noise here"
-    few = cell("left", [1.0] * 19, [1.0] * 19), cell("right", [0.0] * 19, [0.0] * 19)
+    assert verdict(variant("left", [1.0] * 60), variant("right", [0.0] * 60)) == "cannot be told from noise here"
+    few = variant("left", [1.0] * 19, [1.0] * 19), variant("right", [0.0] * 19, [0.0] * 19)
     assert verdict(*few) == "cannot be told from noise here"
 
 
 @pytest.mark.parametrize(("recall", "said"), [(0.0, "holds"), (0.5, "does not hold")])
 def test_a_collapse_is_judged_against_its_bound(recall, said):
-    claim = Ceiling("It collapses.", "left", 0.02)
-    (judged,) = judge([claim], {"left": cell("left", [0.5] * 30, [0.5] * 30, recall=recall)})
+    claim = UpperBound("It collapses.", "left", 0.02)
+    (judged,) = judge([claim], {"left": variant("left", [0.5] * 30, [0.5] * 30, recall=recall)})
     assert (judged.verdict, judged.p) == (said, None)
     assert judged.difference == pytest.approx(recall - 0.02)
 
 
-def test_a_claim_without_its_cells_is_not_judged():
-    assert judge([Claim("", "left", "right")], {"left": cell("left", [1.0])}) == []
+def test_a_claim_without_its_variants_is_not_judged():
+    assert judge([Claim("", "left", "right")], {"left": variant("left", [1.0])}) == []
 
 
 # running
@@ -163,29 +170,29 @@ def test_what_is_done_is_not_run_again(tmp_path):
             raise KeyboardInterrupt
         return outcome([0.5])
 
-    cells = {name: lambda seed, name=name: work(name, seed) for name in ("a", "b")}
+    variants = {name: lambda seed, name=name: work(name, seed) for name in ("a", "b")}
     with pytest.raises(KeyboardInterrupt):
-        run_cells(cells, (1, 2), tmp_path)
+        run_variants(variants, (1, 2), tmp_path)
     told = []
-    run_cells(cells, (1, 2), tmp_path, on_outcome=lambda *so_far: told.append(so_far))
+    run_variants(variants, (1, 2), tmp_path, on_outcome=lambda *so_far: told.append(so_far))
     assert asked == [("a", 1), ("b", 1), ("b", 1), ("a", 2), ("b", 2)]
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert read_cells(tmp_path, ("a", "b", "c"), (1, 2)).keys() == {"a", "b"}
-    assert read_cells(tmp_path, ("a",), (1, 2, 3)) == {}
+    assert read_variants(tmp_path, ("a", "b", "c"), (1, 2)).keys() == {"a", "b"}
+    assert read_variants(tmp_path, ("a",), (1, 2, 3)) == {}
 
 
 def test_an_outcome_comes_back_as_it_was_kept(tmp_path):
     write_outcome(tmp_path, "a", 1, outcome([0.25, 0.5]))
-    found = read_cells(tmp_path, ("a",), (1,))["a"]
+    found = read_variants(tmp_path, ("a",), (1,))["a"]
     assert found.of("nDCG@10") == {"tiny": [[0.25, 0.5]]}
     assert (found.queries, found.seconds, found.outcomes[0].settings) == (2, 60.0, {"steps": 3})
 
 
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
     write_outcome(tmp_path, "a", 1, outcome([0.25]))
-    (tmp_path / "cells" / "a" / "seed-1.json").write_text("{")
+    (tmp_path / "variants" / "a" / "seed-1.json").write_text("{")
     with pytest.raises(UsageError, match="seed-1.json: damaged .*; delete that file"):
-        read_cells(tmp_path, ("a",), (1,))
+        read_variants(tmp_path, ("a",), (1,))
 
 
 # measuring
@@ -245,16 +252,16 @@ def test_a_cut_corpus_names_its_documents_and_keeps_the_relevant_ones(tmp_path):
 @pytest.fixture
 def report():
     small = Size("tiny", (1, 2), 8, (), 4, None, None, None)
-    cells = [one for one in grid(small) if one.name in (BASE, "random-cosine", "reranker-mined")]
+    variants = [one for one in grid(small) if one.name in (BASE, "random-cosine", "reranker-mined")]
     values = {
-        BASE: cell(BASE, [1.0] * 30, [1.0] * 30),
-        "random-cosine": cell("random-cosine", [0.5] * 30, [0.45] * 30),
-        "reranker-mined": cell("reranker-mined", [1.0] * 30, [1.0] * 30),
+        BASE: variant(BASE, [1.0] * 30, [1.0] * 30),
+        "random-cosine": variant("random-cosine", [0.5] * 30, [0.45] * 30),
+        "reranker-mined": variant("reranker-mined", [1.0] * 30, [1.0] * 30),
     }
-    return AblationReport.of(small, cells, values, claims(small), ["Two seeds.", "tiny: 30 queries."])
+    return AblationReport.of(small, variants, values, claims(small), ["Two seeds.", "tiny: 30 queries."])
 
 
-def test_the_report_has_the_cells_by_stage_and_the_claims_with_their_verdicts(report):
+def test_the_report_has_the_variants_by_stage_and_the_claims_with_their_verdicts(report):
     text = report.text
     assert "- tiny: 30 queries.\n" in text
     assert "| random-cosine | one random negative, cosine | 0.475 (0.157–0.793) | 0.475 (0.157–0.793) | 1.0 |" in text
@@ -262,7 +269,7 @@ def test_the_report_has_the_cells_by_stage_and_the_claims_with_their_verdicts(re
     assert f"{row} ≤ 0.0001 | in-batch-cosine − random-cosine |" in text
     assert "into a better order. | **cannot be told from noise here** |" in text
     assert text.index("## Retrievers") < text.index("random-cosine | one") < text.index("## Re-rankers")
-    assert "Not judged, for want of a cell: Tuning lifts" in text
+    assert "Not judged, for want of a variant: Tuning lifts" in text
 
 
 def test_the_report_is_written_as_markdown_json_and_a_plot(report, tmp_path):
@@ -271,9 +278,8 @@ def test_the_report_is_written_as_markdown_json_and_a_plot(report, tmp_path):
         "ablation.md",
         "ablation.json",
         "ablation.png",
-        "ablation.svg",
     }
     kept = json.loads((tmp_path / "out" / "ablation.json").read_text())
-    assert kept["cells"][1]["metrics"]["nDCG@10"] == 0.475
+    assert kept["variants"][1]["metrics"]["nDCG@10"] == 0.475
     assert {one["verdict"] for one in kept["claims"]} >= {"holds", "does not hold"}
     assert (tmp_path / "out" / "ablation.png").read_bytes().startswith(b"\x89PNG")

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from training_pairs import write_pairs
 from typer.testing import CliRunner
 
-from osler.cli import app, main
+from experiments.ablation.__main__ import app
+from experiments.ablation.data import even_shares, prepared
+from experiments.ablation.run import run_ablation
+from experiments.ablation.variants import BASE, SIZES, Size, grid
+from osler.cli import main
 from osler.errors import UsageError
-from osler.evaluate.ablation.cells import BASE, SIZES, Size, grid
-from osler.train.ablation import run_ablation
-from osler.train.ablation.material import even_shares, prepared
-from osler.train.recipe_file import load_recipe
+from osler.train.settings import load_recipe
 
 ROOT = Path(__file__).parent.parent
 SHORT = {"epochs": 1.0, "batch": 4, "mini_batch": 4, "learning_rate": 1e-3, "max_tokens": 48, "checkpoint_steps": 100}
@@ -62,15 +63,15 @@ def ran(recipe, cache, tmp_path_factory):
     return folder, report
 
 
-def outcomes(folder, cell):
-    return [json.loads((folder / "cells" / cell / f"seed-{seed}.json").read_text()) for seed in SMALL.seeds]
+def outcomes(folder, variant):
+    return [json.loads((folder / "variants" / variant / f"seed-{seed}.json").read_text()) for seed in SMALL.seeds]
 
 
-def test_each_cell_keeps_the_values_of_its_queries_and_its_settings(ran):
+def test_each_variant_keeps_the_values_of_its_queries_and_its_settings(ran):
     folder, report = ran
-    assert [one.cell.name for one in report.cells] == [BASE, "random-dot", "reranker-mined"]
-    for cell in ("random-dot", "reranker-mined"):
-        first, second = outcomes(folder, cell)
+    assert [one.variant.name for one in report.variants] == [BASE, "random-dot", "reranker-mined"]
+    for variant in ("random-dot", "reranker-mined"):
+        first, second = outcomes(folder, variant)
         assert first["values"]["nDCG@10"]["questions"].keys() == second["values"]["nDCG@10"]["questions"].keys()
         assert len(first["values"]["nDCG@10"]["questions"]) == 6
     random_dot = outcomes(folder, "random-dot")[1]["settings"]
@@ -109,27 +110,27 @@ def test_a_second_run_trains_nothing_and_reports_the_same(ran, recipe):
     told = []
     again = run_ablation(recipe, SMALL, folder, only=["random-dot", "reranker-mined"], on_progress=told.append)
     assert again == report
-    assert {progress.stage for progress in told} == {"cells, a seed each"}
+    assert {progress.stage for progress in told} == {"variants, a seed each"}
 
 
 def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(ran, recipe, tmp_path):
     def kill(progress):
-        if progress.stage == "reranker-mined, seed 1: contrastive":
+        if progress.stage == "reranker-mined, seed 1: reranker":
             raise KeyboardInterrupt
 
     straight, _ = ran
     with pytest.raises(KeyboardInterrupt):
         run_ablation(recipe, SMALL, tmp_path, only=["reranker-mined"], on_progress=kill)
-    assert [path.stem for path in (tmp_path / "cells").glob("*/*")] == ["seed-1"]
+    assert [path.stem for path in (tmp_path / "variants").glob("*/*")] == ["seed-1"]
     stages = []
     run_ablation(
         recipe, SMALL, tmp_path, only=["reranker-mined"], on_progress=lambda progress: stages.append(progress.stage)
     )
     assert f"{BASE}, seed 1: retriever" not in stages
     assert f"{BASE}, seed 2: retriever" in stages
-    for cell in (BASE, "reranker-mined"):
-        assert [one["values"] for one in outcomes(tmp_path, cell)] == [
-            one["values"] for one in outcomes(straight, cell)
+    for variant in (BASE, "reranker-mined"):
+        assert [one["values"] for one in outcomes(tmp_path, variant)] == [
+            one["values"] for one in outcomes(straight, variant)
         ]
 
 
@@ -143,10 +144,10 @@ def test_a_folder_of_another_size_or_recipe_is_refused(ran, recipe):
 
 
 @pytest.mark.slow
-def test_every_cell_of_the_grid_runs(recipe, cache, tmp_path):
+def test_every_variant_of_the_grid_runs(recipe, cache, tmp_path):
     report = run_ablation(recipe, replace(SMALL, seeds=(1,)), tmp_path)
-    assert [one.cell.name for one in report.cells] == [one.name for one in grid(SMALL)]
-    assert report.unjudged == []
+    assert [one.variant.name for one in report.variants] == [one.name for one in grid(SMALL)]
+    assert report.not_judged == []
 
 
 def test_data_without_a_dev_part_cannot_be_measured(recipe, tmp_path):
@@ -156,11 +157,11 @@ def test_data_without_a_dev_part_cannot_be_measured(recipe, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_would_hide_the_effect_of_a_cell_is_left_out():
-    recipe = load_recipe(ROOT / "recipes" / "mini.toml", changes=["retriever.scale=20", "reranker.distill_epochs=1"])
+def test_what_would_hide_the_effect_of_a_variant_is_left_out():
+    recipe = load_recipe(ROOT / "recipes" / "mini.toml", changes=["retriever.scale=20"])
     found = prepared(recipe, SIZES["cpu"])
     assert (found.retriever.siblings, found.retriever.token_weight, found.retriever.scale) == (False, 0.0, None)
-    assert (found.reranker.start, found.reranker.tuning, found.reranker.distill_epochs) == ("backbone", None, 0.0)
+    assert (found.reranker.start, found.reranker.tuning) == ("backbone", None)
     assert (recipe.tuning.keep, found.tuning.keep) == (0.3, 1.0)
     assert {data.weight for data in found.data} == {1.0}
     assert found.mining.negatives == found.reranker.negatives == 3
@@ -173,26 +174,26 @@ def test_shares_add_up_and_grow_with_the_total(sizes, one, other):
     assert all(few <= many <= size for few, many, size in zip(fewer, more, sizes, strict=True))
 
 
-def test_the_command_prints_a_line_a_cell_and_writes_the_report(recipe, cache, tmp_path):
+def test_the_command_prints_a_line_a_variant_and_writes_the_report(recipe, cache, tmp_path):
     file = tmp_path / "small.toml"
     lines = [f'backbone = "{recipe.backbone}"', "[[data]]", f'folder = "{recipe.data[0].folder}"', "dev_share = 0.25"]
     file.write_text("\n".join([*lines, "[reranker]", "dim = 16"]))
     flags = ["--recipe", str(file), "--out", str(tmp_path / "out"), "--size", "full", "--only", "zero-shot", "--json"]
-    result = CliRunner().invoke(app, ["evaluate", "ablation", *flags])
+    result = CliRunner().invoke(app, flags)
     (line,) = map(json.loads, result.stdout.splitlines())
     assert (line["name"], line["seeds"], line["queries"]) == ("zero-shot", 3, 6)
     assert "| zero-shot | the backbone, untrained |" in (tmp_path / "out" / "ablation.md").read_text()
 
 
-def test_an_unknown_cell_is_one_line(tmp_path, capsys):
+def test_an_unknown_variant_is_one_line(tmp_path, capsys):
     (tmp_path / "empty.toml").write_text("")
     with pytest.raises(SystemExit) as stopped:
-        main(["evaluate", "ablation", "--recipe", str(tmp_path / "empty.toml"), "--out", "out", "--only", "bm26"])
+        main(["--recipe", str(tmp_path / "empty.toml"), "--out", "out", "--only", "bm26"], program=app)
     assert stopped.value.code == 2
-    assert "--only 'bm26' is no cell of this size" in capsys.readouterr().err
+    assert "--only 'bm26' is no variant of this size" in capsys.readouterr().err
 
 
 def test_the_command_explains_itself():
-    result = CliRunner().invoke(app, ["evaluate", "ablation", "--help"])
+    result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    assert "osler evaluate ablation" in result.output
+    assert "python -m experiments.ablation" in result.output

@@ -13,8 +13,8 @@ from osler.late_interaction.maxsim import maxsim
 from osler.models import catalog, load_models
 from osler.models.adapter import Adapter, LowRank, merge_adapter, read_adapter, write_adapter
 from osler.models.catalog import CatalogRow, resolve
-from osler.models.check import Reference, RerankerFacts
 from osler.models.digests import weights_digest
+from osler.models.model_card import Reference, RerankerCard
 from osler.records import Passage
 
 LAYER = "encoder.layer.0.attention.self.query"
@@ -35,9 +35,9 @@ def change(seed=0, dtype=np.float32):
     return LowRank(matrix(2, 48, seed=seed, dtype=dtype), matrix(48, 2, seed=seed + 1, dtype=dtype))
 
 
-def facts(scores=(0.0, 0.0), **values):
+def card(scores=(0.0, 0.0), **values):
     values = {"projection": (48, 16), "markers": ("find: ", "note: "), "skip": (".",)} | values
-    return RerankerFacts(**values, reference=Reference(query=QUERY, passages=TEXTS, scores=scores))
+    return RerankerCard(**values, reference=Reference(query=QUERY, passages=TEXTS, scores=scores))
 
 
 def small(*, layer="0", shape=(3, 2), weights=""):
@@ -78,14 +78,14 @@ def weights(backbones):
 
 
 def ranks(weights, *, seed=0, **values):
-    return Adapter({LAYER: change(seed)}, 2.0, weights, matrix(48, 16, seed=9), facts(**values))
+    return Adapter({LAYER: change(seed)}, 2.0, weights, matrix(48, 16, seed=9), card(**values))
 
 
 def test_an_adapter_is_read_as_it_was_written(tmp_path):
-    adapter = Adapter({LAYER: change(dtype=np.float16)}, 2.0, "ab12", matrix(48, 16), facts())
+    adapter = Adapter({LAYER: change(dtype=np.float16)}, 2.0, "ab12", matrix(48, 16), card())
     write_adapter(tmp_path / "a.safetensors", adapter)
     read = read_adapter(tmp_path / "a.safetensors")
-    assert (read.scale, read.weights, read.reranker) == (2.0, "ab12", facts())
+    assert (read.scale, read.weights, read.reranker) == (2.0, "ab12", card())
     assert read.digest == adapter.digest
     assert read.layers[LAYER].a.dtype == np.float16
 
@@ -147,7 +147,7 @@ def scores_of(pair):
 
 @pytest.fixture
 def unchecked(monkeypatch):
-    monkeypatch.setattr("osler.models.loading.check_scores", lambda colbert, facts: None)
+    monkeypatch.setattr("osler.models.pair.check_scores", lambda colbert, card: None)
 
 
 def test_an_adapter_changes_only_the_vectors_of_its_role(shipped, weights, unchecked, backbones):
@@ -158,6 +158,14 @@ def test_an_adapter_changes_only_the_vectors_of_its_role(shipped, weights, unche
     assert pair.reranker.dim == 16
     np.testing.assert_allclose(pair.encoder.encode_queries([QUERY]), plain.encoder.encode_queries([QUERY]), atol=1e-4)
     assert scores_of(pair) != pytest.approx(scores_of(plain), abs=0.01)
+
+
+def test_on_the_way_to_both_models_each_adapter_file_is_read_once(shipped, weights, unchecked, monkeypatch):
+    paths = []
+    monkeypatch.setattr(catalog, "read_adapter", lambda path: paths.append(path) or read_adapter(path))
+    shipped(encoder=Adapter({LAYER: change()}, 2.0, weights), reranker=ranks(weights))
+    load_models("tiny", "tiny")
+    assert len(paths) == len(set(paths)) == 2
 
 
 def test_markers_and_skip_list_come_with_the_adapter(shipped, weights, unchecked):
@@ -180,18 +188,18 @@ def test_equal_low_rank_changes_share_one_pass_and_give_the_vectors_of_two(shipp
 
 def test_an_adapter_is_checked_against_the_scores_of_its_training(shipped, weights, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr("osler.models.loading.check_scores", lambda colbert, facts: None)
+        patched.setattr("osler.models.pair.check_scores", lambda colbert, card: None)
         shipped(reranker=ranks(weights))
         scores = scores_of(load_models("tiny", "tiny"))
     shipped(reranker=ranks(weights, scores=scores, stage1_weight=0.25))
-    assert load_models("tiny", "tiny").reranker.facts.stage1_weight == 0.25
+    assert load_models("tiny", "tiny").reranker.card.stage1_weight == 0.25
     shipped(reranker=ranks(weights, scores=(scores[0], scores[1] - 0.1)))
     with pytest.raises(ModelError, match="tiny: scores its reference passages"):
         load_models("tiny", "tiny")
 
 
 def test_an_adapter_without_the_projection_of_its_training_is_refused(shipped, weights):
-    shipped(reranker=Adapter({LAYER: change()}, 2.0, weights, None, facts()))
+    shipped(reranker=Adapter({LAYER: change()}, 2.0, weights, None, card()))
     with pytest.raises(ModelError, match=r"its projection is None, in training it was \(48, 16\)"):
         load_models("tiny", "tiny")
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osler.late_interaction.attribution import best_span, token_matches
-from osler.late_interaction.codes import quantise
 from osler.late_interaction.maxsim import LOWEST, maxsim
+from osler.late_interaction.token_vectors import quantise
 
 
 def test_every_query_token_names_its_best_passage_token():

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from osler.errors import CorpusError
-from osler.train.examples.example import Example, TrainingPassage
-from osler.train.examples.lines import write_records
+from osler.train.data import Example, TrainingPassage, write_records
 from osler.train.mining.audit import (
+    REASONS,
+    Mined,
+    MiningCounts,
     SuspiciousNegative,
     audit_report,
     read_exclusions,
@@ -16,7 +18,6 @@ from osler.train.mining.audit import (
     suspicious_negatives,
     write_audit,
 )
-from osler.train.mining.mined import REASONS, Mined, MiningCounts
 
 POSITIVE = TrainingPassage("p#0", "one two three four five six", 0.8, 1)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from osler.datasets.dataset import Dataset
+from osler.datasets.beir import Dataset
 from osler.evaluate.baselines import bm25_run, fused_run
 from osler.records import Document, Query, Section
 

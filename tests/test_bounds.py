@@ -208,7 +208,7 @@ def test_linked_folders_are_read_once_and_circles_end(tmp_path, monkeypatch):
 )
 def test_the_memory_for_a_record_that_never_ends_is_bounded(monkeypatch, format_, begin, unit):
     bound = MEGABYTE
-    for module in ("obo", "ris", "citation_table", "text_lines", "lines", "obo_graphs"):
+    for module in ("obo", "ris", "citation_table", "streams", "obo_graphs"):
         monkeypatch.setattr(f"osler.corpus.{module}.MAX_RECORD_BYTES", bound)
     stream = io.BufferedReader(ChunkStream(chain([begin], repeated(unit, 12_000 * len(unit)))))
     damages = 0

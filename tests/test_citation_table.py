@@ -3,7 +3,7 @@ import io
 import pytest
 
 from osler.corpus import citation_table, read_documents
-from osler.corpus.detect import detect_format
+from osler.corpus.sources import detect_format
 from osler.records import Damage, Section
 
 HEAD = "PMID,Title,Abstract,Authors,Journal,Year\n"

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from osler.cli import app, main
 from osler.cli.progress import training_phrase
-from osler.cli.training_summary import print_training
-from osler.train.progress import Progress
+from osler.cli.tables import print_training
+from osler.train.pipeline import Progress
 
 STAGES = {"candidates": {"nDCG@10": 0.5, "RR@10": 0.5, "Recall@1": 0.25, "Recall@10": 1.0}}
 STAGES["ranked"] = {**STAGES["candidates"], "nDCG@10": 0.75}

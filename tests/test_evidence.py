@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes import FakeReranker, word_vectors
 
-from osler.late_interaction.codes import quantise
+from osler.late_interaction.token_vectors import quantise
 from osler.records import EvidenceSpan, Passage
 from osler.search.evidence import best_evidence
 

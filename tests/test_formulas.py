@@ -4,9 +4,9 @@ import pytest
 from lxml import etree
 
 from osler.corpus import pubmed
+from osler.corpus.formulas import tex_text
 from osler.corpus.inline_text import plain_text
 from osler.corpus.markup import flat_text
-from osler.corpus.tex import tex_text
 
 
 def mathml(content: str) -> str:

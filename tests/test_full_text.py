@@ -4,17 +4,18 @@ import json
 
 import pytest
 
-from osler.cli import main
-from osler.errors import CorpusError
-from osler.evaluate.full_text import (
+from experiments.full_text import (
     ABSTRACT,
     FULL_TEXT,
     IndexCost,
     abstract_of,
+    app,
     full_articles,
     known_items,
     part_report,
 )
+from osler.cli import main
+from osler.errors import CorpusError
 from osler.evaluate.retrieval import TOTAL, StageRuns
 from osler.records import Document, Section
 
@@ -116,9 +117,9 @@ def test_the_command_builds_both_indexes_and_prints_what_they_cost_and_find(tmp_
     }
     for n, (title, abstract, body) in texts.items():
         (tmp_path / f"{n}.nxml").write_text(XML.format(n=n, title=title, abstract=abstract, body=body))
-    command = ["evaluate", "full-text", *(str(tmp_path / f"{n}.nxml") for n in texts), "--out", str(tmp_path / "out")]
+    command = [*(str(tmp_path / f"{n}.nxml") for n in texts), "--out", str(tmp_path / "out")]
     with pytest.raises(SystemExit) as ended:
-        main([*command, "--json"])
+        main([*command, "--json"], program=app)
     assert ended.value.code == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(one.get("index"), one.get("part")) for one in lines] == [
@@ -132,6 +133,6 @@ def test_the_command_builds_both_indexes_and_prints_what_they_cost_and_find(tmp_
     assert lines[3]["indexes"]["full text"]["metrics"]["RR@10"] == 1.0
     assert lines[3]["compared"]["verdict"] == "too few queries to tell"
     with pytest.raises(SystemExit) as ended:
-        main(command)
+        main(command, program=app)
     assert ended.value.code == 2
     assert "holds" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from osler.corpus import hpo, read_documents
-from osler.corpus.hpoa import frequency_class
+from osler.corpus.hpo import frequency_class
 from osler.records import Damage, Document, Section
 
 TERM = r"""format-version: 1.2

@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_fakes import DIM, TOKEN_DIM, document, encode, split, token_vectors_of
 
-from osler import encoding, indexing, storable
-from osler.encoding import EncodedPassages
+from osler import indexing, storable
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index
-from osler.indexing import IndexingReport, index_documents
+from osler.indexing import EncodedPassages, IndexingReport, index_documents
 from osler.records import NOT_RETRACTED, Damage, Deletion, Document, Entry, Section
 from osler.storable import without_giants
 
@@ -246,7 +245,7 @@ def test_a_document_in_which_the_splitter_finds_nothing_is_skipped(index):
 
 
 def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index, monkeypatch):
-    monkeypatch.setattr(encoding, "_FIRST_SLICE", 16)
+    monkeypatch.setattr(indexing, "_SLICE", 16)
     seen: list[list[int]] = []
 
     def watch(passages):
@@ -258,12 +257,13 @@ def test_passages_are_encoded_in_slices_of_like_length_and_stored_in_order(index
     first, *others = seen
     assert len(first) > 10
     assert max(first) - min(first) > 90  # of all lengths
+    assert {len(part) for part in (first, *others[:-1])} == {16}  # however long a slice takes
     lengths = [length for part in others for length in part]
     assert lengths == sorted(lengths, reverse=True)
     for one in documents:
         (stored,) = token_vectors_of(index, [f"{one.doc_id}#0"]).values()
         made = encode(split(one))
-        assert np.array_equal(stored.codes, made.token_vectors.codes)
+        assert np.array_equal(stored.codes, made.token_vectors[0].codes)
         assert index.snapshot().nearest(made.vectors[0], k=1, where=NOT_RETRACTED)[0].score == pytest.approx(1.0)
         (spans,) = index.snapshot().read([f"{one.doc_id}#0"]).token_spans
         assert np.array_equal(spans, made.token_spans[0])
@@ -424,7 +424,7 @@ def test_metadata_may_be_nested_a_hundred_deep(index):
     odd = nested(98)  # of 99 lists; the metadata are a level themselves
     assert run([document("a", "text", odd=odd)], index).documents == 1
     assert run([document("b", "text", odd=nested(99))], index).skipped == 1
-    assert index.document("a").metadata["odd"] == odd
+    assert index.snapshot().document("a").metadata["odd"] == odd
 
 
 def test_what_came_before_a_long_document_is_committed_before_it_is_taken_apart(index, monkeypatch):

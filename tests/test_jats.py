@@ -259,6 +259,7 @@ LINK = "xmlns:xlink='http://www.w3.org/1999/xlink' xlink:href"
         (f"ext-link-type='doi' {LINK}='10.1234/x'", "doi:10.1234/x"),
         (f"ext-link-type='uri' {LINK}='https://doi.org/10.1234/x'", "doi:10.1234/x"),
         (f"ext-link-type='doi' {LINK}='info:doi/10.1234/x'", "doi:10.1234/x"),
+        (f"ext-link-type='uri' {LINK}='J Mice. doi:10.1234/X.'", "doi:10.1234/X"),
         (f"ext-link-type='pubmed' {LINK}='7'", "PMID:7"),
         (f"ext-link-type='uri' {LINK}='https://pubmed.ncbi.nlm.nih.gov/7/'", "PMID:7"),
         (f"ext-link-type='pmc' {LINK}='PMC9'", "PMC:PMC9"),

@@ -343,7 +343,7 @@ def test_a_tilde_is_the_home_folder_for_every_part_of_an_index(tmp_path, monkeyp
     monkeypatch.chdir(here)
     create_index(name, MANIFEST).upsert([encoded(document("a", "heart"))])
     assert index_exists(name)
-    assert open_index(name).document("a")
+    assert open_index(name).snapshot().document("a")
     folder = here / name if "nobody" in name else Path(name.replace("~", str(home)))
     assert {"passages.lance", "passages.lock"} <= {path.name for path in folder.iterdir()}
     assert list(home.iterdir() if "nobody" in name else here.iterdir()) == []

@@ -18,9 +18,9 @@ from osler.late_interaction.maxsim import maxsim
 from osler.load import Source, build_index, load_answerer, load_generator, load_searcher
 from osler.models import load_models
 from osler.models.catalog import CATALOG
-from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.colbert import ColBERT
-from osler.models.telemetry import leave_out_telemetry
+from osler.models.model_card import Reference, RerankerCard, write_card
+from osler.models.openvino import disable_telemetry
 from osler.records import Passage
 
 
@@ -57,14 +57,14 @@ def write_facts_of(reranker: Path, encoder: Path, **facts: float) -> None:
     spec, texts = colbert.model.spec, ("Scurvy results from a lack of vitamin C.", "Rickets softens bones.")
     passages = [Passage(f"a#{number}", "a", "", text, 0, len(text)) for number, text in enumerate(texts)]
     scores = maxsim(colbert.encode_queries(["scurvy"])[0], colbert.encode_passages(passages)).tolist()
-    trained = RerankerFacts(
+    trained = RerankerCard(
         projection=spec.projection,
         markers=(spec.query_prompt, spec.passage_prompt),
         skip=tuple(colbert.model.tokens(sorted(spec.skip))),
         reference=Reference(query="scurvy", passages=texts, scores=scores),
         **facts,
     )
-    write_facts(reranker, trained)
+    write_card(reranker, trained)
 
 
 def test_a_trained_re_ranker_brings_its_weight_of_stage_1_and_its_threshold(corpus, tmp_path, backbones):
@@ -261,7 +261,7 @@ def test_the_first_search_finds_its_network_compiled(corpus, tmp_path, backbones
 
 def test_nothing_reports_to_openvino(monkeypatch):
     monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
-    leave_out_telemetry()
+    disable_telemetry()
     with pytest.raises(ImportError):
         import_module("openvino_telemetry")
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osler.late_interaction import maxsim as module
-from osler.late_interaction.codes import dequantise, quantise
 from osler.late_interaction.maxsim import LOWEST, maxsim
 from osler.late_interaction.ragged import take
+from osler.late_interaction.token_vectors import dequantise, quantise
 
 
 def unit_vectors(count: int, *, dim: int = 8, seed: int = 0) -> np.ndarray:

@@ -7,14 +7,12 @@ from itertools import islice
 import pytest
 from fakes import FakeEncoder, fake_index
 
-from osler.errors import CorpusError, UsageError
+from osler.errors import CorpusError
 from osler.records import Passage
-from osler.train.examples.example import Example, TrainingPassage, training_passage
-from osler.train.examples.lines import read_examples, write_examples, write_records
-from osler.train.mining.audit import SuspiciousNegative
-from osler.train.mining.candidates import BM25Source, PassageTable, RandomSource, RetrieverSource
+from osler.train.data import Example, TrainingPassage, read_examples, training_passage, write_examples, write_records
+from osler.train.mining.audit import REASONS, MiningCounts, SuspiciousNegative, joined
 from osler.train.mining.hard_negatives import mine_hard_negatives, score_ceiling
-from osler.train.mining.mined import REASONS, MiningCounts, joined
+from osler.train.mining.sources import BM25Source, PassageTable, RandomSource, RetrieverSource
 from osler.train.settings import MiningSettings
 
 KEY = ("set", "q")
@@ -149,17 +147,6 @@ FIVE = {f"{number}#0": 0.5 - number / 10 for number in range(1, 6)}  # 1#0 has r
 FIVE_PASSAGES = [passage(f"{number}#0", f"text {number}") for number in range(1, 6)]
 
 
-def test_candidates_outside_the_window_of_ranks_are_dropped():
-    mined = mine(FIVE, *FIVE_PASSAGES, first_rank=2, last_rank=4)
-    assert (kept(mined), dropped(mined)) == ([["2#0", "3#0", "4#0"]], {"rank": 2})
-
-
-@pytest.mark.parametrize("window", [{"first_rank": 3, "last_rank": 2}, {"first_rank": 4, "num_candidates": 3}])
-def test_a_window_without_a_rank_is_refused(window):
-    with pytest.raises(UsageError, match="mining.first_rank = . leaves no candidate"):
-        mine(FIVE, *FIVE_PASSAGES, **window)
-
-
 def test_a_negative_scores_at_most_the_positive_s_score_less_the_margin():
     scores = {"1#0": 0.9, "2#0": 0.7, "3#0": 0.6, "4#0": 0.5}
     mined = mine({"p#0": 0.8, **scores}, *FIVE_PASSAGES, relative_margin=0.25)  # 0.8 - 0.2
@@ -211,10 +198,10 @@ def test_an_example_without_negatives_is_left_out_and_counted():
 
 def test_only_the_first_reason_counts_and_the_counts_add_up():
     candidates = {"p#0": 0.9, "n#0": 0.9, "1#0": 0.5, "2#0": 0.4}
-    mined = mine(candidates, passage("n#0", "heart failure"), *FIVE_PASSAGES, last_rank=3)  # n#0: text, margin
-    assert dropped(mined) == {"known_positive": 1, "equal_text": 1, "rank": 1}
-    assert mined.counts.dropped_in_all + mined.counts.kept == mined.counts.looked_at == 4
-    assert mined.counts.share("rank") == 0.25
+    mined = mine(candidates, passage("n#0", "heart failure"), *FIVE_PASSAGES)  # n#0: text, margin
+    assert dropped(mined) == {"known_positive": 1, "equal_text": 1}
+    assert sum(mined.counts.dropped.values()) + mined.counts.kept == mined.counts.looked_at == 4
+    assert mined.counts.share("equal_text") == 0.25
 
 
 def test_a_positive_among_the_candidates_is_not_scored_again():
@@ -285,7 +272,7 @@ def test_quantiles_are_those_of_positives_negatives_and_the_margin_s_drops():
 
 
 def test_examples_are_read_as_they_were_written(tmp_path):
-    examples = [*mine(FIVE, *FIVE_PASSAGES).examples, replace(EXAMPLE, query="β\u2028\n", teacher=(0.1, -2.0))]
+    examples = [*mine(FIVE, *FIVE_PASSAGES).examples, replace(EXAMPLE, query="β\u2028\n")]
     write_examples(tmp_path / "new" / "examples.jsonl", examples)
     assert read_examples(tmp_path / "new" / "examples.jsonl") == examples
 

@@ -12,9 +12,9 @@ from fakes import FakeIndex
 from sentence_transformers.util import mine_hard_negatives as reference
 
 from osler.records import Document, EncodedDocument, Passage, Section, Vectors
-from osler.train.examples.example import Example, training_passage
-from osler.train.mining.candidates import RetrieverSource
+from osler.train.data import Example, training_passage
 from osler.train.mining.hard_negatives import mine_hard_negatives
+from osler.train.mining.sources import RetrieverSource
 from osler.train.settings import MiningSettings
 
 pytestmark = pytest.mark.parity

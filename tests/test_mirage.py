@@ -9,16 +9,22 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder, FakeIndex, FakeReranker, encoded_document, fake_index
 
-from osler.answer.budget import estimate_tokens
+from osler.answer.prompt import estimate_tokens
 from osler.cli import main
 from osler.config import SearchSettings
 from osler.datasets.mirage import ChoiceQuestion, load_mirage
 from osler.errors import CorpusError, GeneratorError, ReplyError, UsageError
 from osler.evaluate.mirage.accuracy import MirageComparison, compare_runs, mirage_report
-from osler.evaluate.mirage.predictions import Place, Predictions, read_predictions, write_mirage
-from osler.evaluate.mirage.prompts import choice_prompt, prompt_digest
-from osler.evaluate.mirage.replies import parse_choice
-from osler.evaluate.mirage.runner import Examinee, Passages, ask_questions
+from osler.evaluate.mirage.questions import choice_prompt, parse_choice, prompt_digest
+from osler.evaluate.mirage.run import (
+    Examinee,
+    Passages,
+    PredictionFolder,
+    Predictions,
+    ask_questions,
+    read_predictions,
+    write_mirage,
+)
 from osler.evaluate.significance import Z
 from osler.records import Document, Section
 from osler.search.searcher import Searcher
@@ -92,7 +98,7 @@ def test_other_ids_name_a_file(tmp_path):
     values = {"question": "Why?", "options": YES_NO, "answer": "B"}
     file = write(tmp_path / "b.json", {"medqa": dict.fromkeys(["..", "", "q 1: ü", "ä" * 120], values)})
     questions = load_mirage(file).questions
-    write_mirage(tmp_path, questions, ask(tmp_path / "out", Oracle(), questions).done, Place("local"))
+    write_mirage(tmp_path, questions, ask(tmp_path / "out", Oracle(), questions).done, PredictionFolder("local"))
     assert len([*(tmp_path / "prediction/medqa/cot/local").iterdir()]) == 4
 
 
@@ -296,7 +302,7 @@ def test_a_folder_of_another_prompt_is_refused_and_one_of_another_version_goes_o
 @pytest.mark.parametrize("text", ["_TASK", "_PASSAGES", "_REPLY", "_THINK", "LONGEST_THINKING"])
 def test_the_digest_of_the_prompt_changes_with_each_of_its_texts(monkeypatch, text):
     before = prompt_digest()
-    monkeypatch.setattr(f"osler.evaluate.mirage.prompts.{text}", "7")
+    monkeypatch.setattr(f"osler.evaluate.mirage.questions.{text}", "7")
     assert prompt_digest() != before
 
 
@@ -336,8 +342,8 @@ def test_passages_of_the_records_that_a_question_rests_on_can_be_left_out():
 
 
 def test_however_many_passages_of_the_records_there_are_k_others_come_back():
-    texts = {f"PMID:{number}": "heart muscle" for number in range(40)} | {"c": "A gene.", "d": "A lung."}
-    question = replace(QUESTIONS[0], text="heart muscle", pmids=frozenset(map(str, range(40))))
+    texts = {f"PMID:{number}": "heart muscle" for number in range(1, 41)} | {"c": "A gene.", "d": "A lung."}
+    question = replace(QUESTIONS[0], text="heart muscle", pmids=frozenset(map(str, range(1, 41))))
     assert [one.passage.doc_id for one in passages(texts, without_gold=True).of(question)] == ["c", "d"]
     assert passages(texts, num_candidates=20, without_gold=True).of(question) == []
 
@@ -450,24 +456,24 @@ def test_this_is_how_mirage_reads_a_reply(text, letter):
 def test_mirage_reads_the_letter_that_we_read(tmp_path, letter):
     question = replace(QUESTIONS[0], options=dict.fromkeys("ABCD", "x"))
     done = ask(tmp_path, Oracle(f"Option A: no. Option B: no. The answer is ({letter})."), [question]).done
-    write_mirage(tmp_path, [question], done, Place("local"))
+    write_mirage(tmp_path, [question], done, PredictionFolder("local"))
     (file,) = (tmp_path / "prediction").rglob("*.json")
     assert mirages_own_reading(json.loads(file.read_text())[0]) == letter
 
 
 def test_the_prediction_files_lie_and_read_as_mirage_expects(tmp_path):
     done = ask(tmp_path, Oracle('{"answer_choice": "B"}')).done
-    write_mirage(tmp_path, QUESTIONS, done, Place("smol/lm:135m", "pub med", "osler-mini+osler-mini", 5))
+    write_mirage(tmp_path, QUESTIONS, done, PredictionFolder("smol/lm:135m", "pub med", "osler-mini+osler-mini", 5))
     file = tmp_path / "prediction/medmcqa/rag_5/smol-lm-135m/pub-med/osler-mini-osler-mini/dev_medmcqa-0.json"
     (text,) = json.loads(file.read_text())
     assert mirages_own_reading(text) == "B"
-    write_mirage(tmp_path, QUESTIONS, done, Place("local"))
+    write_mirage(tmp_path, QUESTIONS, done, PredictionFolder("local"))
     assert Path(tmp_path, "prediction/bioasq/cot/local/test_bioasq-3.json").is_file()
 
 
 def test_a_reply_without_an_answer_is_left_to_mirages_own_rule(tmp_path):
     done = ask(tmp_path, Oracle("Hard to say.")).done
-    write_mirage(tmp_path, QUESTIONS[:1], done, Place("local"))
+    write_mirage(tmp_path, QUESTIONS[:1], done, PredictionFolder("local"))
     (text,) = json.loads((tmp_path / "prediction/medmcqa/cot/local/dev_medmcqa-0.json").read_text())
     assert text == "Hard to say."
     assert mirages_own_reading(text) == "A"

@@ -18,7 +18,7 @@ import pytest
 from osler.errors import ModelError
 from osler.models import cache as model_cache
 from osler.models import load_models
-from osler.models.cache import kept_folder, whole
+from osler.models.cache import cached_folder, is_whole
 
 
 def write(text: str):
@@ -35,12 +35,12 @@ def refuse(_: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def said_anew():
-    model_cache._say_once.cache_clear()
+    model_cache._warn_once.cache_clear()
 
 
 def test_a_folder_is_made_once(tmp_path):
-    folder = kept_folder(tmp_path / "models" / "a", write("x"))
-    assert kept_folder(folder, refuse) == folder
+    folder = cached_folder(tmp_path / "models" / "a", write("x"))
+    assert cached_folder(folder, refuse) == folder
     assert sorted(path.name for path in folder.iterdir()) == ["network.bin", "spec.json", "sums.json"]
 
 
@@ -58,17 +58,17 @@ def test_a_folder_is_made_once(tmp_path):
     ],
 )
 def test_a_damaged_folder_is_made_anew(tmp_path, damage):
-    folder = kept_folder(tmp_path / "models" / "a", write("x"))
+    folder = cached_folder(tmp_path / "models" / "a", write("x"))
     damage(folder)
-    assert not whole(folder)
-    assert (kept_folder(folder, write("x")) / "network.bin").read_text() == "x"
-    assert whole(folder)
+    assert not is_whole(folder)
+    assert (cached_folder(folder, write("x")) / "network.bin").read_text() == "x"
+    assert is_whole(folder)
 
 
 def test_a_folder_is_readable_as_the_umask_says(tmp_path):
     before = os.umask(0o022)
     try:
-        folder = kept_folder(tmp_path / "models" / "a", write("x"))
+        folder = cached_folder(tmp_path / "models" / "a", write("x"))
     finally:
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
@@ -81,7 +81,7 @@ def test_a_conversion_that_fails_leaves_nothing(tmp_path):
         raise ModelError("no")
 
     with pytest.raises(ModelError, match="no"):
-        kept_folder(tmp_path / "models" / "a", fail)
+        cached_folder(tmp_path / "models" / "a", fail)
     assert list((tmp_path / "models").iterdir()) == []
 
 
@@ -89,7 +89,7 @@ def test_what_killed_conversions_left_is_removed_after_an_hour_and_no_sooner(tmp
     for name, age in (("tmp-old", 7200), ("tmpabc", 7200), ("tmp-new", 60)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (time.time() - age,) * 2)
-    kept_folder(tmp_path / "a", write("x"))
+    cached_folder(tmp_path / "a", write("x"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "tmp-new"]
 
 
@@ -100,8 +100,8 @@ def test_a_full_disk_means_a_temporary_folder_and_is_said_once(tmp_path, caplog)
             raise OSError(28, "No space left on device")
 
     with caplog.at_level(logging.WARNING):
-        first = kept_folder(tmp_path / "models" / "full", fill_the_cache)
-        assert kept_folder(tmp_path / "models" / "full", refuse) == first
+        first = cached_folder(tmp_path / "models" / "full", fill_the_cache)
+        assert cached_folder(tmp_path / "models" / "full", refuse) == first
     assert tmp_path not in first.parents
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path / 'models'} cannot be written (No space left on device): models are converted anew each time."
@@ -111,7 +111,7 @@ def test_a_full_disk_means_a_temporary_folder_and_is_said_once(tmp_path, caplog)
 
 def test_a_file_in_the_place_of_the_cache_means_a_temporary_folder(tmp_path):
     (tmp_path / "cache").write_text("mine")
-    folder = kept_folder(tmp_path / "cache" / "models" / "file", write("x"))
+    folder = cached_folder(tmp_path / "cache" / "models" / "file", write("x"))
     assert (folder / "network.bin").read_text() == "x"
     assert (tmp_path / "cache").read_text() == "mine"
 
@@ -121,7 +121,7 @@ def test_no_place_at_all_is_one_sentence(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(ModelError, match=r"No space left on device\): free some space, or name .* OSLER_CACHE\.$"):
-        kept_folder(tmp_path / "models" / "nowhere", full)
+        cached_folder(tmp_path / "models" / "nowhere", full)
 
 
 def vector(backbones) -> np.ndarray:

@@ -8,12 +8,13 @@ import torch
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 
 from osler.errors import ModelError
-from osler.late_interaction.codes import dequantise
+from osler.late_interaction.ragged import concatenate
+from osler.late_interaction.token_vectors import dequantise
 from osler.models import load_models
 from osler.models.bi_encoder import BiEncoder
 from osler.models.catalog import ModelSource, resolve
 from osler.models.colbert import ColBERT
-from osler.models.graph import bi_encoder_graph, pair_graph, torch_run
+from osler.models.export import export_model, torch_run
 from osler.models.openvino import _hint
 from osler.models.pair import ModelPair
 from osler.models.text_model import TextModel
@@ -114,20 +115,22 @@ def test_models_that_are_cut_read_the_beginning_of_a_passage():
 
 def test_torch_and_openvino_agree_for_the_default_model(backbones):
     source = resolve("minilm")
-    graph = bi_encoder_graph(source, "cpu")
-    in_torch = BiEncoder(TextModel(graph.spec, graph.tokenizer, torch_run(graph, "cpu")), name="", fingerprint="")
+    exported = export_model("bi_encoder", source, "cpu")
+    in_torch = BiEncoder(
+        TextModel(exported.spec, exported.tokenizer, torch_run(exported, "cpu")), name="", fingerprint=""
+    )
     ours = load_models("minilm", "minilm").encoder
     assert cosines(ours.encode_passages(passages(TEXTS)), in_torch.encode_passages(passages(TEXTS))).min() > 0.999
 
 
 def test_vectors_have_unit_length_though_the_network_runs_in_less_than_float32():
-    graph = pair_graph(resolve("minilm"), "cpu")
-    run = torch_run(graph, "cpu")
+    exported = export_model("pair", resolve("minilm"), "cpu")
+    run = torch_run(exported, "cpu")
 
     def rough(batches):
         return ({name: values * np.float32(1.004) for name, values in outputs.items()} for outputs in run(batches))
 
-    model = TextModel(graph.spec, graph.tokenizer, rough)
+    model = TextModel(exported.spec, exported.tokenizer, rough)
     pair = ModelPair(BiEncoder(model, name="", fingerprint=""), ColBERT(model, name="", fingerprint=""))
     for vectors in (
         pair.encoder.encode_queries(TEXTS),
@@ -150,9 +153,10 @@ def test_one_pass_for_both_heads_gives_what_two_passes_give():
 @pytest.mark.parametrize("reranker", ["minilm", "osler-mini"])
 def test_what_an_index_keeps_is_the_vectors_and_the_spans_of_their_tokens(reranker):
     pair, texts = load_models("minilm", reranker), passages(TEXTS, title="Title")
-    (*kept, spans), (vectors, token_vectors) = pair.encode_with_spans(texts), pair.encode_passages(texts)
-    np.testing.assert_array_equal(kept[0], vectors)
-    np.testing.assert_array_equal(kept[1].codes, token_vectors.codes)
+    vectors, token_vectors, spans = pair.encode_with_spans(texts)
+    expected_vectors, expected_token_vectors = pair.encode_passages(texts)
+    np.testing.assert_array_equal(vectors, expected_vectors)
+    np.testing.assert_array_equal(concatenate(token_vectors).codes, expected_token_vectors.codes)
     for found, expected in zip(spans, pair.reranker.token_spans(texts), strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -179,10 +183,10 @@ def test_the_shipped_models_are_small_and_read_a_passage_once():
 
 
 def test_the_shipped_re_ranker_brings_its_weight_and_its_threshold():
-    facts = load_models("osler-mini", "osler-mini").reranker.facts
-    assert facts.projection == (384, 88)
-    assert 0 < facts.stage1_weight < 1
-    assert 0 < facts.abstain_below < 1
+    card = load_models("osler-mini", "osler-mini").reranker.card
+    assert card.projection == (384, 88)
+    assert 0 < card.stage1_weight < 1
+    assert 0 < card.abstain_below < 1
 
 
 def test_vectors_do_not_depend_on_the_batch(backbones):
@@ -276,14 +280,14 @@ def test_a_calibration_is_made_once_for_its_name(backbones, monkeypatch, tmp_pat
     source = str(backbones["bert"])
     passages = [Passage("a#0", "a", "", "Too little vitamin C.", 0, 21)]
     first = load_models(source, source, precision="int8").calibrated(passages, "these").encode_passages(passages)
-    monkeypatch.setattr("osler.models.openvino.in_8_bits", None)
+    monkeypatch.setattr("osler.models.openvino.import_nncf", None)
     again = load_models(source, source, precision="int8").calibrated([], "these").encode_passages(passages)
     assert np.array_equal(first[0], again[0])
 
 
 def test_eight_bits_are_for_a_cpu(backbones):
-    graph = bi_encoder_graph(resolve(str(backbones["bert"])), "cpu")
-    model = TextModel(graph.spec, graph.tokenizer, torch_run(graph, "cpu"))
+    exported = export_model("bi_encoder", resolve(str(backbones["bert"])), "cpu")
+    model = TextModel(exported.spec, exported.tokenizer, torch_run(exported, "cpu"))
     with pytest.raises(ModelError, match="int8' is for the CPU"):
         model.calibrated(["text"], "these")
 

@@ -8,10 +8,10 @@ import pytest
 import Stemmer
 from fakes import FakeReranker
 
+from experiments.negation import TEMPLATES, Choice, StatementPair, probe, scifact_pairs, template_pairs
 from osler.datasets import Dataset
 from osler.errors import CorpusError
-from osler.evaluate.negation import TEMPLATES, Choice, StatementPair, probe, scifact_pairs, template_pairs
-from osler.late_interaction.codes import quantise
+from osler.late_interaction.token_vectors import quantise
 from osler.records import Document, Query, Section
 
 TERMS = ["Gout", "Myocardial infarction", "Seizure", "Fever", "Scoliosis", "Long fingers", "Pain", "Red eye"] * 6
@@ -110,7 +110,7 @@ def test_each_statement_is_scored_for_its_own_query_alone(monkeypatch):
         asked.append(len(token_vectors))
         return np.zeros(len(token_vectors))
 
-    monkeypatch.setattr("osler.evaluate.negation.maxsim", maxsim)
+    monkeypatch.setattr("experiments.negation.maxsim", maxsim)
     probe(list(template_pairs(TERMS)), BagOfWords(), TokensOfWords())
     assert asked == [1] * len(TERMS) * 2 * 2  # ways, statements
 
@@ -182,18 +182,18 @@ def test_no_claim_or_abstract_of_scifact_is_in_two_clusters(data_folder):
 @pytest.mark.data
 def test_osler_mini_was_trained_on_as_many_claims_as_the_documents_say(data_folder, monkeypatch):
     from osler.datasets import load_dataset
-    from osler.train.examples.parts import divide
-    from osler.train.recipe_file import load_recipe
+    from osler.train.data import load_splits
+    from osler.train.settings import load_recipe
 
     monkeypatch.setenv("OSLER_DATA", str(data_folder))
     root = Path(__file__).parent.parent
     recipe = load_recipe(root / "recipes" / "mini.toml")
-    (parts,) = divide(recipe.model_copy(update={"data": [one for one in recipe.data if one.folder == "scifact"]}))
+    (parts,) = load_splits(recipe.model_copy(update={"data": [one for one in recipe.data if one.folder == "scifact"]}))
     pairs = list(scifact_pairs(data_folder / "scifact", load_dataset("scifact")))
     claims = {text for pair in pairs for one in pair.choices for text in (one.agreeing, one.contradicting)}
     trained, valid, dev = (
         len(claims & {query.text for query in part.queries.values()}) for part in (parts.train, parts.valid, parts.dev)
     )
     assert (len(pairs), len(claims), trained, valid, dev) == (96, 164, 116, 14, 34)
-    text = " ".join((root / "docs" / "evaluate.md").read_text().split())
+    text = " ".join((root / "docs" / "experiments.md").read_text().split())
     assert f"trains on {trained} of these {len(claims)} claims" in text

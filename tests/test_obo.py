@@ -5,7 +5,7 @@ import time
 import pytest
 
 from osler.corpus import obo, obo_graphs, read_documents
-from osler.corpus.detect import detect_format
+from osler.corpus.sources import detect_format
 from osler.records import Damage, Document, Section
 
 HEADER = """format-version: 1.2

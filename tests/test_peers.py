@@ -1,4 +1,4 @@
-"""The peers run as their model cards say: towers, pooling, similarity, segments. Small models of the same kinds."""
+"""The peers run as their model cards say: encoders, pooling, similarity, segments. Small models of the same kinds."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,8 +12,7 @@ from transformers import AutoTokenizer, BertModel, DPRConfig, DPRContextEncoder,
 
 from osler.datasets import Dataset
 from osler.errors import ModelError, UsageError
-from osler.evaluate.baselines import Baselines, check_baselines
-from osler.evaluate.dense import dense_run
+from osler.evaluate.baselines import Baselines, check_baselines, dense_run
 from osler.evaluate.peers import Peer, load_peer, peer_row
 from osler.models.catalog import resolve
 from osler.records import Document, Query, Section
@@ -26,9 +25,9 @@ QUESTIONS = ["water near the heart", "glass bones of a child"]
 
 
 @pytest.fixture(scope="module")
-def towers(tmp_path_factory):
+def encoders(tmp_path_factory):
     """Two BERTs of different weights."""
-    folder = tmp_path_factory.mktemp("towers")
+    folder = tmp_path_factory.mktemp("encoders")
     question = tiny_models.bert(folder / "question")
     article = tiny_models.bert(folder / "article")
     network = BertModel.from_pretrained(article)
@@ -46,22 +45,22 @@ def hidden(folder, *segments, kind=BertModel):
         return kind.from_pretrained(folder).eval()(**batch)
 
 
-def test_medcpt_takes_the_cls_vector_of_two_encoders_and_an_articles_title_and_text_as_two_segments(towers):
-    peer = load_peer(f"medcpt={towers[0]},{towers[1]}")
-    query = hidden(towers[0], QUESTIONS[0]).last_hidden_state[0, 0].numpy()
-    article = hidden(towers[1], "Pericardial effusion", "Fluid around the heart.").last_hidden_state[0, 0].numpy()
+def test_medcpt_takes_the_cls_vector_of_two_encoders_and_an_articles_title_and_text_as_two_segments(encoders):
+    peer = load_peer(f"medcpt={encoders[0]},{encoders[1]}")
+    query = hidden(encoders[0], QUESTIONS[0]).last_hidden_state[0, 0].numpy()
+    article = hidden(encoders[1], "Pericardial effusion", "Fluid around the heart.").last_hidden_state[0, 0].numpy()
     np.testing.assert_allclose(peer.encode_queries(QUESTIONS)[0], query, atol=1e-5)
     np.testing.assert_allclose(peer.encode_documents(DOCUMENTS)[0], article, atol=1e-5)
 
 
-def test_inner_products_are_not_cosines(towers):
-    peer = load_peer(f"medcpt={towers[0]},{towers[1]}")
+def test_inner_products_are_not_cosines(encoders):
+    peer = load_peer(f"medcpt={encoders[0]},{encoders[1]}")
     assert not np.allclose(np.linalg.norm(peer.encode_queries(QUESTIONS), axis=1), 1)
 
 
-def test_contriever_takes_the_mean_over_tokens_of_one_encoder(towers):
-    peer = load_peer(f"contriever={towers[0]}")
-    mean = SentenceTransformer(str(towers[0]), device="cpu")  # mean pooling, nothing normalised
+def test_contriever_takes_the_mean_over_tokens_of_one_encoder(encoders):
+    peer = load_peer(f"contriever={encoders[0]}")
+    mean = SentenceTransformer(str(encoders[0]), device="cpu")  # mean pooling, nothing normalised
     np.testing.assert_allclose(peer.encode_queries(QUESTIONS), mean.encode(QUESTIONS), atol=1e-5)
     texts = ["Pericardial effusion\nFluid around the heart.", "A brittle bone."]
     np.testing.assert_allclose(peer.encode_documents(DOCUMENTS), mean.encode(texts), atol=1e-5)
@@ -91,14 +90,14 @@ def test_what_is_no_peer_or_no_model_is_named():
 
 
 @pytest.mark.parametrize("change", [{"pairs": False}, {"query_tokens": 32}, {"passage_tokens": 256}])
-def test_a_peer_that_reads_otherwise_has_another_fingerprint(towers, change):
-    row = peer_row(f"medcpt={towers[0]},{towers[1]}")
+def test_a_peer_that_reads_otherwise_has_another_fingerprint(encoders, change):
+    row = peer_row(f"medcpt={encoders[0]},{encoders[1]}")
     assert Peer(row).fingerprint == Peer(row).fingerprint != Peer(replace(row, **change)).fingerprint
 
 
-def test_a_peer_runs_on_the_device_that_is_named(towers):
-    peer = load_peer(f"medcpt={towers[0]},{towers[1]}", device="meta")
-    assert {tower.model.device.type for tower in (peer.query_tower, peer.passage_tower)} == {"meta"}
+def test_a_peer_runs_on_the_device_that_is_named(encoders):
+    peer = load_peer(f"medcpt={encoders[0]},{encoders[1]}", device="meta")
+    assert {encoder.model.device.type for encoder in (peer.query_encoder, peer.passage_encoder)} == {"meta"}
 
 
 def dataset():
@@ -107,9 +106,9 @@ def dataset():
     return Dataset("tiny", "test", documents, queries, {"q0": {"a": 1}, "q1": {"b": 1}}, digest="")
 
 
-def test_the_vectors_of_a_corpus_are_kept(towers, tmp_path, monkeypatch):
+def test_the_vectors_of_a_corpus_are_kept(encoders, tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
-    peer = load_peer(f"contriever={towers[0]}")
+    peer = load_peer(f"contriever={encoders[0]}")
     told = []
     first = dense_run(dataset(), peer, on_documents=lambda done, of: told.append((done, of)))
     assert told == [(2, 2)]
@@ -138,7 +137,7 @@ def numbered(texts):
 
 def test_vectors_lie_on_the_disk_in_the_order_of_the_corpus_however_it_is_sliced(tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
-    monkeypatch.setattr("osler.evaluate.dense._SLICE", 2)
+    monkeypatch.setattr("osler.evaluate.baselines._SLICE", 2)
     run = dense_run(numbered({"a": "3 0", "b": "1 0", "c": "2 9"}), FirstWords("sliced"))
     assert run == {"q": {"a": 3.0, "c": 2.0, "b": 1.0}}
     (file,) = (tmp_path / "vectors").iterdir()
@@ -154,7 +153,7 @@ def test_the_k_best_are_found_and_equal_scores_keep_the_order_of_the_corpus(tmp_
 
 def test_a_bi_encoder_as_baseline_brings_no_colbert(backbones, tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
-    monkeypatch.setattr("osler.models.loading._Loader.colbert", None)
+    monkeypatch.setattr("osler.models.pair._load_colbert", None)
     assert Baselines(dataset()).run(str(backbones["bert"]))["q0"]
 
 
@@ -174,9 +173,9 @@ def test_the_device_reaches_peers_and_bi_encoders(monkeypatch):
     assert asked == ["cuda", "cuda"]
 
 
-def test_what_a_baseline_is_made_of_is_looked_for_without_loading_it(towers):
-    check_baselines(["bm25", "zero-shot", "fusion", f"medcpt={towers[0]},{towers[1]}", str(towers[0])])
-    for name in ("./nowhere", f"dpr={towers[0]},./nowhere"):
+def test_what_a_baseline_is_made_of_is_looked_for_without_loading_it(encoders):
+    check_baselines(["bm25", "zero-shot", "fusion", f"medcpt={encoders[0]},{encoders[1]}", str(encoders[0])])
+    for name in ("./nowhere", f"dpr={encoders[0]},./nowhere"):
         with pytest.raises(ModelError, match=r"\./nowhere"):
             check_baselines([name])
 

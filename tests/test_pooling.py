@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from osler.late_interaction.codes import vectors_per_token
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.pooling import num_vectors, pool
+from osler.late_interaction.token_vectors import Compression, compress, vectors_per_token
 
 
 def unit_vectors(count: int, dim: int = 16) -> np.ndarray:

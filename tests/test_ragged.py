@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osler.late_interaction.codes import quantise, vectors_per_token
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, divide, reorder, take
+from osler.late_interaction.token_vectors import Compression, compress, quantise, vectors_per_token
 from osler.records import TokenVectors
 
 

@@ -9,12 +9,11 @@ from osler.errors import OslerError, UsageError
 from osler.index import open_index
 from osler.models import load_models
 from osler.models.adapter import read_adapter
-from osler.models.check import read_facts
+from osler.models.model_card import read_card
 from osler.records import NOT_RETRACTED, Passage
-from osler.train.examples.lines import read_examples
-from osler.train.examples.parts import divide
+from osler.train.data import load_splits, read_examples
 from osler.train.recipe import STEPS, run_recipe
-from osler.train.recipe_file import load_recipe
+from osler.train.settings import load_recipe
 
 SMALL = [
     "data.0.dev_share=0.2",
@@ -73,14 +72,14 @@ def test_the_weight_and_the_threshold_are_kept_with_the_re_ranker_and_its_adapte
     folder, report = trained
     weight, threshold = report["dev"]["stage1_weight"], round(report["dev"]["abstention"]["threshold"], 3)
     adapter = read_adapter(folder / "reranker" / "adapter.safetensors")
-    for facts in (read_facts(folder / "reranker" / "model"), adapter.reranker):
-        assert (facts.stage1_weight, facts.abstain_below) == (weight, threshold)
+    for card in (read_card(folder / "reranker" / "model"), adapter.reranker):
+        assert (card.stage1_weight, card.abstain_below) == (weight, threshold)
 
 
 def test_mistake_9_nothing_is_chosen_on_queries_that_are_trained_on(trained, data, backbones):
     folder, _ = trained
     learned, chosen = (read_examples(folder / "mining" / f"{name}.jsonl") for name in ("examples", "valid"))
-    (parts,) = divide(recipe(data, backbones["bert"]))
+    (parts,) = load_splits(recipe(data, backbones["bert"]))
     assert {one.query_id for one in learned} <= parts.train.queries.keys()
     assert {one.query_id for one in chosen} <= parts.valid.queries.keys()
     assert parts.train.queries.keys().isdisjoint(parts.valid.queries | parts.dev.queries)
@@ -92,7 +91,7 @@ def test_mistake_9_the_weight_is_chosen_on_valid_and_dev_is_only_reported(data, 
     monkeypatch.setattr("osler.train.recipe.choose_stage1_weight", lambda valid: seen.extend(valid) or (0.5, {}))
     wanted = recipe(data, backbones["bert"], "retriever.max_steps=1", "reranker.max_steps=1")
     report = run_recipe(wanted, tmp_path)
-    (parts,) = divide(wanted)
+    (parts,) = load_splits(wanted)
     assert [set(one.candidates) for one in seen] == [set(parts.valid.queries)]
     assert report["dev"]["queries"] == {"questions": len(parts.dev.queries)}
 
@@ -154,10 +153,10 @@ def test_a_killed_run_ends_like_one_that_was_not(data, backbones, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-@pytest.mark.parametrize("towers", ["siamese", "asymmetric"])
-def test_a_modernbert_runs_the_whole_recipe(data, backbones, tmp_path, towers, method):
+@pytest.mark.parametrize("separate_encoders", [False, True])
+def test_a_modernbert_runs_the_whole_recipe(data, backbones, tmp_path, separate_encoders, method):
     changes = [
-        f"retriever.towers={towers}",
+        f"retriever.separate_encoders={str(separate_encoders).lower()}",
         f"tuning.method={method}",
         "retriever.max_steps=2",
         "reranker.max_steps=2",
@@ -191,14 +190,12 @@ def test_a_run_without_a_dev_part_ends_with_the_weight(data, backbones, tmp_path
     ("change", "said"),
     [
         ("reranker.dim=512", "reranker.dim = 512 is more than the backbone's 48"),
-        ("mining.first_rank=99", "leaves no candidate"),
         ("mining.exclusions=nowhere.jsonl", "nowhere.jsonl: cannot be read"),
         ("encoder=nowhere/at/all", "neither a folder, a short name"),
         ("reranker.max_tokens=1000", "reranker.max_tokens = 1000 is more than the backbone reads"),
         ("reranker.markers=['[Q] ', '[D] ']", "is not in the backbone's vocabulary"),
         ("tuning.targets=['nolayer']", "no linear layer is called 'nolayer'"),
         ("reranker.tuning={targets = ['nolayer']}", "no linear layer is called 'nolayer'"),
-        ("reranker.unlabelled_queries=6", "set reranker.distill_epochs too"),
         ("data.0.dev=dev", "set one of them"),
     ],
 )
@@ -208,8 +205,8 @@ def test_what_cannot_work_is_said_before_the_folder_is_made(data, backbones, tmp
     assert not (tmp_path / "out").exists()
 
 
-def test_two_towers_cannot_be_the_start_of_a_re_ranker(data, backbones, tmp_path):
-    wanted = recipe(data, backbones["bert"], "retriever.towers=asymmetric", "reranker.start=retriever")
+def test_two_encoders_cannot_be_the_start_of_a_re_ranker(data, backbones, tmp_path):
+    wanted = recipe(data, backbones["bert"], "retriever.separate_encoders=true", "reranker.start=retriever")
     with pytest.raises(UsageError, match="needs one encoder"):
         run_recipe(wanted, tmp_path / "out")
 
@@ -232,18 +229,10 @@ def test_a_dot_product_retriever_is_refused_where_an_index_must_be_built_with_it
     assert list(run_recipe(wanted, tmp_path / "alone", until="retriever")) == ["retriever"]
 
 
-def test_titles_and_sentences_are_distilled_too(data, backbones, tmp_path):
-    changes = ["retriever.max_steps=2", "reranker.max_steps=2", "reranker.unlabelled_queries=6"]
-    stages = set()
-    wanted = recipe(data, backbones["bert"], *changes, "reranker.distill_epochs=1")
-    run_recipe(wanted, tmp_path, until="reranker", on_progress=lambda progress: stages.add(progress.stage))
-    assert {"contrastive", "distillation"} <= stages
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("retriever.towers=asymmetric", "one encoder for both"),
+        ("retriever.separate_encoders=true", "one encoder for both"),
         ("retriever.mini_batch=2", "set retriever.mini_batch to"),
     ],
 )
@@ -262,6 +251,6 @@ def test_both_heads_learn_from_one_encoder_and_a_whole_batch(data, backbones, tm
     ],
 )
 def test_own_negatives_alone_need_some_and_a_whole_batch(data, backbones, tmp_path, change, said):
-    wanted = recipe(data, backbones["bert"], "retriever.compare=own", "retriever.negatives=random", change)
+    wanted = recipe(data, backbones["bert"], "retriever.in_batch_negatives=false", "retriever.negatives=random", change)
     with pytest.raises(UsageError, match=said):
         run_recipe(wanted, tmp_path / "out")

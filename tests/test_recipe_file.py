@@ -1,7 +1,7 @@
 import pytest
 
 from osler.errors import UsageError
-from osler.train.recipe_file import load_recipe
+from osler.train.settings import load_recipe
 
 RECIPE = """
 backbone = "minilm"

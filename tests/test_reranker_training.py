@@ -16,19 +16,15 @@ from training_pairs import pair, passage
 
 from osler.errors import ModelError, UsageError
 from osler.late_interaction.maxsim import maxsim
-from osler.late_interaction.projection import principal_projection
 from osler.models import load_models
 from osler.models.adapter import merge_adapter, read_adapter
-from osler.models.check import read_facts
+from osler.models.model_card import read_card
 from osler.records import Passage
-from osler.train.examples.example import TrainingPassage
+from osler.train.data import TrainingPassage
 from osler.train.fitting.backbone import load_transformer
 from osler.train.reranker import colbert
-from osler.train.reranker.colbert import colbert_model, token_head
-from osler.train.reranker.pseudo_queries import UNLABELLED
-from osler.train.reranker.teacher import texts_of
-from osler.train.reranker.training import contrastive_loss, distillation_loss, train_reranker
-from osler.train.reranker.valid_ranking import candidates_ndcg, maxsim_of
+from osler.train.reranker.colbert import candidates_ndcg, colbert_model, maxsim_of, principal_projection, token_head
+from osler.train.reranker.training import contrastive_loss, train_reranker
 from osler.train.settings import RecipeSettings, RerankerSettings, TuningSettings
 
 QUICK = {
@@ -58,11 +54,6 @@ def mined(numbers=range(24)):
     return [replace(pair(n), negatives=tuple(hard(n, n + step) for step in (1, 2, 3))) for n in numbers]
 
 
-def taught(examples):
-    """With a teacher that prefers the last negative."""
-    return [replace(one, teacher=(0.0, 0.0, 0.0, 2.0)[: 1 + len(one.negatives)]) for one in examples]
-
-
 def recipe(backbone="minilm", *, method="lora", keep=1.0, **settings):
     tuning = TuningSettings(method=method, rank=4, keep=keep)
     return RecipeSettings(backbone=str(backbone), tuning=tuning, reranker=RerankerSettings(**{**QUICK, **settings}))
@@ -73,7 +64,7 @@ def untrained(backbone, *, method="lora", examples=None, **settings):
     return colbert_model(
         recipe(backbone, method=method, **settings),
         queries=[one.query for one in examples],
-        passages=[text for one in examples for text in texts_of(one)],
+        passages=[text for one in examples for text in one.texts],
     )
 
 
@@ -127,7 +118,7 @@ def test_search_gives_the_scores_of_training(trained, backbones, case):
     folder = trained[case] / "model"
     reranker = load_models(str(backbones["bert"]), str(folder)).reranker
     np.testing.assert_allclose(served(reranker, QUERY, TEXTS), in_float(load(folder), QUERY, TEXTS), atol=0.02)
-    assert read_facts(folder).markers == (reranker.model.spec.query_prompt, reranker.model.spec.passage_prompt)
+    assert read_card(folder).markers == (reranker.model.spec.query_prompt, reranker.model.spec.passage_prompt)
 
 
 @pytest.mark.parametrize("case", [("bert", "lora"), ("modernbert", "lora")])
@@ -139,7 +130,7 @@ def test_the_adapter_makes_the_trained_model_from_the_backbone(trained, backbone
     for name, weight in model[0].auto_model.state_dict().items():
         torch.testing.assert_close(backbone.state_dict()[name], weight)
     torch.testing.assert_close(torch.from_numpy(adapter.token_projection.T), token_head(model).linear.weight.data)
-    assert adapter.reranker == read_facts(trained[case] / "model")
+    assert adapter.reranker == read_card(trained[case] / "model")
 
 
 @pytest.mark.parametrize("case", [("bert", "full"), ("modernbert", "full")])
@@ -182,7 +173,7 @@ def test_a_step_raises_the_positive_above_its_mined_negatives(backbones):
     one = mined()[0]
 
     def margin():
-        positive, *negatives = in_float(model, one.query, texts_of(one)[:3])
+        positive, *negatives = in_float(model, one.query, one.texts[:3])
         return positive - max(negatives)
 
     before = margin()
@@ -192,7 +183,7 @@ def test_a_step_raises_the_positive_above_its_mined_negatives(backbones):
 
 def columns(model, examples):
     """The tokens of each column of a batch, as the trainer's collator gives them."""
-    texts = [[one.query for one in examples], *zip(*(texts_of(one) for one in examples), strict=True)]
+    texts = [[one.query for one in examples], *zip(*(one.texts for one in examples), strict=True)]
     return [
         {
             **model.preprocess(list(column), task="document" if number else "query"),
@@ -221,59 +212,13 @@ def test_cached_gradients_equal_those_of_the_whole_batch(backbones):
     torch.testing.assert_close(gradient(2), gradient(6))
 
 
-def test_distillation_moves_the_model_towards_the_teacher(backbones, tmp_path):
-    """The teacher prefers what the labels call a negative."""
-    examples = taught(mined())
-    backbone = backbones["modernbert"]
-    settings = recipe(backbone, method="full", negatives=3, epochs=0.25, distill_epochs=6)
-    folder = train_reranker(examples, examples, settings, tmp_path)
-    losses = report(tmp_path)["phases"]["distillation"]["losses"]
-    assert losses[-1]["valid"] < losses[0]["valid"]
-    before, after = (preferred(model, examples) for model in (untrained(backbone, negatives=3), load(folder)))
-    assert after > before
-
-
-def preferred(model, examples):
-    """How far the last negative is above the mean of the passages, in the mean over examples."""
-    rows = [in_float(model, one.query, texts_of(one)) for one in examples]
-    return np.mean([row[-1] - np.mean(row) for row in rows])
-
-
-def test_the_divergence_is_zero_where_teacher_and_student_agree(backbones):
-    model = untrained(backbones["modernbert"], negatives=3).eval()
-    examples = mined(range(3))
-    queries = model.encode_query([one.query for one in examples])
-    scores = torch.tensor([
-        [float(model.similarity([query], [vectors])) for vectors in model.encode_document(texts_of(one))]
-        for query, one in zip(queries, examples, strict=True)
-    ])  # fmt: skip
-    loss = distillation_loss(model, recipe().reranker)
-    with torch.no_grad():
-        assert float(loss(columns(model, examples), scores)) == pytest.approx(0, abs=1e-5)
-        assert float(loss(columns(model, examples), scores.flip(1))) > 0.001
-
-
-def test_unlabelled_examples_are_distilled_and_never_contrasted(backbones, tmp_path):
-    unlabelled = [replace(one, dataset=UNLABELLED) for one in mined(range(12, 20))]
-    steps = []
-    train_reranker(
-        mined(range(12)) + unlabelled,
-        mined(range(20, 24)),
-        recipe(backbones["modernbert"], epochs=1, distill_epochs=1),
-        tmp_path,
-        on_progress=lambda progress: steps.append(progress.stage),
-    )
-    assert steps.count("contrastive") == 12 / 6
-    assert steps.count("distillation") == 12 / 6 + round(8 / 6)
-
-
-@pytest.mark.parametrize(("stage", "method"), [("contrastive", "lora"), ("distillation", "full")])
-def test_a_killed_training_goes_on_in_either_phase(backbones, tmp_path, monkeypatch, stage, method):
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_killed_training_goes_on(backbones, tmp_path, monkeypatch, method):
     def kill(progress):
-        if (progress.stage, progress.step) == (stage, 4):
+        if progress.step == 4:
             raise KeyboardInterrupt
 
-    settings = recipe(backbones["modernbert"], method=method, distill_epochs=2, checkpoint_steps=2)
+    settings = recipe(backbones["modernbert"], method=method, checkpoint_steps=2)
     arguments = (mined(range(12)), mined(range(12)), settings)
     straight = train_reranker(*arguments, tmp_path / "straight")
     with pytest.raises(KeyboardInterrupt):
@@ -282,7 +227,7 @@ def test_a_killed_training_goes_on_in_either_phase(backbones, tmp_path, monkeypa
     monkeypatch.setattr(colbert, "principal_projection", lambda *of: principal_projection(*of) * np.float32(1.000001))
     steps = []
     killed = train_reranker(*arguments, tmp_path / "killed", on_progress=steps.append)
-    assert (steps[0].stage, steps[0].step) == (stage, 3)
+    assert steps[0].step == 3
     for file in ("model.safetensors", "1_Dense/model.safetensors", "osler.json"):
         assert (killed / file).read_bytes() == (straight / file).read_bytes()
 
@@ -338,7 +283,7 @@ def test_final_dim_keeps_principal_components_of_what_was_learned(backbones, tmp
 
 @pytest.mark.parametrize("kind", ["bert", "modernbert"])
 def test_principal_components_keep_more_of_maxsim_than_a_random_projection(backbones, kind):
-    texts = [text for one in mined() for text in texts_of(one)]
+    texts = [text for one in mined() for text in one.texts]
     full = load_models(str(backbones[kind]), str(backbones[kind])).reranker
     queries = [pair(number).query for number in range(4)]
     expected = [served(full, query, texts) for query in queries]
@@ -380,7 +325,6 @@ def test_punctuation_of_passages_is_skipped_and_that_of_queries_counts(backbones
     model = untrained(backbones["bert"])
     assert len(model.encode_document("fluid.")) == 3
     assert len(model.encode_query("fluid.")) == 4
-    assert len(untrained(backbones["bert"], skip="nothing").encode_document("fluid.")) == 4
 
 
 @pytest.mark.parametrize(

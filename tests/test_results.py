@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from experiments.ablation.__main__ import app as ablation
+from experiments.full_text import ABSTRACT, FULL_TEXT, FullTextReport, IndexCost, PartReport
+from experiments.full_text import app as full_text
+from experiments.negation import ClusterShares, ProbeResult
+from experiments.negation import app as negation
 from osler.cli import app
 from osler.evaluate.answers import AnswerReport
-from osler.evaluate.full_text import ABSTRACT, FULL_TEXT, FullTextReport, IndexCost, PartReport
-from osler.evaluate.negation import ClusterShares, ProbeResult
 from osler.evaluate.report import RunReport
 from osler.evaluate.sweep_report import ALL
 
@@ -22,7 +25,7 @@ RUNS = Path(__file__).parent.parent / "runs"
 
 
 def commands_of(script: str) -> list[tuple[str, str]]:
-    return re.findall(r"^into (\S+) (.*)$", (RUNS / script).read_text(), re.MULTILINE)
+    return re.findall(r"^(?:last_line_)?into (\S+) (.*)$", (RUNS / script).read_text(), re.MULTILINE)
 
 
 COMMANDS, MEASUREMENTS = commands_of("reproduce.sh"), commands_of("measure.sh")
@@ -40,11 +43,17 @@ def load(name):
 results, performance, targets = load("results"), load("performance"), load("targets")
 
 
-@pytest.mark.parametrize("command", [command for _, command in COMMANDS if command.startswith("osler")])
+EXPERIMENTS = {"experiments.ablation": ablation, "experiments.negation": negation, "experiments.full_text": full_text}
+
+
+@pytest.mark.parametrize("command", [command for _, command in COMMANDS if "benchmarks/" not in command])
 def test_every_flag_of_the_study_is_one_of_its_command(command):
-    words = shlex.split(command)[1:]
-    group = words[: 2 if words[0] == "evaluate" else 1]
-    shown = CliRunner().invoke(app, [*group, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    words = shlex.split(command)
+    program, group = (app, words[1:3] if words[1] == "evaluate" else words[1:2])
+    if words[:2] == ["python", "-m"]:
+        program, group = EXPERIMENTS[words[2]], []
+        words = words[2:]
+    shown = CliRunner().invoke(program, [*group, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert shown.exit_code == 0
     for flag in (word for word in words if word.startswith("-")):
         assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", shown.output), f"{flag}: not in {shown.output}"

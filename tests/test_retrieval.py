@@ -48,7 +48,7 @@ def test_stage_1_hands_on_as_many_passages_as_it_is_told_and_both_runs_hold_them
     found = searcher(candidates="dense", num_candidates=num_candidates)
     runs = search_dataset(dataset(), found)
     searches = [asked for asked in found.index.asked if asked[0] in ("nearest", "lexical")]
-    assert sorted(searches) == [("lexical", num_candidates), ("nearest", num_candidates)]
+    assert searches == [("nearest", num_candidates)] * 2  # one a query
     assert len(runs.candidates["q1"]) == len(runs.ranked["q1"]) == num_candidates
 
 

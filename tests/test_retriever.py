@@ -1,4 +1,7 @@
+"""Stage 1's training and its losses, on small backbones."""
+
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +14,16 @@ from sentence_transformers.sentence_transformer.losses import (
     MultipleNegativesRankingLoss,
 )
 from sentence_transformers.sentence_transformer.modules import Pooling
+from torch.nn import functional
 from training_pairs import pairs, passage
 
 from osler.errors import UsageError
+from osler.late_interaction.maxsim import maxsim
 from osler.models import load_models
 from osler.models.adapter import read_adapter
 from osler.records import Passage
 from osler.train.fitting.backbone import load_retriever
-from osler.train.retriever import retriever_loss, train_retriever
+from osler.train.retriever import ExplicitNegativesLoss, TwoHeadLoss, retriever_loss, token_loss, train_retriever
 from osler.train.settings import RecipeSettings, RetrieverSettings, TuningSettings
 
 QUICK = {"batch": 6, "mini_batch": 6, "epochs": 4, "checkpoint_steps": 8}
@@ -55,10 +60,10 @@ def similarities(model) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["bert", "modernbert"])
-@pytest.mark.parametrize("towers", ["siamese", "asymmetric"])
+@pytest.mark.parametrize("separate_encoders", [False, True])
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_the_loss_goes_down_and_the_saved_model_ranks_better(backbones, tmp_path, kind, towers, method):
-    settings = recipe(backbones[kind], towers=towers, method=method)
+def test_the_loss_goes_down_and_the_saved_model_ranks_better(backbones, tmp_path, kind, separate_encoders, method):
+    settings = recipe(backbones[kind], separate_encoders=separate_encoders, method=method)
     before = similarities(load_retriever(settings.backbone, settings.retriever).eval())
     model = train_retriever(pairs(), pairs(), settings, tmp_path)
     after = similarities(load(model))
@@ -68,9 +73,11 @@ def test_the_loss_goes_down_and_the_saved_model_ranks_better(backbones, tmp_path
     assert found[1] > found[0]
 
 
-@pytest.mark.parametrize("towers", ["siamese", "asymmetric"])
-def test_osler_loads_the_trained_model_and_gives_its_vectors(backbones, tmp_path, towers):
-    model = train_retriever(pairs(), pairs(), recipe(backbones["bert"], towers=towers, max_steps=2), tmp_path)
+@pytest.mark.parametrize("separate_encoders", [False, True])
+def test_osler_loads_the_trained_model_and_gives_its_vectors(backbones, tmp_path, separate_encoders):
+    model = train_retriever(
+        pairs(), pairs(), recipe(backbones["bert"], separate_encoders=separate_encoders, max_steps=2), tmp_path
+    )
     encoder = load_models(str(model), str(backbones["bert"])).encoder
     expected, texts = load(model), [pairs()[0].query, passage(0).text]
     np.testing.assert_allclose(encoder.encode_queries(texts), expected.encode_query(texts), atol=5e-3)
@@ -87,8 +94,8 @@ def test_the_adapter_file_makes_the_saved_weights_from_the_backbone(backbones, t
     assert sum(not torch.equal(learned[name], start[name]) for name in learned) == len(adapter.layers) > 0
 
 
-def test_of_two_towers_there_is_no_adapter_file(backbones, tmp_path):
-    train_retriever(pairs(), pairs(), recipe(backbones["bert"], towers="asymmetric", max_steps=2), tmp_path)
+def test_of_two_encoders_there_is_no_adapter_file(backbones, tmp_path):
+    train_retriever(pairs(), pairs(), recipe(backbones["bert"], separate_encoders=True, max_steps=2), tmp_path)
     assert not (tmp_path / "adapter.safetensors").exists()
 
 
@@ -215,3 +222,120 @@ def test_the_prompts_of_a_backbone_are_trained_with_and_kept(backbones, tmp_path
     model.save_pretrained(str(tmp_path / "prompted"), create_model_card=False)
     retriever = load_retriever(str(tmp_path / "prompted"), RetrieverSettings())
     assert (retriever.prompts["query"], retriever.prompts["document"]) == ("query: ", "text: ")
+
+
+class Given(torch.nn.Module):
+    """A model whose vectors are given."""
+
+    def forward(self, features):
+        return {"sentence_embedding": features["vectors"]}
+
+
+def features(*columns):
+    return [{"vectors": torch.tensor(column)} for column in columns]
+
+
+def test_a_query_is_compared_with_its_own_negatives_alone():
+    loss = ExplicitNegativesLoss(Given(), RetrieverSettings(similarity="dot"))
+    queries, positives = [[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 2.0]]
+    near, far = (loss(features(queries, positives, negatives), None) for negatives in (positives, [[0.0, 0.0]] * 2))
+    assert near.item() == pytest.approx(math.log(2))
+    assert far.item() == pytest.approx(math.log(1 + math.exp(-2)))
+    swapped = features(queries, positives, [[0.0, 9.0], [9.0, 0.0]])  # near the other query only
+    assert loss(swapped, None).item() == pytest.approx(math.log(1 + math.exp(-2)))
+
+
+def test_the_loss_falls_where_the_positive_comes_nearer():
+    """The reference system's loss took a similarity for a distance, and so trained backwards."""
+    for similarity in ("cosine", "dot"):
+        loss = ExplicitNegativesLoss(Given(), RetrieverSettings(similarity=similarity))
+        query = torch.tensor([[1.0, 0.0]])
+        positive = torch.tensor([[0.6, 0.8]], requires_grad=True)
+        columns = [{"vectors": query}, {"vectors": positive}, {"vectors": torch.tensor([[0.8, -0.6]])}]
+        loss(columns, None).backward()
+        assert (query * positive.grad).sum() < 0
+
+
+def test_without_negatives_the_batch_is_compared():
+    settings = RetrieverSettings()
+    columns = features([[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]])
+    expected = MultipleNegativesRankingLoss(Given(), scale=20.0)(columns, None)
+    assert ExplicitNegativesLoss(Given(), settings)(columns, None).item() == pytest.approx(expected.item())
+
+
+def test_a_recipe_asks_for_it_by_in_batch_negatives():
+    own = RetrieverSettings(negatives="bm25", in_batch_negatives=False, batch=4, mini_batch=4)
+    assert isinstance(retriever_loss(Given(), own), ExplicitNegativesLoss)
+    batch = own.model_copy(update={"in_batch_negatives": True})
+    assert isinstance(retriever_loss(Given(), batch), MultipleNegativesRankingLoss)
+
+
+def tokens(*rows, mask=None):
+    """One text a row of 2-dimensional token vectors, as a model gives them."""
+    vectors = torch.tensor(rows, dtype=torch.float32)
+    return {
+        "token_embeddings": vectors,
+        "attention_mask": torch.tensor(mask) if mask else torch.ones(vectors.shape[:2]),
+    }
+
+
+EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
+
+
+def test_the_token_loss_is_the_cross_entropy_of_summed_maxsim():
+    queries, passages = tokens([EAST, NORTH], [NORTH, NORTH]), tokens([EAST, NORTH], [NORTH, NORTH])
+    # MaxSim: the first query scores 2 and 1, the second 2 and 2
+    scores = torch.tensor([[2.0, 1.0], [2.0, 2.0]])
+    assert token_loss([queries, passages]).item() == pytest.approx(
+        functional.cross_entropy(scores, torch.tensor([0, 1])).item()
+    )
+
+
+def test_vectors_are_compared_by_direction_and_padding_never_wins():
+    queries = tokens([EAST], [NORTH])
+    long = tokens([[3.0, 0.0], [0.0, 9.0]], [[0.0, 3.0], [9.0, 0.0]], mask=[[1, 0], [1, 0]])
+    assert token_loss([queries, long]).item() == pytest.approx(
+        functional.cross_entropy(torch.eye(2), torch.tensor([0, 1])).item()
+    )
+
+
+def test_each_column_of_negatives_is_compared_with_every_query():
+    queries, positives, negatives = (tokens([EAST], [NORTH]) for _ in range(3))
+    # the columns of the scores: positive and negative of the first, then of the second
+    scores = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+    assert token_loss([queries, positives, negatives]).item() == pytest.approx(
+        functional.cross_entropy(scores, torch.tensor([0, 2])).item()
+    )
+
+
+def maxsim_hits(folder):
+    """Queries whose own passage has the highest MaxSim over the token vectors of the model in this folder."""
+    reranker = load_models(str(folder), str(folder)).reranker
+    examples = pairs()
+    passages = [
+        Passage(f"{n}#0", str(n), "", one.positive.text, 0, len(one.positive.text)) for n, one in enumerate(examples)
+    ]
+    token_vectors = reranker.encode_passages(passages)
+    queries = reranker.encode_queries([example.query for example in examples])
+    return sum(int(maxsim(query, token_vectors).argmax()) == n for n, query in enumerate(queries))
+
+
+def test_the_token_vectors_learn_to_rank_too(backbones, tmp_path):
+    settings = RetrieverSettings(
+        token_weight=1.0, batch=6, mini_batch=6, epochs=4, checkpoint_steps=8, learning_rate=1e-2
+    )
+    recipe = RecipeSettings(backbone=str(backbones["modernbert"]), tuning=TuningSettings(rank=4), retriever=settings)
+    model = train_retriever(pairs(), pairs(), recipe, tmp_path)
+    assert maxsim_hits(model) > maxsim_hits(backbones["modernbert"])
+
+
+def test_both_losses_are_added_with_the_weight(backbones):
+    settings = RetrieverSettings(token_weight=0.5, batch=4, mini_batch=4)
+    model = load_retriever(str(backbones["modernbert"]), settings).eval()
+    columns = [[one.query for one in pairs()[:4]], [one.positive.text for one in pairs()[:4]]]
+    features = [model.preprocess(texts) if hasattr(model, "preprocess") else model.tokenize(texts) for texts in columns]
+    both = retriever_loss(model, settings)
+    assert isinstance(both, TwoHeadLoss)
+    alone = MultipleNegativesRankingLoss(model)([dict(one) for one in features], None)
+    expected = alone + 0.5 * token_loss([model(dict(one)) for one in features])
+    assert both(features, None).item() == pytest.approx(expected.item(), rel=1e-5)

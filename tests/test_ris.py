@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from osler.corpus import READERS, read_documents, ris, text_lines
-from osler.corpus.detect import detect_format
+from osler.corpus import READERS, read_documents, ris, streams
 from osler.corpus.publications import author_name, author_names, clean
+from osler.corpus.sources import detect_format
 from osler.records import Damage, Document, Section
 
 
@@ -249,15 +249,15 @@ def test_a_record_of_100_mb_is_damage_and_the_next_one_is_read(monkeypatch):
 
 
 def test_a_line_without_end_is_damage_and_the_next_record_is_read(monkeypatch):
-    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 1000)
-    monkeypatch.setattr(text_lines, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(streams, "MAX_RECORD_BYTES", 1000)
+    monkeypatch.setattr(streams, "CHUNK_BYTES", 100)
     found = read(record("TI  - Mice", f"AB  - {'x' * 5000}") + WHOLE)
     assert found[0] == Damage("f.ris", "line 3", "longer than 1000 bytes")
     assert found[-1].title == "Mice and men"
 
 
 def test_lines_are_found_wherever_chunks_are_cut(monkeypatch):
-    monkeypatch.setattr(text_lines, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(streams, "CHUNK_BYTES", 1)
     assert read(WHOLE.replace("\n", "\r\n")) == read(WHOLE)
 
 

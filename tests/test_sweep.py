@@ -9,10 +9,18 @@ from fakes import FakeEncoder, FakeReranker, fake_index
 from osler.cli.sweep import _short
 from osler.config import SearchSettings
 from osler.datasets import Dataset
-from osler.evaluate.reply_times import TimedGenerator, time_replies
 from osler.evaluate.report import HIT, MAIN, RunReport
 from osler.evaluate.retrieval import TOTAL
-from osler.evaluate.sweep import GENERATE, Grid, SweepPoint, pareto_front, sweep, with_replies
+from osler.evaluate.sweep import (
+    GENERATE,
+    Grid,
+    SweepPoint,
+    TimedGenerator,
+    pareto_front,
+    sweep,
+    time_replies,
+    with_replies,
+)
 from osler.evaluate.sweep_report import ALL, write_sweep
 from osler.records import Document, Query, Section
 from osler.search.searcher import Searcher

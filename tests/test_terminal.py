@@ -18,11 +18,10 @@ from rich.panel import Panel
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
+from experiments.negation import ClusterShares, ProbeResult, print_negation
 from osler.cli import main, printing
-from osler.cli.evaluation_tables import print_negation
 from osler.cli.progress import counting
 from osler.cli.terminal import SafeConsole, Text, json_line, printable
-from osler.evaluate.negation import ClusterShares, ProbeResult
 from osler.records import Answer, Citation, Document, EvidenceSpan, Passage, RankedPassage, Ranking, Section
 
 SEQUENCES = (
@@ -172,7 +171,7 @@ def test_a_stage_of_training_is_shown_as_it_is_named(capsys):
 def test_a_long_name_in_a_table_is_shown_whole():
     name, half = "runs/" + "a" * 90, (0.5, 0.5)
     result = ProbeResult(2, 4, 0.5, half, 0.5, half, 1.0, {name: ClusterShares(2, 0.5, 0.5)})
-    with consoles(terminal=False) as written, mock.patch("osler.cli.evaluation_tables.OUT", printing.OUT):
+    with consoles(terminal=False) as written, mock.patch("experiments.negation.OUT", printing.OUT):
         print_negation({"templates": result})
     first_column = [line[1:].partition("│")[0].strip() for line in written.getvalue().splitlines()]
     assert name in "".join(first_column)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osler.index.manifest import Manifest, ModelIdentity
-from osler.index.token_columns import packed_spans, packed_vectors, unpacked_spans, unpacked_vectors
-from osler.late_interaction.compression import Compression, compress
+from osler.index.token_columns import packed_spans, packed_vectors, unpacked_spans, unpacked_vectors, values_of
 from osler.late_interaction.ragged import concatenate, divide, reorder
+from osler.late_interaction.token_vectors import Compression, compress
 from osler.records import PooledTokens, TokenVectors
 
 DIM = 16
@@ -50,17 +50,17 @@ def assert_equal(found: TokenVectors | PooledTokens, expected: TokenVectors | Po
 
 
 def test_token_vectors_come_back_as_they_went(token_vectors, manifest):
-    assert_equal(unpacked_vectors(pa.chunked_array([column(token_vectors)]), manifest), token_vectors)
+    assert_equal(unpacked_vectors(values_of(pa.chunked_array([column(token_vectors)])), manifest), token_vectors)
 
 
 def test_values_are_read_wherever_the_chunks_of_a_column_begin(token_vectors, manifest):
     values = column(token_vectors)
     chunks = pa.chunked_array([values.slice(2, 2), values.slice(4), values.slice(0, 2)])
-    assert_equal(unpacked_vectors(chunks, manifest), reorder(token_vectors, [2, 3, 4, 0, 1]))
+    assert_equal(unpacked_vectors(values_of(chunks), manifest), reorder(token_vectors, [2, 3, 4, 0, 1]))
 
 
 def test_a_column_without_values_has_no_vectors_of_the_right_length(manifest):
-    found = unpacked_vectors(pa.chunked_array([], pa.large_binary()), manifest)
+    found = unpacked_vectors([], manifest)
     assert (len(found), found.dim, len(found.codes)) == (0, DIM, 0)
 
 
@@ -70,7 +70,8 @@ def test_a_passage_without_tokens_is_a_value_of_four_bytes(token_vectors):
 
 def test_parts_of_several_tables_can_be_joined(token_vectors, manifest):
     values = column(token_vectors)
-    parts = [unpacked_vectors(pa.chunked_array([part]), manifest) for part in (values.slice(0, 3), values.slice(3))]
+    tables = [pa.chunked_array([part]) for part in (values.slice(0, 3), values.slice(3))]
+    parts = [unpacked_vectors(values_of(table), manifest) for table in tables]
     assert_equal(concatenate(parts), token_vectors)
 
 

@@ -1,3 +1,5 @@
+"""Fits a model: checkpoints, kills, the best weights."""
+
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +15,54 @@ from training_pairs import pairs
 
 from osler.errors import UsageError
 from osler.train.fitting.backbone import load_retriever
-from osler.train.fitting.course import Course
-from osler.train.fitting.trainer import Fitted, fit
+from osler.train.fitting.plan import TrainingPlan
+from osler.train.fitting.trainer import Checkpoints, Fitted, fit
 from osler.train.fitting.tuning import adapt, trainable
-from osler.train.progress import Pace
+from osler.train.pipeline import Pace
 from osler.train.retriever import retriever_loss
 from osler.train.settings import RetrieverSettings, TuningSettings
+
+
+def write(checkpoints: Checkpoints, *steps: int) -> None:
+    for step in steps:
+        with checkpoints.writing(step) as folder:
+            (folder / "weights").write_text(str(step))
+
+
+def write_half(checkpoints: Checkpoints, step: int) -> None:
+    with checkpoints.writing(step) as folder:
+        (folder / "weights").write_text("ha")
+        raise KeyboardInterrupt
+
+
+def test_the_newest_two_and_the_best_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "plan")
+    write(checkpoints, 0, 5, 10, 15, 20)
+    checkpoints.keep(best=5)
+    assert checkpoints.steps == [5, 15, 20]
+
+
+def test_a_checkpoint_that_was_not_finished_is_none(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "plan")
+    write(checkpoints, 5)
+    with pytest.raises(KeyboardInterrupt):
+        write_half(checkpoints, 10)
+    assert checkpoints.steps == [5]
+    Checkpoints(tmp_path, "plan")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.json", "step-000005"]
+
+
+def test_a_checkpoint_is_written_anew_where_there_is_one(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "plan")
+    write(checkpoints, 5, 5)
+    assert (checkpoints.path(5) / "weights").read_text() == "5"
+
+
+def test_a_folder_of_another_plan_is_refused_with_the_remedy(tmp_path):
+    Checkpoints(tmp_path, "plan")
+    with pytest.raises(UsageError, match=f"{tmp_path} holds checkpoints .* other settings or data: delete that folder"):
+        Checkpoints(tmp_path, "another")
+
 
 SETTINGS = RetrieverSettings(batch=4, mini_batch=4, epochs=2, learning_rate=3e-3, checkpoint_steps=3)
 
@@ -52,8 +96,8 @@ class Training:
         self.loss = Recorded(retriever_loss(self.model, self.settings))
 
     def fit(self, folder: Path, on_progress=None, **changes) -> Fitted:
-        course = Course(stage="test", train=pairs(), valid=pairs()[:8], optimiser=self.settings, **changes)
-        return fit(self.model, self.loss, course, folder, on_progress=on_progress)
+        plan = TrainingPlan(stage="test", train=pairs(), valid=pairs()[:8], optimiser=self.settings, **changes)
+        return fit(self.model, self.loss, plan, folder, on_progress=on_progress)
 
     def weights(self) -> dict[str, torch.Tensor]:
         return {name: weight.detach().clone() for name, weight in trainable(self.model)}
@@ -121,7 +165,7 @@ def test_a_complete_training_is_not_repeated(backbones, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"seed": 7}, {"settings": {"backbone": "another"}}])
-def test_checkpoints_of_another_course_are_refused(backbones, tmp_path, change):
+def test_checkpoints_of_another_plan_are_refused(backbones, tmp_path, change):
     begin(Training(backbones["bert"]), tmp_path)
     with pytest.raises(UsageError, match=f"{tmp_path} holds checkpoints of a training with other settings or data"):
         Training(backbones["bert"]).fit(tmp_path, **change)
@@ -182,8 +226,8 @@ def test_a_colbert_is_fitted_with_its_markers(backbones, tmp_path):
     model = MultiVectorEncoder(str(colbert(backbones["modernbert"], tmp_path / "colbert")), device="cpu")
     adapt(model, TuningSettings(rank=2))
     loss = Recorded(MultiVectorMultipleNegativesRankingLoss(model))
-    course = Course(stage="test", train=pairs(), valid=pairs()[:8], optimiser=SETTINGS)
-    fitted = fit(model, loss, course, tmp_path / "checkpoints")
+    plan = TrainingPlan(stage="test", train=pairs(), valid=pairs()[:8], optimiser=SETTINGS)
+    fitted = fit(model, loss, plan, tmp_path / "checkpoints")
     marker = model.tokenizer.convert_tokens_to_ids("[Q] ")
     assert all(ids[1] == marker for batch in loss.queries for ids in batch)
     assert fitted.losses[-1].valid < fitted.losses[0].valid

@@ -24,8 +24,8 @@ def kind(request) -> str:
     return request.param
 
 
-def load(backbones, kind, towers="siamese") -> SentenceTransformer:
-    return load_retriever(str(backbones[kind]), RetrieverSettings(towers=towers))
+def load(backbones, kind, separate_encoders=False) -> SentenceTransformer:
+    return load_retriever(str(backbones[kind]), RetrieverSettings(separate_encoders=separate_encoders))
 
 
 def disturb(model) -> None:
@@ -53,7 +53,7 @@ def test_lora_reaches_every_linear_layer_of_every_block(backbones, kind):
 
 
 def test_both_sides_of_a_router_hold_lora_and_nothing_else_is_trainable(backbones, kind):
-    model = load(backbones, kind, "asymmetric")
+    model = load(backbones, kind, separate_encoders=True)
     adapt(model, LORA)
     names = [name for name, _ in trainable(model)]
     assert all(".lora_A." in name or ".lora_B." in name for name in names)
@@ -69,9 +69,9 @@ def test_a_fresh_adapter_changes_no_vector(backbones, kind):
     torch.testing.assert_close(vectors(model), before)
 
 
-@pytest.mark.parametrize("towers", ["siamese", "asymmetric"])
-def test_a_merged_model_is_an_ordinary_one_with_the_vectors_it_learned(backbones, kind, towers, tmp_path):
-    model = load(backbones, kind, towers)
+@pytest.mark.parametrize("separate_encoders", [False, True])
+def test_a_merged_model_is_an_ordinary_one_with_the_vectors_it_learned(backbones, kind, separate_encoders, tmp_path):
+    model = load(backbones, kind, separate_encoders)
     ordinary, untrained = set(model.state_dict()), vectors(model)
     adapt(model, LORA)
     disturb(model)
@@ -112,7 +112,7 @@ def test_half_of_a_full_change_is_the_mean_with_the_start(backbones):
 
 
 def test_full_tuning_freezes_nothing(backbones):
-    model = load(backbones, "modernbert", "asymmetric")
+    model = load(backbones, "modernbert", separate_encoders=True)
     adapt(model, TuningSettings(method="full"))
     assert all(weight.requires_grad for weight in model.parameters())
 
@@ -149,8 +149,8 @@ def test_a_target_that_is_no_layer_is_refused_by_name(backbones):
         adapt(load(backbones, "modernbert"), TuningSettings(targets=("q_proj",)))
 
 
-def test_a_retriever_is_a_backbone_again_and_of_two_towers_that_of_the_passages(backbones, tmp_path):
-    model = load(backbones, "bert", "asymmetric")
+def test_a_retriever_is_a_backbone_again_and_of_two_encoders_that_of_the_passages(backbones, tmp_path):
+    model = load(backbones, "bert", separate_encoders=True)
     adapt(model, LORA)
     disturb(model)
     merge(model)
@@ -159,9 +159,8 @@ def test_a_retriever_is_a_backbone_again_and_of_two_towers_that_of_the_passages(
     torch.testing.assert_close(vectors(again)[0], vectors(model)[1], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("dropout", [False, True])
-def test_dropout_is_kept_only_where_it_is_wanted(backbones, dropout):
+def test_training_turns_dropout_off(backbones):
     model = load_retriever(str(backbones["bert"]), RetrieverSettings())
-    adapt(model, TuningSettings(dropout=dropout))
+    adapt(model, TuningSettings())
     strengths = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
-    assert (strengths == {0.0}) is not dropout
+    assert strengths == {0.0}

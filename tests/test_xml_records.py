@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from osler.corpus import streams, xml_records, xml_window
+from osler.corpus import streams, xml_records
 from osler.corpus.markup import flat_text
 from osler.corpus.xml_records import read_records
 from osler.records import Damage, Document
@@ -25,13 +25,13 @@ def read(content: str | bytes, **names: str):
 @pytest.fixture(params=[1, 7, 2**18])
 def chunk_bytes(request, monkeypatch):
     """Every test that asks for it runs with chunks that cut tags, comments and characters apart."""
-    whole_chunks = xml_window._utf8_chunks
+    whole_chunks = xml_records._utf8_chunks
 
     def small_chunks(stream):
         for chunk in whole_chunks(stream):
             yield from (chunk[start : start + request.param] for start in range(0, len(chunk), request.param))
 
-    monkeypatch.setattr(xml_window, "_utf8_chunks", small_chunks)
+    monkeypatch.setattr(xml_records, "_utf8_chunks", small_chunks)
 
 
 def test_records_are_found_wherever_chunks_are_cut(chunk_bytes):
@@ -113,7 +113,7 @@ def test_a_doctype_within_a_record_is_damage():
 
 def test_a_record_that_grows_past_all_bounds_is_given_up(monkeypatch):
     monkeypatch.setattr(xml_records, "MAX_RECORD_BYTES", 1000)
-    monkeypatch.setattr(xml_window, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(xml_records, "CHUNK_BYTES", 100)
     found = read(f"<r><a>{'<b>x</b>' * 1000}<a>one</a></r>")
     assert found == ["f.xml, line 1, byte 3: <a> is longer than 1000 bytes", "one"]
 

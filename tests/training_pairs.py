@@ -2,7 +2,7 @@
 
 import json
 
-from osler.train.examples.example import Example, TrainingPassage
+from osler.train.data import Example, TrainingPassage
 
 _PAIRS = [
     ("What is pericardial effusion?", "Pericardial effusion is fluid that gathers in the sac around the heart."),

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from osler.answer.abstain import abstention, confidence
-from osler.answer.budget import estimate_tokens
-from osler.answer.citations import parse_reply
 from osler.answer.compose import compose, quote_best
 from osler.answer.markers import passage_names
-from osler.answer.prompt import build_prompt
+from osler.answer.prompt import build_prompt, estimate_tokens
+from osler.answer.reply import parse_reply
 from osler.answer.support import SupportCheck
 from osler.config import AnswerSettings
 from osler.protocols import CountTokens, Generator, Reranker
@@ -58,52 +57,40 @@ class Answerer:
 
     def answer_from(self, ranking: Ranking) -> Answer:
         """The answer to the query of this ranking from its passages; errors as in `answer`."""
-        warnings = [*ranking.warnings, *_states(ranking.ranked)]
+        warnings = [*ranking.warnings, *_notices(ranking.ranked)]
         if not ranking.ranked:
             return _abstained(ranking, abstention([]), warnings)
         check = SupportCheck(ranking.query, ranking.ranked, self.reranker)
         score = confidence(ranking) if self.reranked else check.confidence()
         threshold = self.settings.abstain_below or 0.0
         if score < threshold:
-            text = abstention(ranking.ranked, score=score, threshold=threshold)
-            return _abstained(ranking, text, warnings)
-        return self._generate(ranking, warnings, check)
-
-    def _generate(self, ranking: Ranking, warnings: Sequence[str], check: SupportCheck) -> Answer:
+            return _abstained(ranking, abstention(ranking.ranked, score=score, threshold=threshold), warnings)
         prompt = build_prompt(ranking.query, ranking.ranked, self.settings, count_tokens=self.count_tokens)
         text = self.generator.complete(prompt.messages, schema=prompt.schema)
         reply = parse_reply(text, passages=len(prompt.passages), names=passage_names(prompt.passages))
         if reply.declined:
             return _abstained(ranking, abstention(ranking.ranked), [*warnings, *reply.warnings], prompt.passages)
+        missing, total = len(ranking.ranked) - len(prompt.passages), len(ranking.ranked)
+        if missing:
+            warnings.append(
+                f"The prompt had no room for {missing} of {total} passages: raise OSLER_ANSWER_PASSAGE_TOKENS."
+            )
         composed = compose(reply.sentences, check) if reply.sentences else quote_best(check)
-        left_out = _left_out(ranking.ranked, prompt.passages)
         return Answer(
             question=ranking.query,
             text=composed.text,
             abstained=False,
             citations=composed.citations,
-            warnings=(*warnings, *left_out, *reply.warnings, *composed.warnings),
+            warnings=(*warnings, *reply.warnings, *composed.warnings),
             ranking=ranking,
             given=prompt.passages,
         )
 
 
-def _abstained(ranking: Ranking, text: str, warnings: Iterable[str], given: tuple[RankedPassage, ...] = ()) -> Answer:
-    return Answer(
-        question=ranking.query,
-        text=text,
-        abstained=True,
-        citations=(),
-        warnings=tuple(warnings),
-        ranking=ranking,
-        given=given,
-    )
-
-
-def _states(ranked: Sequence[RankedPassage]) -> list[str]:
+def _notices(ranked: Sequence[RankedPassage]) -> list[str]:
     """A warning for each document that is retracted, which is there because the filter asked for it, or of concern."""
     warnings = {}
-    for passage in (one.passage for one in ranked):
+    for passage in (candidate.passage for candidate in ranked):
         if is_retracted(passage.metadata):
             warnings[passage.doc_id] = f"{passage.doc_id} is retracted: do not rest a claim on it."
         elif is_true(passage.metadata.get("concern")):
@@ -111,8 +98,15 @@ def _states(ranked: Sequence[RankedPassage]) -> list[str]:
     return list(warnings.values())
 
 
-def _left_out(ranked: Sequence[RankedPassage], given: Sequence[RankedPassage]) -> list[str]:
-    missing = len(ranked) - len(given)
-    if not missing:
-        return []
-    return [f"The prompt had no room for {missing} of {len(ranked)} passages: raise OSLER_ANSWER_PASSAGE_TOKENS."]
+def _abstained(
+    ranking: Ranking, text: str, warnings: Iterable[str], in_prompt: tuple[RankedPassage, ...] = ()
+) -> Answer:
+    return Answer(
+        question=ranking.query,
+        text=text,
+        abstained=True,
+        citations=(),
+        warnings=tuple(warnings),
+        ranking=ranking,
+        given=in_prompt,
+    )

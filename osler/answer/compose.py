@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from osler.answer.citations import CitedSentence
 from osler.answer.prompt import unbracketed
-from osler.answer.support import SupportCheck, Verdict
-from osler.records import Citation, EvidenceSpan, Passage
+from osler.answer.reply import CitedSentence
+from osler.answer.support import SupportCheck
+from osler.records import Citation, EvidenceSpan
 from osler.text.matching import fold
 
 _WORDS = re.compile(r"[\w^+-]+")  # signs and exponents tell two numbers apart
@@ -50,6 +50,8 @@ def quote_best(check: SupportCheck) -> Composed:
 
 
 class _Writer:
+    """Collects the sentences of an answer with their citations and warnings."""
+
     def __init__(self, check: SupportCheck) -> None:
         self.warnings: list[str] = []
         self._texts: list[str] = []
@@ -59,24 +61,10 @@ class _Writer:
 
     def add(self, sentence: CitedSentence) -> None:
         verdicts = {number: self._check.verdict(sentence.text, number) for number in sentence.numbers}
-        if any(verdict.supported for verdict in verdicts.values()) or not verdicts:
-            self._say(sentence, verdicts)
+        if verdicts and not any(verdict.supported for verdict in verdicts.values()):
+            self.warnings.append(f"Not supported by what it cites, so replaced by a quotation: “{sentence.text}”.")
+            self.quote(min(sentence.numbers))  # passages are numbered by rank: the best of those cited
             return
-        self.warnings.append(f"Not supported by what it cites, so replaced by a quotation: “{sentence.text}”.")
-        self.quote(min(sentence.numbers))  # passages are numbered by rank: the best of those cited
-
-    def quote(self, number: int) -> None:
-        passage, evidence = self._passage(number), self._check.question_evidence(number)
-        quoted = evidence.text or passage.title
-        if self._is_new(quoted):
-            source, words = (unbracketed(" ".join(text.split())) for text in (passage.doc_id, quoted))
-            self._texts.append(f"Quoted from {source}: “{words}” [{number}]")
-            self._cite(number, quoted, evidence, supported=bool(evidence.text))
-
-    def composed(self) -> Composed:
-        return Composed(" ".join(self._texts), tuple(self._citations), tuple(self.warnings))
-
-    def _say(self, sentence: CitedSentence, verdicts: dict[int, Verdict]) -> None:
         if not self._is_new(sentence.text):
             return
         markers = "".join(f"[{number}]" for number in sentence.numbers)
@@ -85,6 +73,17 @@ class _Writer:
             self._cite(number, sentence.text, verdict.evidence, supported=verdict.supported)
             if not verdict.supported:
                 self.warnings.append(f"[{number}] does not support the sentence “{sentence.text}”.")
+
+    def quote(self, number: int) -> None:
+        passage, evidence = self._check.ranked[number - 1].passage, self._check.question_evidence(number)
+        quoted = evidence.text or passage.title
+        if self._is_new(quoted):
+            source, words = (unbracketed(" ".join(text.split())) for text in (passage.doc_id, quoted))
+            self._texts.append(f"Quoted from {source}: “{words}” [{number}]")
+            self._cite(number, quoted, evidence, supported=bool(evidence.text))
+
+    def composed(self) -> Composed:
+        return Composed(" ".join(self._texts), tuple(self._citations), tuple(self.warnings))
 
     def _is_new(self, text: str) -> bool:
         """Whether the answer has not said this yet; from now on it has."""
@@ -95,11 +94,9 @@ class _Writer:
         return True
 
     def _cite(self, number: int, sentence: str, evidence: EvidenceSpan, *, supported: bool) -> None:
-        doc_id, passage_id = self._passage(number).doc_id, self._passage(number).passage_id
-        self._citations.append(Citation(f"[{number}]", passage_id, doc_id, evidence, supported, sentence))
-
-    def _passage(self, number: int) -> Passage:
-        return self._check.ranked[number - 1].passage
+        passage = self._check.ranked[number - 1].passage
+        citation = Citation(f"[{number}]", passage.passage_id, passage.doc_id, evidence, supported, sentence)
+        self._citations.append(citation)
 
 
 def _with_marker(sentence: str, markers: str) -> str:

@@ -10,13 +10,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from osler.answer.markup import uniform
+from osler.answer.markup import SUPERSCRIPTS
 from osler.records import RankedPassage
 from osler.text.number_words import CARDINAL, cardinal
 
 Names = Mapping[str, int]
 """The number of a passage by each of its names, as `passage_names` spells them."""
 
+# Numbers, and names that stand for them.
 _SHORTEST_NUMBER = 4  # digits of an id that stand for the whole of it, as of PMID:31588070
 _LONGEST_RANGE = 50  # [1-9999] is no list of passages
 _DEEPEST = 6
@@ -25,6 +26,13 @@ _LABEL = r"(?:passages?|documents?|docs?|sources?|references?|refs?|citations?|c
 _LABELLED = re.compile(rf"(?:see\s+)?(?:(?:{_LABEL}(?![a-z])|[ps](?=\d)|[#^@])[\s.:#_-]*)+", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:[,;&/|]|\band\b|\]\s*\[)\s*")
 _NUMBER = re.compile(r"(\d{1,4})(?:\s*(?:[-–—−‑]|to)\s*(\d{1,4}))?")
+_TITLED = re.compile(r"(\d{1,3})\s*[:–—-]\s*(.+)")
+_NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\W*(\d{1,3})\s*(?:[.:)–—-]\s+\D|\()")
+_KEYS = ("passage", "number", "passage_number", "id", "passage_id", "doc_id", "index", "citation", "source", "ref")
+_NOTHING = frozenset({"", "none", "null", "n/a", "na", "-", "—", "[]"})
+
+# Where a text may hold a marker: in brackets or parentheses, as an id, or raised.
 _BRACKETS = re.compile(
     r"(?:\\(?:cite|textsuperscript|footnote)\w*\s*|\$?\^)?"
     r"[\[【［〔⟦⟨〈{]([^\[\]【】［］〔〕⟦⟧⟨⟩〈〉{}\n]{1,120})[\]】］〕⟧⟩〉}](?:\^|\$(?!\d))?"
@@ -36,9 +44,26 @@ _BRACKETED_LABEL = re.compile(
     r"|[dre](?=\d{1,2}$)",
     re.IGNORECASE,
 )
-_PLACE = re.compile(
+_LOCATOR = re.compile(
     r"(?<=\d)(?:(?-i:[a-d])\b|\s*[,:]\s*(?:pp?\.|pages?|lines?|l\.|abstract|title|sections?|§|para).*)", re.I
 )
+_PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
+_ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
+_ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
+# Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
+_RAISED = re.compile(
+    r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4})|(?<=[^\W\d_]{4}\s)|(?<=[.!?]\s))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)"
+)
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+# Spellings that `_uniform` replaces.
+_PRIVATE = re.compile("\ue200[^\ue200\ue201]{0,200}\ue201")  # between these, ChatGPT names what it searched
+_CIRCLED = re.compile("[①-⑳⑴-⒇❶-❿➀-➓]")
+_ANGLED = re.compile(r"<(\d{1,2}(?:,\s*\d{1,2})*)>")
+_CARET_AT_END = re.compile(r"(?<=[^\W\d_]{4})(\s?)\$?\^(\d{1,2}(?:,\d{1,2})*)(?:\^|\$)?(?=[\s.!?,;]|$)")
+_FULL_WIDTH = str.maketrans("（）", "()")
+_HALF = re.compile(r"(?<=\s)[\[#@]\s?(\d{1,2})>?(?=[.!?]*\s*$)", re.MULTILINE)
+
 # What stands in brackets at the end of a sentence and is a citation, though not of what: a bare number, a letter, a
 # label with a number, an author with a year. Statistics, units and names of molecules are none.
 _UNREAD = re.compile(
@@ -53,9 +78,8 @@ _UNREAD = re.compile(
 )
 _INTERVAL = re.compile(r"\d[.,·]\d+\s*(?:[-–—,;]|to)\s*\d")
 _NOTHING_MORE = re.compile(r"[\s.!?,;:、。)]*$")
-_PARENTHESES = re.compile(r"\(([^()\n]{1,80})\)")
-_ENDS = re.compile(r"\s*[.!?]+(?=\s|$)|\s*$", re.MULTILINE)
-_ID = re.compile(r"[\[(](?:pmid|pmcid|pmc|doi)\b[^\[\]()]{0,80}[\])]|[\[(](?:pmc)\d+[\])]", re.IGNORECASE)
+
+# Prose that names a passage: "According to passage 1, …", "…, as stated in [2]".
 _NUMBERS = r"\d{1,2}(?:\s*(?:,|and|&)\s*\d{1,2})*"
 _MARKERS = r"\[[\d,]+\](?:\s*(?:,|and|&)\s*\[[\d,]+\])*"
 _SOURCE = rf"(?:(?:the )?(?:passages?|documents?|sources?)\s+(?:{_NUMBERS}|{_MARKERS})|{_MARKERS})"
@@ -73,24 +97,14 @@ _ATTRIBUTED = re.compile(
 _OPENING = re.compile(
     r"(?:according to |as |in |from |per )?passages?\s+(\d{1,2})(?:\s*(?:,|and|&)\s*(\d{1,2}))?\b", re.I
 )
-_NAMED = re.compile(rf"\b{_LABEL}[\s.:#_-]*(\d{{1,4}})\b", re.IGNORECASE)
-_NUMBERED = re.compile(r"\W*(\d{1,3})\s*(?:[.:)–—-]\s+\D|\()")
+
+# Canonical markers, and where they stand before they are put before a full stop.
 _CANONICAL = r"\[\d+(?:,\d+)*\]"
 _LATE = re.compile(rf"([.!?]+[”\"’'»)]*)[ \t]*((?:{_CANONICAL}[ \t]*)+)(?=\s|$|[^\W\d_])")
 _OWN_LINE = re.compile(rf"\s*\n\s*\(?((?:{_CANONICAL}[ \t]*)+)\)?[ \t]*(?=\n|$)")
 _WRAPPED = re.compile(rf"\(\s*(?:(?:see|from|{_LABEL})[\s:]*)*((?:{_CANONICAL}[\s,;]*)+)\)", re.IGNORECASE)
 _LEADING = re.compile(rf"\W*{_CANONICAL}\s*\w(?!.*\][\s.!?]*$)")  # "[1] A. [2] B.": each marker is of what follows
-_TITLED = re.compile(r"(\d{1,3})\s*[:–—-]\s*(.+)")
 _SPACE_BEFORE_END = re.compile(r"\s+(?=[.,;:!?]{1,3}[”\"’']?(?:\s|$))")
-
-# Behind a full stop or a word of four letters; behind a shorter one or a digit it is an exponent: 10⁶, m², min⁻¹.
-_RAISED = re.compile(
-    r"(?:(?<=[.!?,;:)”\"])|(?<=[^\W\d_]{4})|(?<=[^\W\d_]{4}\s)|(?<=[.!?]\s))([⁰¹²³⁴-⁹]+(?:[,⁻–-][⁰¹²³⁴-⁹]+)*)(?!\w|⁻)"
-)
-_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-
-_KEYS = ("passage", "number", "passage_number", "id", "passage_id", "doc_id", "index", "citation", "source", "ref")
-_NOTHING = frozenset({"", "none", "null", "n/a", "na", "-", "—", "[]"})
 
 
 def passage_names(passages: Sequence[RankedPassage]) -> dict[str, int]:
@@ -136,27 +150,36 @@ def canonical(text: str, passages: int, names: Names) -> str:
             numbers = [int(digit) for digit in match[1].translate(_DIGITS) if digit.isdigit()]
         return f"[{_joined(numbers)}]" if all(1 <= number <= passages for number in numbers) else match[0]
 
+    def before_end(match: re.Match[str]) -> str:
+        return f" {match[2].strip()}{match[1]} "
+
     def attributed(match: re.Match[str]) -> str:
         source = next(filter(None, match.groups()))
         numbers = [int(number) for number in re.findall(r"\d+", source)]
-        given = "[" in source or all(1 <= number <= passages for number in numbers)
+        if "[" not in source and not all(1 <= number <= passages for number in numbers):
+            return match[0]
         letter = match.groupdict().get("letter")
-        return (
-            f"{'' if letter else ' '}[{_joined(numbers)}]{f' {letter.upper()}' if letter else ''}"
-            if given
-            else match[0]
-        )
+        return f"[{_joined(numbers)}] {letter.upper()}" if letter else f" [{_joined(numbers)}]"
 
-    marked = _WRAPPED.sub(r"\1", _BRACKETS.sub(bracketed, uniform(text)))
+    marked = _WRAPPED.sub(r"\1", _BRACKETS.sub(bracketed, _uniform(text)))
     if not re.search(_CANONICAL, marked):  # who writes [1] means cells of passage 3 by (passage 3)
         marked = _PARENTHESES.sub(in_parentheses, marked)
     lines = _OWN_LINE.sub(r" \1", _RAISED.sub(raised, marked)).splitlines()
-    late = [line if _LEADING.match(line) else _LATE.sub(_before_end, line) for line in lines]
-    return _ATTRIBUTED.sub(attributed, _ATTRIBUTION.sub(attributed, "\n".join(late))).strip()
+    ended = [line if _LEADING.match(line) else _LATE.sub(before_end, line) for line in lines]
+    return _ATTRIBUTED.sub(attributed, _ATTRIBUTION.sub(attributed, "\n".join(ended))).strip()
 
 
-def _before_end(match: re.Match[str]) -> str:
-    return f" {match[2].strip()}{match[1]} "
+def _uniform(text: str) -> str:
+    """The text with circled and angled numbers, carets and brackets that lack a half in the commoner spellings.
+
+    >>> _uniform("It is fluid ①. It presses <2>. It grows ^3. It stays [1.")
+    'It is fluid [1]. It presses [2]. It grows ³. It stays [1].'
+    """
+    text = _PRIVATE.sub("[?]", text).translate(_FULL_WIDTH)
+    text = _CIRCLED.sub(lambda match: f"[{int(unicodedata.numeric(match[0]))}]", text)
+    text = _CARET_AT_END.sub(lambda match: match[1] + match[2].translate(SUPERSCRIPTS), _ANGLED.sub(r"[\1]", text))
+    text = re.sub(r"\[\s*(\d[\d\s,;–-]{0,30})\]", lambda match: f"[{' '.join(match[1].split())}]", text)
+    return _HALF.sub(r"[\1]", text)
 
 
 def without_markers(text: str) -> str:
@@ -211,24 +234,22 @@ def numbers_of(value: Any, names: Names, depth: int = 0) -> list[int] | None:
     if isinstance(value, bool) or depth > _DEEPEST:
         return None
     if isinstance(value, int | float):
-        return _whole(value, names)
+        if isinstance(value, float) and not value.is_integer():
+            return None
+        number = int(value)
+        return [names.get(str(number), number)] if abs(number) > 999 else [number]
     if isinstance(value, str):
         return _numbers_of_text(value, names)
     if value == {}:
         return []
     if isinstance(value, Mapping):
-        given = [value[key] for key in _KEYS if key in value] or [*value, *(value.values() if len(value) == 1 else ())]
-        return next((numbers for one in given if (numbers := numbers_of(one, names, depth + 1))), None)
-    readings = [numbers_of(one, names, depth + 1) for one in value]
+        members = [value[key] for key in _KEYS if key in value]
+        members = members or [*value, *(value.values() if len(value) == 1 else ())]
+        return next((numbers for member in members if (numbers := numbers_of(member, names, depth + 1))), None)
+    readings = [numbers_of(member, names, depth + 1) for member in value]
     if readings and all(reading is None for reading in readings):
         return None
     return [number for reading in readings for number in reading or ()]
-
-
-def _whole(value: float, names: Names) -> list[int] | None:
-    if value != value or abs(value) == float("inf") or value != int(value):
-        return None
-    return [names.get(str(int(value)), int(value))] if abs(value) > 999 else [int(value)]
 
 
 def _numbers_of_text(text: str, names: Names) -> list[int] | None:
@@ -262,8 +283,8 @@ def _listed(text: str, names: Names) -> list[int] | None:
         elif ends is None:
             return None
         else:
-            first, last = int(ends[1]), int(ends[2] or ends[1])
-            numbers.extend(range(first, last + 1) if last - first < _LONGEST_RANGE else (first, last))
+            low, high = int(ends[1]), int(ends[2] or ends[1])
+            numbers.extend(range(low, high + 1) if high - low < _LONGEST_RANGE else (low, high))
     return numbers or None
 
 
@@ -272,7 +293,7 @@ def _labelled(text: str, passages: int) -> list[int] | None:
     text = unicodedata.normalize("NFKC", text).strip(" ,;\"'")
     if spelled := re.fullmatch(CARDINAL, text.lower()):
         return [cardinal(spelled[0])]
-    parts = [_BRACKETED_LABEL.sub("", part.strip(), count=1) for part in _SEPARATOR.split(_PLACE.sub("", text))]
+    parts = [_BRACKETED_LABEL.sub("", part.strip(), count=1) for part in _SEPARATOR.split(_LOCATOR.sub("", text))]
     numbers = _listed(",".join(parts), {}) or []
     return numbers if all(1 <= number <= passages for number in numbers) else None
 

@@ -1,15 +1,89 @@
-"""Prose as a chat shows it becomes plain sentences: no Markdown, no HTML, no commands to a terminal, no list of
-references. Knows text only.
+"""The words of a reply without what stands around them: thoughts, marks of chat templates, Markdown, HTML, references.
 
-Markers of passages stay, in brackets or as superscript digits; `osler.answer.markers` reads them.
+Endpoints should take thoughts and templates out, but many do not: vLLM, SGLang, llama.cpp and Ollama need a parser for
+each model family, and a template may put the opening mark into the prompt, so that a reply holds the closing one alone.
+Markers of passages stay, in brackets or as superscript digits: `osler.answer.markers` reads them.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from html import unescape
 
+SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+"""Raises the digits and signs of a text."""
+
+_NAMES = (
+    r"(?:\w+[:_-])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis|scratchpad|monologue)"
+    r"(?:[_-](?:process|content|steps?|block))?"
+)
+
+_OPENING = re.compile(
+    rf"<\|?(?:{_NAMES})(?:\s[^<>]*)?\|?>|◁think▷|\[THINK\]"
+    r"|<details\b[^<>]*\btype=[\"']?reasoning[^<>]*>"  # Open WebUI
+    r"|<\|channel>\s*thought"  # Gemma
+    r"|<\|(?:START_THINKING|begin_of_thought|inner_prefix)\|>"  # Command A, OpenThinker, Apertus
+    r"|\bHere(?:['’]s| is) my thought process:",  # Granite
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    rf"<\|?/(?:{_NAMES})\s*\|?>|◁/think▷|\[/THINK\]|<channel\|>|</details>"
+    r"|<\|(?:END_THINKING|end_of_thought|inner_suffix)\|>"
+    r"|\bHere(?:['’]s| is) my response:",
+    re.IGNORECASE,
+)
+_BLOCK = re.compile(f"(?:{_OPENING.pattern}).*?(?:{_CLOSING.pattern})", re.IGNORECASE | re.DOTALL)
+
+# gpt-oss speaks in channels, of which `final` is for the user. Where a server drops special tokens, the names stay.
+_CHANNEL = re.compile(r"<\|channel\|>|\A\s*(?:assistant)?(?:analysis|commentary)(?=[A-Z{])|assistantfinal")
+_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>|assistantfinal\s*")
+
+# "Reasoning: … Answer: …", in lines of their own.
+_LABELLED = re.compile(
+    r"\A\W*(?:reasoning|thoughts?|thinking|analysis|chain of thought|step[- ]by[- ]step)\W*:.*?"
+    r"^\W*(?:final )?answer\W*:[* \t]*",
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
+)
+
+_TURN_BEGINS = re.compile(
+    r"\A\s*(?:<s>|\[/INST\]|<\|(?:im_start|start|start_header_id)\|>\s*(?:assistant)?\s*(?:<\|end_header_id\|>)?"
+    r"|<start_of_turn>\s*model|<\|assistant\|>|<｜Assistant｜>)\s*"
+)
+_TURN_ENDS = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|eom_id|end|start|start_header_id|end_of_text|endoftext|return|call|user|END_RESPONSE)\|>"
+    r"|</s>|<(?:end|start)_of_turn>|<turn\|>|<｜end▁of▁sentence｜>|\[/?INST\]"
+)
+_TOKEN = re.compile(r"<\|[A-Za-z_]+\|>|<s>")
+
+
+def without_thoughts(reply: str) -> str:
+    """The last turn of the reply without thoughts: nothing of them is left where they were cut off.
+
+    Everything before the last closing mark is a thought, with or without an opening one; a block at the very end is
+    an afterthought, and what stands before it stays.
+
+    >>> without_thoughts("<think>A or B?</think>B"), without_thoughts("A or B?</think>B"), without_thoughts("<think>A")
+    ('B', 'B', '')
+    """
+    text = _TURN_BEGINS.sub("", reply)
+    if _CHANNEL.search(text):
+        finals = list(_FINAL.finditer(text))
+        text = text[finals[-1].end() :] if finals else ""
+    if not _behind_closing(text).strip():
+        text = _BLOCK.sub("", text)
+    text = _behind_closing(text)
+    opening = _OPENING.search(text)
+    text = text[: opening.start()] if opening else text
+    turn_end = _TURN_ENDS.search(text)
+    return _LABELLED.sub("", _TOKEN.sub("", text[: turn_end.start()] if turn_end else text))
+
+
+def _behind_closing(text: str) -> str:
+    closings = list(_CLOSING.finditer(text))
+    return text[closings[-1].end() :] if closings else text
+
+
+# Markdown, HTML and LaTeX, and what a chat says around its answer.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE)
 _TITLE = re.compile(r"^[ \t]*(?:#{1,6}[ \t][^\n\[【]*|\*\*[^*\n.!?\[【]{1,60}\*\*:?|[-=*_]{3,})[ \t]*$", re.MULTILINE)
@@ -54,15 +128,6 @@ _FAREWELL = re.compile(
     re.IGNORECASE,
 )
 
-_PRIVATE = re.compile("\ue200[^\ue200\ue201]{0,200}\ue201")  # between these, ChatGPT names what it searched
-_CIRCLED = re.compile("[①-⑳⑴-⒇❶-❿➀-➓]")
-_ANGLED = re.compile(r"<(\d{1,2}(?:,\s*\d{1,2})*)>")
-_CARET_AT_END = re.compile(r"(?<=[^\W\d_]{4})(\s?)\$?\^(\d{1,2}(?:,\d{1,2})*)(?:\^|\$)?(?=[\s.!?,;]|$)")
-_FULL_WIDTH = str.maketrans("（）", "()")
-_HALF = re.compile(r"(?<=\s)[\[#@]\s?(\d{1,2})>?(?=[.!?]*\s*$)", re.MULTILINE)
-
-_SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
-
 _ENTRY = r"[-*•\s]*(?:[\[【(]{1,2}\^?|\*\*)?\s*(?:\d|[¹²³⁴-⁹]|pmid|pmc|doi|https?:|passages?\s*\d|n/?a\b|none\b)"
 _REFERENCES = re.compile(
     r"(?:^|\n|(?<=[.!?\]】])[ \t]+)[ \t#*_>-]*"
@@ -73,6 +138,7 @@ _REFERENCES = re.compile(
     r".*\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_REFERENCES_HEADING = re.compile(r"^[\W_]*(?:cited |works )?\w+(?: (?:cited|used))?[*_ \t]*:?[*_]*\s*")
 _FOOTNOTE = re.compile(r"^[ \t]*\[\^?[\w:#-]{1,40}\]:[^\n]*$", re.MULTILINE)
 
 
@@ -82,8 +148,8 @@ def references(text: str) -> str:
     >>> references("It is fluid.\\n\\nSources: [1], [2]")
     '[1], [2]'
     """
-    found = _REFERENCES.search(_cited_in_line(text))
-    return re.sub(r"^[\W_]*(?:cited |works )?\w+(?: (?:cited|used))?[*_ \t]*:?[*_]*\s*", "", found[0]) if found else ""
+    section = _REFERENCES.search(_cited_in_line(text))
+    return _REFERENCES_HEADING.sub("", section[0]) if section else ""
 
 
 def plain(text: str) -> str:
@@ -98,24 +164,11 @@ def plain(text: str) -> str:
     text = _FOOTNOTE.sub("", text) if _FOOTNOTE.sub("", text).strip() else text  # else they are the answer
     text = _CARET.sub(_raised, _ANCHOR.sub(r"[\1]", _FAREWELL.sub("", text)))
     text = _REFERENCES.sub("", _COHERE.sub(r"\2 [\1]", _BOXED.sub(r"\1\2", text)))
-    text = _ROW.sub(_cells, _TABLE_HEAD.sub("", text))
+    text = _ROW.sub(lambda row: " ".join(cell.strip() for cell in row[1].split("|")), _TABLE_HEAD.sub("", text))
     text = _LABEL.sub("", _ITEM.sub("", _LEAD_IN.sub("", _TITLE.sub("", text))))
     text = _BREAK.sub("\n", _CITE.sub(r"[\2]", _RAISED.sub(_raised, _ESCAPED.sub(r"\1", text))))
     text = _LINK.sub(_linked, _DOUBLE.sub(r"\1", _TAG.sub("", text)))
     return unescape(_CODE.sub(r"\1", _ITALIC.sub(r"\1", _BOLD.sub(r"\2", text)))).strip()
-
-
-def uniform(text: str) -> str:
-    """The text with circled and angled numbers, carets and brackets that lack a half in the commoner spellings.
-
-    >>> uniform("It is fluid ①. It presses <2>. It grows ^3. It stays [1.")
-    'It is fluid [1]. It presses [2]. It grows ³. It stays [1].'
-    """
-    text = _PRIVATE.sub("[?]", text).translate(_FULL_WIDTH)
-    text = _CIRCLED.sub(lambda match: f"[{int(unicodedata.numeric(match[0]))}]", text)
-    text = _CARET_AT_END.sub(lambda match: match[1] + match[2].translate(_SUPERSCRIPTS), _ANGLED.sub(r"[\1]", text))
-    text = re.sub(r"\[\s*(\d[\d\s,;–-]{0,30})\]", lambda match: f"[{' '.join(match[1].split())}]", text)
-    return _HALF.sub(r"[\1]", text)
 
 
 def _cited_in_line(text: str) -> str:
@@ -124,15 +177,10 @@ def _cited_in_line(text: str) -> str:
     return _CITE_LINE.sub(lambda match: f" [{match[1].strip('[] ')}]", text) if several else text
 
 
-def _cells(match: re.Match[str]) -> str:
-    """The row of a table as text."""
-    return " ".join(cell.strip() for cell in match[1].split("|"))
-
-
 def _raised(match: re.Match[str]) -> str:
     """A raised marker as it is, raised digits as superscript ones."""
     text = match[1]
-    return text.translate(_SUPERSCRIPTS) if re.fullmatch(r"[-−\d,;\s–]+", text) else text
+    return text.translate(SUPERSCRIPTS) if re.fullmatch(r"[-−\d,;\s–]+", text) else text
 
 
 def _linked(match: re.Match[str]) -> str:

@@ -62,10 +62,11 @@ app.command("mine")(train.mine)
 app.add_typer(evaluate.app, name="evaluate")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, *, program: typer.Typer = app, name: str = "osler") -> None:
     """Run the command line; every failure becomes one line on standard error, and its exit code.
 
     Without `arguments` it runs those of the process, whose streams and warnings it sets up as a program's should be.
+    program, name: another command line that is to fail in the same way, as those of the experiments.
     """
     from osler.cli.terminal import prepare_streams
 
@@ -75,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             warnings.simplefilter("ignore")  # of libraries: a person at the command line cannot mend them
             os.environ.setdefault("LANCEDB_LOG", "error")  # Lance's own, which it reads when it is imported
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
+        code = _run(program, name, sys.argv[1:] if arguments is None else arguments)
     except Exception as error:
         code = _explain(error)
     sys.exit(code)
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(program: typer.Typer, name: str, arguments: Sequence[str]) -> int:
     """The exit code of the command line, whose output is written to the end."""
-    code = app(args=[_as_text(argument) for argument in arguments], prog_name="osler", standalone_mode=False)
+    code = program(args=[_as_text(argument) for argument in arguments], prog_name=name, standalone_mode=False)
     sys.stdout.flush()
     return code or 0
 

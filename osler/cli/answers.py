@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from osler.cli import options
-from osler.cli.coverage import check_corpus
+from osler.cli.options import check_corpus
 
 
 def answers(
@@ -33,9 +33,9 @@ def answers(
 
     osler evaluate answers --data bioasq --split dev --index bioasq --generator http://localhost:11434/v1
     """
-    from osler.cli.evaluation_tables import print_answers
     from osler.cli.printing import print_json, print_notice
     from osler.cli.progress import counting
+    from osler.cli.tables import print_answers
     from osler.datasets import load_dataset, sample_queries
     from osler.evaluate.answers import evaluate_answers
     from osler.load import load_answerer, load_generator

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from osler.cli import options
-from osler.cli.outputs import check_new_file
+from osler.cli.options import check_new_file
 
 if TYPE_CHECKING:
     from osler.evaluate.contamination import Kind, Overlap, Texts
 
 _SHOWN = 10
+# The name of each count, and what is counted.
 _COUNTED: Mapping[Kind, tuple[str, str]] = MappingProxyType(
     {
         "query": ("queries", "training queries that are queries there"),
@@ -25,7 +26,6 @@ _COUNTED: Mapping[Kind, tuple[str, str]] = MappingProxyType(
         "record": ("records", "training positives from a PubMed record that is relevant there"),
     }
 )
-"""The name of each count, and what is counted."""
 
 
 def contamination(
@@ -50,9 +50,9 @@ def contamination(
     check_new_file("--clean", clean)
     measured = _texts(test)
     learned = load_dataset(*parse_name(train))
-    found = find_overlaps(learned, measured)
-    overlaps = [one for of_kind in found.values() for one in of_kind]
-    counts = {kind: len(found[kind]) if kind in found else None for kind in _COUNTED}
+    by_kind = find_overlaps(learned, measured)
+    overlaps = [overlap for of_kind in by_kind.values() for overlap in of_kind]
+    counts = {kind: len(by_kind[kind]) if kind in by_kind else None for kind in _COUNTED}
     left = clean_qrels(learned, overlaps)
     touched = len(learned.qrels) - len(left)
     if json:
@@ -70,9 +70,8 @@ def contamination(
 
 def _texts(name: str) -> Texts:
     """What is compared of the evaluation set of this name."""
-    from osler.datasets import load_dataset, parse_name
+    from osler.datasets import BUILTIN, find_source, load_dataset, parse_name
     from osler.datasets.mirage import holds_mirage, load_mirage
-    from osler.datasets.names import BUILTIN, find_source
     from osler.evaluate.contamination import Texts
 
     folder, split = parse_name(name)
@@ -85,10 +84,10 @@ def _texts(name: str) -> Texts:
 
 def _lines(overlaps: Sequence[Overlap], counts: Mapping[Kind, int | None]) -> Iterator[str]:
     """The first overlaps, then how many there are of each kind."""
-    for one in overlaps[:_SHOWN]:
-        shares = {"similarity": one.similarity, "containment": one.containment}
+    for overlap in overlaps[:_SHOWN]:
+        shares = {"similarity": overlap.similarity, "containment": overlap.containment}
         said = ", ".join(f"{name} {share:.2f}" for name, share in shares.items() if share is not None)
-        yield f"{one.kind} {one.train_id} ~ {one.test_id}  {said}".rstrip()
+        yield f"{overlap.kind} {overlap.train_id} ~ {overlap.test_id}  {said}".rstrip()
     if len(overlaps) > _SHOWN:
         yield f"and {len(overlaps) - _SHOWN:,} more (--json lists them all)"
     for kind, count in counts.items():

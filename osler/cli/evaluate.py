@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from osler.cli import ablation, answers, contamination, full_text, mirage, negation, retrieval, sweep
+from osler.cli import answers, contamination, mirage, retrieval, sweep
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -18,7 +18,4 @@ app.command("retrieval")(retrieval.retrieval)
 app.command("mirage")(mirage.mirage)
 app.command("answers")(answers.answers)
 app.command("sweep")(sweep.sweep)
-app.command("ablation")(ablation.ablation)
-app.command("negation")(negation.negation)
-app.command("full-text")(full_text.full_text)
 app.command("contamination")(contamination.contamination)

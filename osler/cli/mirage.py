@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from osler.cli import options
-from osler.cli.outputs import check_folder
+from osler.cli.options import check_folder
 
 if TYPE_CHECKING:
     from osler.config import Settings
     from osler.datasets.mirage import Benchmark
     from osler.evaluate.mirage.accuracy import Done
-    from osler.evaluate.mirage.predictions import Place
-    from osler.evaluate.mirage.runner import Passages
+    from osler.evaluate.mirage.run import Passages, PredictionFolder
     from osler.index import LanceIndex
-    from osler.protocols import Generator
 
 
 def mirage(
@@ -49,44 +47,40 @@ def mirage(
     """
     from osler.cli.progress import counting
     from osler.datasets.mirage import load_mirage
-    from osler.evaluate.mirage.predictions import Predictions, write_mirage
-    from osler.evaluate.mirage.runner import Examinee, ask_questions
+    from osler.errors import UsageError
+    from osler.evaluate.mirage.run import Examinee, Predictions, ask_questions, write_mirage
     from osler.index import open_index
     from osler.load import load_generator
 
-    _check_flags(rag=rag, k=k, without_gold=without_gold)
+    of_passages = {"-k": k is not None, "--without-gold": without_gold}
+    for flag in (name for name, is_set in of_passages.items() if is_set and not rag):
+        raise UsageError(f"{flag} chooses passages, and --no-rag asks without any: leave one of the two out.")
     check_folder("--out", out)
     chosen = options.settings_from(settings, models={"device": device}, search={"k": k}, llm={"url": generator})
-    asked = load_mirage(benchmark)
-    theirs = _compared(compare, asked)
+    loaded = load_mirage(benchmark)
+    theirs = _compared(compare, loaded)
     opened = open_index(index) if rag else None
     model = load_generator(chosen.llm)
-    chosen = _naming(model, chosen)
-    predictions = Predictions(out, _provenance(asked, chosen, opened, cot=cot, without_gold=without_gold))
+    # Where the settings name no model, the one that is asked is what the endpoint offers first.
+    named = {"model": getattr(model, "model", chosen.llm.model)}
+    chosen = chosen.model_copy(update={"llm": chosen.llm.model_copy(update=named)})
+    predictions = Predictions(out, _provenance(loaded, chosen, opened, cot=cot, without_gold=without_gold))
     examinee = Examinee(model, _passages(index, chosen, without_gold=without_gold) if rag else None, cot)
     with counting("asking") as on_prediction:
-        ask_questions(asked.questions, examinee, predictions, at_once=at_once, on_prediction=on_prediction)
-    write_mirage(out, asked.questions, predictions.done, _place(chosen, opened, index))
-    _print(asked, predictions.done, str(compare), theirs, json=json)
-
-
-def _check_flags(*, rag: bool, k: int | None, without_gold: bool) -> None:
-    from osler.errors import UsageError
-
-    given = {"-k": k is not None, "--without-gold": without_gold}
-    for flag in (name for name, is_given in given.items() if is_given and not rag):
-        raise UsageError(f"{flag} chooses passages, and --no-rag asks without any: leave one of the two out.")
+        ask_questions(loaded.questions, examinee, predictions, at_once=at_once, on_prediction=on_prediction)
+    write_mirage(out, loaded.questions, predictions.done, _location(chosen, opened, index))
+    _print(loaded, predictions.done, str(compare), theirs, json=json)
 
 
 def _compared(folder: Path | None, benchmark: Benchmark) -> Done | None:
     """The predictions of the run to compare with; UsageError where they are of other questions altogether."""
     from osler.errors import UsageError
-    from osler.evaluate.mirage.predictions import read_predictions
+    from osler.evaluate.mirage.run import read_predictions
 
     if folder is None:
         return None
-    theirs = {(one.task, one.question_id): one for one in read_predictions(folder)}
-    if theirs.keys().isdisjoint((one.task, one.question_id) for one in benchmark.questions):
+    theirs = {(prediction.task, prediction.question_id): prediction for prediction in read_predictions(folder)}
+    if theirs.keys().isdisjoint((question.task, question.question_id) for question in benchmark.questions):
         raise UsageError(
             f"--compare {folder}: none of its {len(theirs):,} predictions is of a question of this benchmark; "
             "name a run of the same file."
@@ -94,36 +88,30 @@ def _compared(folder: Path | None, benchmark: Benchmark) -> Done | None:
     return theirs
 
 
-def _naming(generator: Generator, settings: Settings) -> Settings:
-    """The settings with the model that is asked: where they name none, the one that the endpoint offers first."""
-    model = getattr(generator, "model", settings.llm.model)
-    return settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": model})})
-
-
 def _passages(folder: str, settings: Settings, *, without_gold: bool) -> Passages:
-    from osler.answer.budget import estimate_tokens
-    from osler.evaluate.mirage.runner import Passages
+    from osler.answer.prompt import estimate_tokens
+    from osler.evaluate.mirage.run import Passages
     from osler.load import load_searcher
 
     k, budget = settings.search.k, settings.answer.passage_tokens
     return Passages(load_searcher(folder, settings), k, budget, estimate_tokens, without_gold=without_gold)
 
 
-def _place(settings: Settings, index: LanceIndex | None, folder: str) -> Place:
-    from osler.evaluate.mirage.predictions import Place
+def _location(settings: Settings, index: LanceIndex | None, folder: str) -> PredictionFolder:
+    from osler.evaluate.mirage.run import PredictionFolder
 
     llm = settings.llm.model or settings.llm.shown_url
     if index is None:
-        return Place(llm)
+        return PredictionFolder(llm)
     models = f"{index.manifest.encoder.name}+{index.manifest.reranker.name}"
-    return Place(llm, Path(folder).name, models, settings.search.k)
+    return PredictionFolder(llm, Path(folder).name, models, settings.search.k)
 
 
 def _provenance(
     benchmark: Benchmark, settings: Settings, index: LanceIndex | None, *, cot: bool, without_gold: bool
 ) -> dict[str, Any]:
     """What the predictions depend on; a folder holds those of one run only."""
-    from osler.evaluate.mirage.prompts import prompt_digest
+    from osler.evaluate.mirage.questions import prompt_digest
     from osler.index.manifest import version_of_osler
 
     return {
@@ -152,8 +140,8 @@ def _state(index: LanceIndex) -> dict[str, Any]:
 
 
 def _print(benchmark: Benchmark, done: Done, other: str, theirs: Done | None, *, json: bool) -> None:
-    from osler.cli.evaluation_tables import print_mirage
     from osler.cli.printing import print_json, print_notice
+    from osler.cli.tables import print_mirage
     from osler.evaluate.mirage.accuracy import compare_runs, mirage_report
 
     report = mirage_report(benchmark.questions, done)

@@ -1,4 +1,4 @@
-"""The flags that several commands share, and how they become settings. Knows Typer, loads no stage."""
+"""The flags that several commands share: how they become settings, and what is checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from osler.config import Settings
+    from osler.datasets import Dataset
 
 Index = Annotated[
     str, typer.Option("--index", metavar="DIR", envvar="OSLER_INDEX", help="The index: a folder or object-store URL.")
@@ -66,3 +67,66 @@ def settings_from(file: Path | None, **flags: dict[str, Any]) -> Settings:
     from osler.config import load_settings
 
     return load_settings(file, flags=flags)
+
+
+def check_file(flag: str, path: Path | None) -> None:
+    """Return where a file can be written there, or none is wanted; UsageError for a folder and for one in no folder."""
+    from osler.errors import UsageError
+
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"{flag} {path}: is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{flag} {path}: there is no folder {path.parent}; make it, or name a file in another one.")
+
+
+def check_new_file(flag: str, path: Path | None) -> None:
+    """Return where a file can be written there that is not there yet, or none is wanted; else UsageError."""
+    from osler.errors import UsageError
+
+    check_file(flag, path)
+    if path and path.exists():
+        raise UsageError(f"{flag} {path}: the file is there already; name another one, or delete it first.")
+
+
+def check_folder(flag: str, path: Path) -> None:
+    """Return where there is a folder or can be one; UsageError where a file is in the way."""
+    from osler.errors import UsageError
+
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            raise UsageError(f"{flag} {path}: {part} is a file; name a folder.")
+
+
+def check_corpus(dataset: Dataset, folder: str) -> None:
+    """Say how many documents of the data set this index lacks, or holds with other content, if any.
+
+    StoreError where its build was interrupted, UsageError where it is the index of something else.
+    """
+    from osler.cli.printing import print_notice
+    from osler.errors import StoreError
+    from osler.evaluate.retrieval import coverage
+    from osler.index import open_index
+
+    index = open_index(folder)
+    covered = coverage(dataset, index)
+    missing, changed = covered.missing, covered.changed
+    if changed:
+        print_notice(
+            f"{folder} holds {len(changed):,} of the {len(dataset.documents):,} documents of {dataset.name} with other "
+            f"content ({changed[0]} …), so these are no figures of that data set: index its own corpus."
+        )
+    if not missing:
+        return
+    lacks = f"{len(missing):,} of the {len(dataset.documents):,} documents of {dataset.name}"
+    if index.statistics().unindexed:  # the last step of a build covers every passage
+        raise StoreError(
+            f"{folder}: its build was interrupted and {lacks} are not in it: finish it with the command that built it, "
+            "or delete the folder, and `osler evaluate retrieval` builds it anew."
+        )
+    relevant = len(set(dataset.relevant_ids).intersection(missing))
+    print_notice(
+        f"{folder} lacks {lacks} ({missing[0]} …), {relevant:,} of them relevant: they count as not found; index the "
+        "whole corpus, or name a folder that is not there yet, and `osler evaluate retrieval` builds it."
+    )

@@ -15,7 +15,7 @@ from osler.cli.terminal import ERR, printable
 
 if TYPE_CHECKING:
     from osler.indexing import IndexingReport
-    from osler.train.progress import Progress as TrainingProgress
+    from osler.train.pipeline import Progress as TrainingProgress
 
 _SECONDS_BETWEEN_LINES: Final = 10.0
 _SECONDS_BEFORE_AN_ESTIMATE: Final = 20.0  # the longest passages of a commit come first
@@ -132,7 +132,7 @@ def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
 @contextmanager
 def counting(stage: str) -> Iterator[Callable[[int, int], None]]:
     """What is told how many are done, and of how many; shown on standard error as long as the block runs."""
-    from osler.train.progress import Progress as Report
+    from osler.train.pipeline import Progress as Report
 
     with training_progress() as shown:
         yield lambda done, of: shown(Report(stage, done, of, None, 0.0, None))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from osler.cli import options
-from osler.cli.coverage import check_corpus
-from osler.cli.outputs import check_file
+from osler.cli.options import check_corpus, check_file
 
 if TYPE_CHECKING:
     from osler.config import Settings
@@ -50,12 +49,14 @@ def retrieval(
         osler evaluate retrieval --data scifact --split train --index scifact --run-out ours.run
     """
     from osler.datasets import load_dataset
+    from osler.errors import UsageError
     from osler.evaluate.report import RunReport
     from osler.evaluate.runs import check_ids, write_run
 
-    if run:
-        _check_alone(num_candidates, candidates)
     search = {"num_candidates": num_candidates, "candidates": candidates}
+    flags = [f"--{name.replace('_', '-')}" for name, value in search.items() if value is not None]
+    if run and flags:
+        raise UsageError(f"--run measures a file and searches nothing: leave {' and '.join(flags)} out, or --run.")
     chosen = options.settings_from(settings, models={"device": device}, search=search)
     check_file("--run-out", run_out)
     _check_parts(baseline or [])
@@ -69,16 +70,8 @@ def retrieval(
         write_run(run_out, final)
     baselines = _baselines(dataset, baseline or [], chosen.models.device)
     runs = (("run" if run else "stage", measured), ("run", compared), ("baseline", baselines))
-    reports = [(kind, RunReport.of(name, dataset.qrels, found)) for kind, of in runs for name, found in of.items()]
+    reports = [(kind, RunReport.of(name, dataset.qrels, scores)) for kind, of in runs for name, scores in of.items()]
     _print(reports, measured=len(measured), json=json)
-
-
-def _check_alone(num_candidates: int | None, candidates: str | None) -> None:
-    from osler.errors import UsageError
-
-    given = {"--num-candidates": num_candidates, "--candidates": candidates}
-    if flags := [flag for flag, value in given.items() if value is not None]:
-        raise UsageError(f"--run measures a file and searches nothing: leave {' and '.join(flags)} out, or --run.")
 
 
 def _check_parts(baselines: list[str]) -> None:
@@ -138,21 +131,21 @@ def _baselines(dataset: Dataset, names: list[str], device: str) -> dict[str, Sco
     from osler.evaluate.baselines import Baselines
 
     with counting(f"encoding {dataset.name}") as on_documents:
-        made = Baselines(dataset, device=device, on_documents=on_documents)
-        return {name: made.run(name) for name in names}
+        baselines = Baselines(dataset, device=device, on_documents=on_documents)
+        return {name: baselines.run(name) for name in names}
 
 
 def _print(reports: list[tuple[str, RunReport]], *, measured: int, json: bool) -> None:
     """The first ones are measured, the last of them against all others; each has its kind."""
-    from osler.cli.evaluation_tables import print_retrieval
     from osler.cli.printing import print_json
+    from osler.cli.tables import print_retrieval
 
     all_of_them = [report for _, report in reports]
-    stages, others = all_of_them[:measured], all_of_them[measured:]
-    comparisons = [stages[-1].compared(other) for other in (*stages[:-1], *others)]
+    stages, compared_with = all_of_them[:measured], all_of_them[measured:]
+    comparisons = [stages[-1].compared(other) for other in (*stages[:-1], *compared_with)]
     if not json:
-        print_retrieval(stages, others, comparisons)
+        print_retrieval(stages, compared_with, comparisons)
         return
     for kind, report in reports:
-        compared = {"compared": [one.json() for one in comparisons]} if report is stages[-1] else {}
+        compared = {"compared": [comparison.json() for comparison in comparisons]} if report is stages[-1] else {}
         print_json({kind: report.name, **report.json(), **compared})

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from osler.cli import options
-from osler.cli.coverage import check_corpus
-from osler.cli.outputs import check_folder
+from osler.cli.options import check_corpus, check_folder
 
 if TYPE_CHECKING:
     from osler.config import Settings
@@ -50,9 +49,9 @@ def sweep(
 
     osler evaluate sweep --data builtin:hpo-lay --index lay --out sweep
     """
-    from osler.cli.evaluation_tables import print_sweep
     from osler.cli.printing import print_json, print_notice
     from osler.cli.progress import counting
+    from osler.cli.tables import print_sweep
     from osler.datasets import load_dataset, sample_queries
     from osler.errors import UsageError, require
     from osler.evaluate.sweep import Grid, with_replies
@@ -91,7 +90,7 @@ def _replies(
 ) -> dict[int, list[float]]:
     """The seconds of the language model's replies, by the number of passages."""
     from osler.cli.printing import print_notice
-    from osler.evaluate.reply_times import TimedGenerator, time_replies
+    from osler.evaluate.sweep import TimedGenerator, time_replies
     from osler.load import load_answerer
 
     answerer = load_answerer(folder, settings)
@@ -110,8 +109,8 @@ def _short(folders: list[str]) -> list[str]:
 
 
 def _about(dataset: Dataset, folders: list[str]) -> str:
-    asked = f"{len(dataset.queries):,} queries, one at a time in one process."
-    return " ".join([asked, *map(_about_index, _short(folders), folders)])
+    queries = f"{len(dataset.queries):,} queries, one at a time in one process."
+    return " ".join([queries, *map(_about_index, _short(folders), folders)])
 
 
 def _about_index(name: str, folder: str) -> str:
@@ -133,10 +132,10 @@ def _about_index(name: str, folder: str) -> str:
 def _names(text: str) -> tuple[str, ...]:
     from osler.errors import UsageError
 
-    known, names = ("dense", "lexical", "hybrid"), tuple(name.strip() for name in text.split(","))
+    sources, names = ("dense", "lexical", "hybrid"), tuple(name.strip() for name in text.split(","))
     for name in names:
-        if name not in known:
-            raise UsageError(f"--candidates: {name!r} is none of {', '.join(known)}.")
+        if name not in sources:
+            raise UsageError(f"--candidates: {name!r} is none of {', '.join(sources)}.")
     return names
 
 

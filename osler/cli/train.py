@@ -136,12 +136,12 @@ def _recipe(
     encoder: str | None = None,
 ) -> RecipeSettings:
     from osler.datasets import check_name, parse_name
-    from osler.train.recipe_file import load_recipe
+    from osler.train.settings import load_recipe
 
-    given = [parse_name(name) for name in data or []]
+    names = [parse_name(name) for name in data or []]
     recipe = load_recipe(
         file,
-        data=[{"folder": folder, "split": split} for folder, split in given],
+        data=[{"folder": folder, "split": split} for folder, split in names],
         flags={"backbone": backbone, "device": device, "encoder": encoder},
         changes=changes or [],
     )
@@ -153,7 +153,7 @@ def _recipe(
 def _run(until: str, out: str, recipe: RecipeSettings, *, json: bool) -> None:
     from osler.cli.printing import print_json, print_notice
     from osler.cli.progress import training_progress
-    from osler.cli.training_summary import print_training
+    from osler.cli.tables import print_training
     from osler.errors import UsageError
 
     if not out:

@@ -12,9 +12,17 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from osler.corpus import archives, citation_table, hpo, jats, jsonl, medline, obo, obo_graphs, pubmed, ris
-from osler.corpus.detect import HEAD_BYTES, head_text, stream_format
-from osler.corpus.foreign import binary_kind, foreign_kind
-from osler.corpus.sources import SourceFile, check_source, find_files, is_passed_over, open_source
+from osler.corpus.sources import (
+    HEAD_BYTES,
+    SourceFile,
+    binary_kind,
+    check_source,
+    find_files,
+    foreign_kind,
+    is_passed_over,
+    open_source,
+    stream_format,
+)
 from osler.corpus.streams import BrokenStreamError, ChunkStream, SourceStream, text_stream
 from osler.errors import CorpusError, UsageError
 from osler.records import Damage, Entry
@@ -191,7 +199,7 @@ def _format_of(stream: ChunkStream, file: SourceFile) -> str:
         except BrokenStreamError as error:
             raise CorpusError(f"{file.name}: {error.reason}; get it again or leave it out.") from error
         raise CorpusError(f"{file.name}: is empty; leave it out.")
-    kind = foreign_kind(head, head_text(head))
+    kind = foreign_kind(head)
     remedy = f"{kind.remedy}, or force one with --format: {', '.join(READERS)}"
     raise CorpusError(f"{file.name}: has no known format: it looks like {kind.what}; {remedy}.")
 

@@ -17,9 +17,7 @@ from dataclasses import dataclass, field
 from osler.corpus.streams import CHUNK_BYTES, BrokenStreamError, ChunkStream
 from osler.records import Damage
 
-HEAD_BYTES = _BLOCK = tarfile.BLOCKSIZE
-"""How many first bytes tell an archive: the length of a header of tar."""
-
+_BLOCK = tarfile.BLOCKSIZE  # the length of a header of tar, which tells an archive
 _NUMBER = re.compile(rb"\d{1,18}")
 _MAX_HEADER = 2**20  # of the longer names and attributes that may stand before a member of a tar archive
 _WITHOUT_CONTENT = b"123456"  # the types of links, devices, folders and pipes
@@ -172,10 +170,10 @@ def _attributes(archive: _Archive, info: tarfile.TarInfo) -> dict[str, bytes]:
         return {"path": header.rstrip(b"\0")}
     attributes = {}
     while header:  # "27 path=PMC1/article.nxml\n", of which 27 is the length
-        length, _, rest = header.partition(b" ")
+        length, _, attribute = header.partition(b" ")
         if not _NUMBER.fullmatch(length) or not len(length) < (size := int(length)) <= len(header):
             break
-        key, _, value = rest[: size - len(length) - 1].rstrip(b"\n").partition(b"=")
+        key, _, value = attribute[: size - len(length) - 1].rstrip(b"\n").partition(b"=")
         attributes[key.decode(errors="replace")] = value
         header = header[size:]
     return attributes

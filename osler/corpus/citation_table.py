@@ -13,10 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from osler.corpus.bibliography import Bibliography, first_year
-from osler.corpus.lines import Line
 from osler.corpus.publications import Publication, author_names, clean
-from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
-from osler.corpus.text_lines import read_text_lines
+from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES, Line, read_text_lines
 from osler.records import Damage, Document, Entry, Section
 from osler.text.identifiers import identifiers
 

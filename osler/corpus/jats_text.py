@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from osler.corpus.formulas import FORMULA, MATHML, math_text, tex_text
 from osler.corpus.inline_text import GUARD, plain_text, subscript, superscript
-from osler.corpus.markup import FORMULA, MATHML, math_text
-from osler.corpus.reference_marks import MARK, emphasised, is_mark, reference, without_reference_marks
-from osler.corpus.tex import tex_text
+from osler.corpus.markup import MARK, emphasised, is_mark, reference, without_reference_marks
 from osler.corpus.xml_records import Element
 from osler.records import Section
 
@@ -32,6 +31,11 @@ _FLOATS = frozenset(("fig", "fig-group", "table-wrap", "table-wrap-group", "boxe
 _CAPTIONED = frozenset(("fig", "table-wrap", "boxed-text", "statement"))
 _FOOTNOTES = frozenset(("fn", "table-fn", "author-notes", "corresp", "aff", "contrib"))
 _OTHER_ABSTRACTS = frozenset(("graphical", "teaser", "toc", "video", "stereochemical"))
+_REPRESENTATIONS = ("math", "textual-form", "alternatives", "tex-math", "inline-graphic", "graphic", "media")
+_PICTURES = frozenset(("inline-graphic", "graphic", "media", "inline-media", "private-char"))
+_FORMULA_PARTS = MATHML | {
+    "tex-math", "textual-form", "alternatives", "chem-struct", "disp-formula", "inline-formula", "chem-struct-wrap",
+}  # fmt: skip
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # No XML document can hold these characters, so none of them comes from a source.
@@ -135,7 +139,9 @@ def _content(element: Element) -> Iterator[str]:
     yield element.text or ""
     for child in element:
         if child.tag == "label":
-            yield _label(child, of=element)
+            # A caption follows its label, as "Figure 1"; the numbers of list items and sections are left out.
+            label = inline_text(child).rstrip(".:") if element.tag in _CAPTIONED else ""
+            yield label and f"{label}{_CAPTION_FOLLOWS}"
         elif child.tag in _FLOATS and element.tag == "p":
             floats.append(child)
             yield MARK  # so that the words on both sides do not grow together
@@ -160,12 +166,6 @@ def _child_text(element: Element) -> Iterator[str]:
         yield _INLINE[tag](element)
     else:
         yield from _content(element)
-
-
-def _label(label: Element, *, of: Element) -> str:
-    """The label that a caption follows, as "Figure 1"; the numbers of list items and sections are left out."""
-    text = inline_text(label).rstrip(".:") if of.tag in _CAPTIONED else ""
-    return text and f"{text}{_CAPTION_FOLLOWS}"
 
 
 def _paragraphs(text: str) -> str:
@@ -200,6 +200,13 @@ def _explained(abbreviation: Element) -> str:
     return f"{text.rstrip()} ({meaning})" if text.strip() and meaning else text or meaning
 
 
+def _term(element: Element) -> str:
+    """A term, before its meaning where a list of definitions gives it."""
+    parent = element.getparent()
+    is_defined = parent is not None and parent.tag == "def-item" and parent.find("def") is not None
+    return _joined(element) + (_MEANING_FOLLOWS if is_defined else "")
+
+
 def _lines(element: Element) -> str:
     """Text whose line breaks count, such as a program or a questionnaire."""
     return _PARAGRAPH_END + _joined(element).replace("\n", _PARAGRAPH_END) + _PARAGRAPH_END
@@ -232,11 +239,10 @@ def _formula(element: Element) -> str:
     shown = _best_representation(element)
     pieces = [element.text or ""]
     for child in element:
-        if child.tag in _REPRESENTATIONS and shown and child.tag != shown:
-            pieces.append("")
-        elif child.tag in _PICTURES or child.tag in _FORMULA_PARTS:
+        is_passed_over = shown and child.tag in _REPRESENTATIONS and child.tag != shown
+        if not is_passed_over and (child.tag in _PICTURES or child.tag in _FORMULA_PARTS):
             pieces.append(f" {_formula(child)} " if child.tag in _BLOCK_FORMULAS else _formula(child))
-        elif child.tag not in ("label", "alt-text", "object-id", "long-desc"):
+        elif not is_passed_over and child.tag not in ("label", "alt-text", "object-id", "long-desc"):
             pieces += _child_text(child)
         pieces.append(child.tail or "")
     text = "".join(pieces).replace(_PARAGRAPH_END, " ")
@@ -254,11 +260,6 @@ def _best_representation(element: Element) -> str:
     return str(children[0].tag) if children else ""
 
 
-_REPRESENTATIONS = ("math", "textual-form", "alternatives", "tex-math", "inline-graphic", "graphic", "media")
-_PICTURES = frozenset(("inline-graphic", "graphic", "media", "inline-media", "private-char"))
-_FORMULA_PARTS = MATHML | {
-    "tex-math", "textual-form", "alternatives", "chem-struct", "disp-formula", "inline-formula", "chem-struct-wrap",
-}  # fmt: skip
 _INLINE: dict[str, Callable[[Element], str]] = {
     "sup": lambda element: superscript(_joined(element)),
     "sub": lambda element: subscript(_joined(element)),
@@ -272,14 +273,9 @@ _INLINE: dict[str, Callable[[Element], str]] = {
     "abbrev": _explained,
     "ext-link": lambda element: _joined(element) or element.get(_LINK, ""),
     "uri": lambda element: _joined(element) or element.get(_LINK, ""),
-    "term": lambda element: _joined(element) + (_MEANING_FOLLOWS if _is_defined(element) else ""),
+    "term": _term,
     "speaker": lambda element: _joined(element) + _MEANING_FOLLOWS,
     "preformat": _lines,
     "code": _lines,
     "alternatives": _alternatives,
 }
-
-
-def _is_defined(term: Element) -> bool:
-    parent = term.getparent()
-    return parent is not None and parent.tag == "def-item" and parent.find("def") is not None

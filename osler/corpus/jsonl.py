@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from osler.corpus.lines import Line, read_lines
-from osler.corpus.retraction import title_state
+from osler.corpus.bibliography import title_state
+from osler.corpus.streams import read_lines
 from osler.records import Damage, Document, Entry, Section
 from osler.text.identifiers import identifiers, spelled_identifiers
 
@@ -35,16 +35,12 @@ def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
         if isinstance(line, Damage):
             yield line
         elif line.text.strip():
-            yield from _entries(line, source)
-
-
-def _entries(line: Line, source: str) -> Iterator[Entry]:
-    try:
-        documents = [_document(values) for values in _objects(line.text)]
-    except ValueError as error:
-        yield Damage(source, f"line {line.number}", str(error))
-    else:
-        yield from documents
+            try:
+                documents = [_document(values) for values in _objects(line.text)]
+            except ValueError as error:
+                yield Damage(source, f"line {line.number}", str(error))
+            else:
+                yield from documents
 
 
 def _finite(text: str) -> float | None:

@@ -11,10 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap, zip_longest
 
-from osler.corpus.abstracts import OtherAbstract, choose_sections, labelled_sections
 from osler.corpus.bibliography import Bibliography, choose_title, first_year, related_by_kind, related_ids
-from osler.corpus.lines import Line, read_lines
-from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
+from osler.corpus.pubmed import OtherAbstract, choose_sections, labelled_sections
+from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES, Line, read_lines
 from osler.records import Damage, Document, Entry
 from osler.text.identifiers import identifiers
 
@@ -57,7 +56,15 @@ def read(stream: io.BufferedIOBase, source: str) -> Iterator[Entry]:
     """
     for block in _blocks(stream, source):
         for record in _records(block):
-            yield from _entries(record, source)
+            damage = next((line for line in record if isinstance(line, Damage)), None)
+            lines = [line for line in record if isinstance(line, Line)]
+            if damage:
+                yield damage
+            elif any(line.text.strip() for line in lines):
+                try:
+                    yield _document(_fields(lines))
+                except ValueError as error:
+                    yield Damage(source, f"line {lines[0].number}", str(error))
 
 
 def _blocks(stream: io.BufferedIOBase, source: str) -> Iterator[list[Line | Damage]]:
@@ -75,8 +82,8 @@ def _blocks(stream: io.BufferedIOBase, source: str) -> Iterator[list[Line | Dama
         if size <= MAX_RECORD_BYTES:
             block.append(line)
         elif not block or isinstance(block[0], Line):
-            first = block[0] if block else line
-            position = f"line {first.number}" if isinstance(first, Line) else first.position
+            begin = block[0] if block else line
+            position = f"line {begin.number}" if isinstance(begin, Line) else begin.position
             block = [Damage(source, position, f"a record longer than {MAX_RECORD_BYTES} bytes")]
     yield block
 
@@ -105,19 +112,6 @@ def _is_blank(line: Line | Damage) -> bool:
     return isinstance(line, Line) and not line.text.strip()
 
 
-def _entries(record: list[Line | Damage], source: str) -> Iterator[Entry]:
-    """The document of a record, or its first damage."""
-    damage = next((line for line in record if isinstance(line, Damage)), None)
-    lines = [line for line in record if isinstance(line, Line)]
-    if damage:
-        yield damage
-    elif any(line.text.strip() for line in lines):
-        try:
-            yield _document(_fields(lines))
-        except ValueError as error:
-            yield Damage(source, f"line {lines[0].number}", str(error))
-
-
 def _fields(lines: Sequence[Line]) -> Fields:
     """The values of each tag in their order, continued lines joined; a blank line parts paragraphs."""
     fields: dict[str, list[list[str]]] = defaultdict(list)
@@ -132,15 +126,13 @@ def _fields(lines: Sequence[Line]) -> Fields:
         elif line.text.strip():
             raise ValueError(f"line {line.number} is neither a field nor the continuation of one: {line.text[:40]!r}")
         blank = not line.text.strip()
-    return {
-        tag: [_joined(value, "\n" if tag in _WITH_PARAGRAPHS else " ") for value in values]
-        for tag, values in fields.items()
-    }
-
-
-def _joined(lines: Sequence[str], separator: str) -> str:
-    paragraphs = (" ".join(paragraph.split()) for paragraph in " ".join(lines).split("\n"))
-    return separator.join(filter(None, paragraphs))
+    joined: dict[str, list[str]] = defaultdict(list)
+    for tag, values in fields.items():
+        for lines_of_value in values:
+            paragraphs = (" ".join(paragraph.split()) for paragraph in " ".join(lines_of_value).split("\n"))
+            separator = "\n" if tag in _WITH_PARAGRAPHS else " "
+            joined[tag].append(separator.join(filter(None, paragraphs)))
+    return dict(joined)
 
 
 def _document(fields: Fields) -> Document:
@@ -149,8 +141,10 @@ def _document(fields: Fields) -> Document:
         raise ValueError(f"no PMID but {pmid!r}")
     book = _first(fields, "BTI", "CTI")
     title, vernacular = choose_title(_first(fields, "TI") or book, _first(fields, "TT"))
-    others = zip_longest(fields.get("OAB", ()), fields.get("OABL", ()), fillvalue="")
-    sections, text_language = choose_sections(labelled_sections(_first(fields, "AB")), starmap(_other_abstract, others))
+    other_abstracts = zip_longest(fields.get("OAB", ()), fields.get("OABL", ()), fillvalue="")
+    sections, text_language = choose_sections(
+        labelled_sections(_first(fields, "AB")), starmap(_other_abstract, other_abstracts)
+    )
     short_name = _first(fields, "TA") or _first(fields, "SO").partition(". ")[0]
     journal = _first(fields, "JT") or book or short_name
     bibliography = Bibliography(
@@ -170,16 +164,18 @@ def _document(fields: Fields) -> Document:
         vernacular_title=vernacular,
         text_language=text_language,
     )
-    ids = identifiers(pmid=pmid, doi=_doi(fields), pmcid=_first(fields, "PMC"))
+    marked_dois = (doi for tag in ("AID", "LID") for value in fields.get(tag, ()) for doi in _DOI.findall(value))
+    doi = next(marked_dois, "") or next(iter(related_ids(_first(fields, "SO"))), "")
+    ids = identifiers(pmid=pmid, doi=doi, pmcid=_first(fields, "PMC"))
     return Document(f"PMID:{pmid}", title, sections, ids, bibliography.metadata(title))
 
 
 def _other_abstract(text: str, language: str) -> OtherAbstract:
     """The abstract, its kind told by a prefix; those without are what eLife and others write beside an abstract."""
-    kind, prefix, rest = text.partition(": ")
-    if not prefix or kind.casefold() not in _KINDS:
-        kind, rest = "plain-language-summary", text
-    return OtherAbstract(kind, language, labelled_sections(rest))
+    kind, separator, content = text.partition(": ")
+    if not separator or kind.casefold() not in _KINDS:
+        kind, content = "plain-language-summary", text
+    return OtherAbstract(kind, language, labelled_sections(content))
 
 
 def _authors(fields: Fields) -> tuple[str, ...]:
@@ -196,11 +192,6 @@ def _with_comma(name: str) -> str:
 
 def _descriptor(heading: str) -> str:
     return heading.partition("/")[0].lstrip("*")
-
-
-def _doi(fields: Fields) -> str:
-    marked = (doi for tag in ("AID", "LID") for value in fields.get(tag, ()) for doi in _DOI.findall(value))
-    return next(marked, "") or next(iter(related_ids(_first(fields, "SO"))), "")
 
 
 def _related(fields: Fields, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

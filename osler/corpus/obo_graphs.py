@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import IO, Any
 
-from osler.corpus.ontology import Synonym, Term
+from osler.corpus.obo import Synonym, Term
 from osler.corpus.streams import CHUNK_BYTES, MAX_RECORD_BYTES, BrokenStreamError
 from osler.records import Damage, Entry
 

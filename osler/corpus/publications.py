@@ -8,16 +8,15 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lxml import html as lxml_html
 
-from osler.corpus.bibliography import Bibliography, first_year
+from osler.corpus.bibliography import Bibliography, first_year, is_notice, says_retracted
 from osler.corpus.markup import flat_text
-from osler.corpus.retraction import is_notice, says_retracted
 from osler.records import Document, Section, is_true
-from osler.text.identifiers import identifiers
+from osler.text.identifiers import Identifier, identifiers
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>|]+")
 _PMID_IN_URL = re.compile(
@@ -41,46 +40,30 @@ _ACCESSIONS = (
     ("EBSCO", re.compile(r"Accession Number: (\d{6,12})\b")),
 )
 
-_TYPES = {
-    "article": "Journal Article",
-    "article in press": "Journal Article",
-    "journal": "Journal Article",
-    "journal article": "Journal Article",
-    "journal articles": "Journal Article",
-    "journalarticle": "Journal Article",
-    "research article": "Journal Article",
-    "review": "Review",
-    "review article": "Review",
-    "literature review": "Review",
-    "systematic review": "Systematic Review",
-    "meta analysis": "Meta-Analysis",
-    "meta-analysis": "Meta-Analysis",
-    "randomized controlled trial": "Randomized Controlled Trial",
-    "controlled clinical trial": "Controlled Clinical Trial",
-    "clinical trial": "Clinical Trial",
-    "clinical trial protocol": "Clinical Trial Protocol",
-    "case report": "Case Reports",
-    "case reports": "Case Reports",
-    "letter": "Letter",
-    "editorial": "Editorial",
-    "comment": "Comment",
-    "comment/reply": "Comment",
-    "news": "News",
-    "preprint": "Preprint",
-    "erratum": "Published Erratum",
-    "erratum/correction": "Published Erratum",
-    "correction": "Published Erratum",
-    "retracted": "Retracted Publication",
-    "retracted article": "Retracted Publication",
-    "retracted publication": "Retracted Publication",
-    "retraction": "Retraction of Publication",
-    "retraction of publication": "Retraction of Publication",
-    "thesis": "Academic Dissertation",
-    "dissertation": "Academic Dissertation",
-    "conference abstract": "Meeting Abstract",
-    "meeting abstract": "Meeting Abstract",
-    "dataset": "Dataset",
-}  # as many tools write it -> as PubMed does
+_TYPE_WORDS = {
+    "Journal Article": "article, article in press, journal, journal article, journal articles, journalarticle, "
+    "research article",
+    "Review": "review, review article, literature review",
+    "Systematic Review": "systematic review",
+    "Meta-Analysis": "meta analysis, meta-analysis",
+    "Randomized Controlled Trial": "randomized controlled trial",
+    "Controlled Clinical Trial": "controlled clinical trial",
+    "Clinical Trial": "clinical trial",
+    "Clinical Trial Protocol": "clinical trial protocol",
+    "Case Reports": "case report, case reports",
+    "Letter": "letter",
+    "Editorial": "editorial",
+    "Comment": "comment, comment/reply",
+    "News": "news",
+    "Preprint": "preprint",
+    "Published Erratum": "erratum, erratum/correction, correction",
+    "Retracted Publication": "retracted, retracted article, retracted publication",
+    "Retraction of Publication": "retraction, retraction of publication",
+    "Academic Dissertation": "thesis, dissertation",
+    "Meeting Abstract": "conference abstract, meeting abstract",
+    "Dataset": "dataset",
+}  # PubMed's name -> what other tools write
+_TYPES = {word: name for name, words in _TYPE_WORDS.items() for word in words.split(", ")}
 
 _RETRACTED_NOTE = re.compile(
     r"(?:^|[.;\n]\s*)\W*(?:retracted (?:article|publication|paper)\b|retraction in\b"
@@ -145,17 +128,19 @@ class Publication:
             raise ValueError("a record without title and abstract")
         authors = tuple(dict.fromkeys(filter(None, map(author_name, self.authors))))
         journals = list(dict.fromkeys(filter(None, map(clean, self.journals))))
+        languages = (name for value in self.languages for name in re.split(r"[;,|\n]", value))
         bibliography = Bibliography(
             authors=authors,
             journal=journals[0] if journals else "",
             journal_abbreviations=tuple(journals[1:]),
             year=first_year(self.year),
-            language=tuple(dict.fromkeys(_language(name) for name in _items(self.languages))),
+            language=tuple(dict.fromkeys(map(_language, filter(None, map(str.strip, languages))))),
             publication_types=self._publication_types(title, abstract),
             keywords=tuple(dict.fromkeys(filter(None, (clean(word).lstrip("*") for word in self.keywords)))),
         )
         ids = self._identifiers()
-        doc_id = _doc_id(ids) or self._own_id(title, bibliography)
+        names = (str(Identifier(kind, ids[kind].lower())) for kind in ("pmid", "pmcid", "doi") if kind in ids)
+        doc_id = next(names, "") or self._own_id(title, bibliography)
         sections = (Section("", abstract),) if abstract else ()
         return Document(doc_id, title, sections, ids, bibliography.metadata(title))
 
@@ -187,9 +172,9 @@ class Publication:
 
     def _own_id(self, title: str, bibliography: Bibliography) -> str:
         """The number of the record in its database; else a digest of title, year and first author."""
-        places = "\n".join((*self.accessions, *self.links, *self.notes))
+        values = "\n".join((*self.accessions, *self.links, *self.notes))
         for database, number in _ACCESSIONS:
-            if match := number.search(places):
+            if match := number.search(values):
                 return f"{database}:{match[1]}"
         parts = (title, str(bibliography.year or ""), *bibliography.authors[:1])
         content = "|".join(" ".join(re.findall(r"\w+", part.casefold())) for part in parts)
@@ -219,9 +204,9 @@ def author_name(name: str) -> str:
     name = clean(name).strip(" ;,")
     if not name or name.casefold() in ("et al", "et al.", "anonymous", "[anonymous]"):
         return ""
-    family, _, given = name.rpartition(" ")
-    if "," not in name and family and _are_initials(given):
-        return f"{family}, {given}"
+    family, _, initials = name.rpartition(" ")
+    if "," not in name and family and _are_initials(initials):
+        return f"{family}, {initials}"
     return name
 
 
@@ -235,9 +220,9 @@ def author_names(text: str) -> list[str]:
     if ";" in text:
         return [name.strip() for name in text.split(";")]
     parts = [part.strip() for part in text.split(",")]
-    families, given = parts[::2], parts[1::2]
-    if len(families) == len(given) and all(map(_are_initials, given)):
-        return [f"{family}, {initials}" for family, initials in zip(families, given, strict=True)]
+    families, forenames = parts[::2], parts[1::2]
+    if len(families) == len(forenames) and all(map(_are_initials, forenames)):
+        return [f"{family}, {initials}" for family, initials in zip(families, forenames, strict=True)]
     if len(parts) == 2 and " " not in parts[0]:
         return [text.strip()]  # one author, the given name in full
     if not any("." in part for part in parts[:-1]):
@@ -249,22 +234,10 @@ def _are_initials(text: str) -> bool:
     return text == text.upper() and _INITIALS.fullmatch(text) is not None
 
 
-def _items(values: Iterable[str]) -> list[str]:
-    return [item.strip() for value in values for item in re.split(r"[;,|\n]", value) if item.strip()]
-
-
 def _language(name: str) -> str:
     """The code of MEDLINE for a language, by its name or by another code; what is not known stays as it is."""
     name = name.casefold()
     return _LANGUAGE_CODES.get(name) or _LANGUAGE_CODES.get(name.partition("-")[0]) or name
-
-
-def _doc_id(ids: dict[str, str]) -> str:
-    if "pmid" in ids:
-        return f"PMID:{ids['pmid']}"
-    if "pmcid" in ids:
-        return f"PMC:{ids['pmcid']}"
-    return f"doi:{ids['doi'].lower()}" if "doi" in ids else ""
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

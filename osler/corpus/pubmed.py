@@ -1,14 +1,16 @@
 """PubMed/MEDLINE XML: citations of today's `PubmedArticleSet` and of the older `MedlineCitationSet`, and deletes.
 
-Knows the elements of NLM's DTDs; how a file is cut into records is `xml_records`' part.
+Knows the elements of NLM's DTDs, and which abstracts of a citation become its text and where a structured one comes
+apart, which `medline` needs too; how a file is cut into records is `xml_records`' part.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from osler.corpus.abstracts import OtherAbstract, choose_sections, heading_of
 from osler.corpus.bibliography import Bibliography, choose_title, first_year, related_by_kind
 from osler.corpus.markup import flat_text
 from osler.corpus.xml_records import Element, read_records
@@ -78,8 +80,10 @@ def _citation(record: Element) -> Document:
         raise ValueError("a citation without <MedlineCitation> or <Article>")
     pmid, version = _pmid(citation)
     title, vernacular = choose_title(_text(article, "ArticleTitle"), _text(article, "VernacularTitle"))
-    abstract, others = _parts(article.findall("Abstract/AbstractText")), citation.findall("OtherAbstract")
-    sections, text_language = choose_sections(abstract, map(_other_abstract, others))
+    other_abstracts = map(_other_abstract, citation.findall("OtherAbstract"))
+    sections, text_language = choose_sections(_parts(article.findall("Abstract/AbstractText")), other_abstracts)
+    headings = citation.findall("MeshHeadingList/MeshHeading")
+    major_headings = [heading for heading in headings if any(part.get("MajorTopicYN") == "Y" for part in heading)]
     journal, *abbreviations = _journal_names(citation, article) or ("",)
     bibliography = Bibliography(
         version=version,
@@ -90,14 +94,16 @@ def _citation(record: Element) -> Document:
         language=_texts(article, "Language"),
         publication_types=_texts(article, "PublicationTypeList/PublicationType"),
         mesh=_texts(citation, "MeshHeadingList/MeshHeading/DescriptorName"),
-        mesh_major=_mesh_major(citation),
+        mesh_major=tuple(_text(heading, "DescriptorName") for heading in major_headings),
         keywords=_texts(citation, "KeywordList/Keyword"),
         notices=_related(citation, _NOTICES),
         notice_of=_related(citation, _NOTICES_OF),
         vernacular_title=vernacular,
         text_language=text_language,
     )
-    ids = identifiers(pmid=pmid, doi=_doi(record, article), pmcid=_article_id(record, "PubmedData", "pmc"))
+    valid_dois = (doi for doi in article.findall("ELocationID[@EIdType='doi']") if doi.get("ValidYN") != "N")
+    doi = _article_id(record, "PubmedData", "doi") or flat_text(next(valid_dois, None))
+    ids = identifiers(pmid=pmid, doi=doi, pmcid=_article_id(record, "PubmedData", "pmc"))
     return Document(f"PMID:{pmid}", title, sections, ids, bibliography.metadata(title))
 
 
@@ -136,7 +142,7 @@ def _pmid(citation: Element) -> tuple[str, int]:
 
 def _parts(parts: Iterable[Element]) -> tuple[Section, ...]:
     """The parts of an abstract that have text, their labels as headings."""
-    return tuple(Section(heading_of(part.get("Label", "")), text) for part in parts if (text := flat_text(part)))
+    return tuple(Section(_heading_of(part.get("Label", "")), text) for part in parts if (text := flat_text(part)))
 
 
 def _other_abstract(element: Element) -> OtherAbstract:
@@ -164,10 +170,10 @@ def _authors(lists: Iterable[Element]) -> tuple[str, ...]:
 
 
 def _name(author: Element) -> str:
-    given = _text(author, "ForeName") or f"{_text(author, 'FirstName')} {_text(author, 'MiddleName')}".strip()
-    given = f"{given or _text(author, 'Initials')} {_text(author, 'Suffix')}".strip()
+    forenames = _text(author, "ForeName") or f"{_text(author, 'FirstName')} {_text(author, 'MiddleName')}".strip()
+    forenames = f"{forenames or _text(author, 'Initials')} {_text(author, 'Suffix')}".strip()
     family = _text(author, "LastName") or _text(author, "CollectiveName")
-    return f"{family}, {given}" if family and given else family or given
+    return f"{family}, {forenames}" if family and forenames else family or forenames
 
 
 def _year(article: Element) -> int | None:
@@ -177,12 +183,6 @@ def _year(article: Element) -> int | None:
     return next((year for path in dates if (year := first_year(_text(article, path)))), None)
 
 
-def _mesh_major(citation: Element) -> tuple[str, ...]:
-    headings = citation.findall("MeshHeadingList/MeshHeading")
-    major = [heading for heading in headings if any(part.get("MajorTopicYN") == "Y" for part in heading)]
-    return tuple(_text(heading, "DescriptorName") for heading in major)
-
-
 def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     references = (
         (kind, f"{_text(comment, 'RefSource')} PMID: {_text(comment, 'PMID')}")
@@ -190,11 +190,6 @@ def _related(citation: Element, kinds: Mapping[str, str]) -> dict[str, tuple[str
         if (kind := kinds.get(comment.get("RefType", "")))
     )
     return related_by_kind(references, own=f"PMID:{_text(citation, 'PMID')}")
-
-
-def _doi(record: Element, article: Element) -> str:
-    valid = (place for place in article.findall("ELocationID[@EIdType='doi']") if place.get("ValidYN") != "N")
-    return _article_id(record, "PubmedData", "doi") or flat_text(next(valid, None))
 
 
 def _article_id(element: Element, parent: str, kind: str) -> str:
@@ -209,3 +204,118 @@ def _text(element: Element, path: str) -> str:
 
 def _texts(element: Element, path: str) -> tuple[str, ...]:
     return tuple(text for child in element.findall(path) if (text := flat_text(child)))
+
+
+_SUMMARY = "Plain-language summary"
+_NOT_THERE = re.compile(r"\W*abstract (?:is )?(?:not )?available from the publisher\W*", re.IGNORECASE)
+_UNLABELLED = ("UNLABELLED", "UNLABELED", "UNASSIGNED")
+
+# A phrase without small letters behind the end of a sentence. It may hold a question, and numbers: "RESULTS (n = 12)".
+_CAPITALS = re.compile(
+    r"(?:^|(?<=[.?!…)\]\"'”’»%] )|(?<=\n)|(?<=UNLABELLED: ))"
+    r"((?:[^a-zß-öø-ÿ:;.()\n]|\.(?=\S)|\([^():\n]{1,40}\)){3,120}?):\s*(?=[^\s:])"
+)
+# NLM's list of labels has thousands; these are the words that nearly all of them are made of.
+_LABEL_WORDS = """
+abstract achievements aim aims analyses analysis antecedentes applicability application approach approaches
+assessment assessments ausblick background cadre case cases characteristics clinicaltrials comment comments
+comparison conclusao conclusion conclusiones conclusions conclusión conclusoes conclusão conclusões consensus
+consequences considerations context contexte contexto contribution contributions counseling course criteria data
+definition design diagnosis diagnostics discusión discussion discussão dissemination einleitung endpoint endpoints
+ergebnis ergebnisse ethics evaluation evidence experimental exposure exposures features finding findings
+fragestellung fundamento fundamentos funding future generalizability goal goals groups highlights hintergrund
+hipótesis history hypotheses hypothesis identifier impact implication implications importance indications innovation
+innovations interpretation intervention interventions introducao introduccion introducción introduction introdução
+justification key keypoints keywords learning lessons level limitation limitations limites localização malades
+management materiais material materiales materials meaning measure measurement measurements measures message
+messages method methode methoden methodik methodology methods metodo metodologia metodología metodos model méthode
+méthodes método métodos necessity novelty objectif objectifs objective objectives objetivo objetivos observation
+observations outcome outcomes overview participant participants patient patienten patients perspective perspectives
+points population populations practice presentation prevention principle principles problem procedure procedures
+prognosis prospects protocol purpose purposes question questions rationale reason reasons recommendation
+recommendations reference references registration registry relevance report research result resultado resultados
+results review reviewers résultats sample samples schlussfolgerung schlussfolgerungen scope search secondary
+selection setting settings significado significance solution source sources statement statistics strategies strategy
+strengths study subject subjects summary synopsis synthesis technique techniques testing theory therapy topic
+treatment trial unlabeled unlabelled validity variables ziel ziele zielsetzung zusammenfassung
+"""
+_LABELS = frozenset(_LABEL_WORDS.split())
+
+
+@dataclass(frozen=True, slots=True)
+class OtherAbstract:
+    """An abstract that is not the article's own: its kind and language as NLM writes them, and its sections.
+
+    Kinds are `Publisher`, `plain-language-summary`, and the indexing services PIP, KIE, NASA, AAMC and AIDS.
+    """
+
+    kind: str
+    language: str
+    sections: tuple[Section, ...]
+
+
+def choose_sections(
+    abstract: Sequence[Section], other_abstracts: Iterable[OtherAbstract]
+) -> tuple[tuple[Section, ...], str]:
+    """The sections of the text, and their language ("" for English, and for an article's own abstract).
+
+    That is the article's own abstract, else those that others wrote in English, and behind it a plain-language summary
+    in English. What is in another language is the text only where there is nothing else.
+
+    >>> aims = OtherAbstract("PIP", "eng", (Section("", "Records were compared."),))
+    >>> choose_sections((), [aims])
+    ((Section(heading='', text='Records were compared.'),), '')
+    """
+    real: list[OtherAbstract] = []
+    for other in other_abstracts:
+        if sections := tuple(part for part in other.sections if part.text and not _NOT_THERE.fullmatch(part.text)):
+            real.append(replace(other, sections=sections))
+    english = [other for other in real if other.language.casefold() in ("eng", "en", "")]
+    summaries = [other for other in english if other.kind.casefold() == "plain-language-summary"]
+    own = tuple(abstract) or _joined(other for other in english if other not in summaries)
+    if own or summaries:
+        summary = [
+            Section(f"{_SUMMARY} > {part.heading}" if part.heading else _SUMMARY, part.text)
+            for part in _joined(summaries)
+        ]
+        return (*own, *summary), ""
+    language = real[0].language if real else ""
+    return _joined(other for other in real if other.language == language), language
+
+
+def _heading_of(label: str) -> str:
+    """The heading that a label makes, without its colon; "" for those that say there is none.
+
+    >>> _heading_of("RESULTS:"), _heading_of("UNLABELLED")
+    ('RESULTS', '')
+    """
+    heading = " ".join(label.split()).rstrip(" :")
+    return "" if heading.upper() in _UNLABELLED else heading
+
+
+def labelled_sections(text: str) -> tuple[Section, ...]:
+    """The text, apart at the labels of a structured abstract; what may be no label stays in the text.
+
+    A label is in capitals, begins the text or a sentence, ends with a colon, and has a word that labels are made of, or
+    is a question. "COVID-19: the disease" and "RNA: a molecule" are none.
+
+    >>> [(part.heading, part.text) for part in labelled_sections("AIMS: To count. MAIN RESULTS (N=12): Four. RNA: no.")]
+    [('AIMS', 'To count.'), ('MAIN RESULTS (N=12)', 'Four. RNA: no.')]
+    """
+    labels = [match for match in _CAPITALS.finditer(text) if _is_label(match[1])]
+    starts = [label.start() for label in labels] + [len(text)]
+    parts = [Section("", text[: starts[0]].strip())]
+    for label, end in zip(labels, starts[1:], strict=True):
+        parts.append(Section(_heading_of(label[1]), text[label.end() : end].strip()))
+    return tuple(part for part in parts if part.text)
+
+
+def _is_label(phrase: str) -> bool:
+    words = re.findall(r"[^\W\d_]+", re.sub(r"\([^()]*\)", " ", phrase).casefold())
+    if phrase.rstrip().endswith("?"):
+        return len(words) > 2
+    return phrase == phrase.strip() and bool(_LABELS.intersection(words))
+
+
+def _joined(abstracts: Iterable[OtherAbstract]) -> tuple[Section, ...]:
+    return tuple(section for abstract in abstracts for section in abstract.sections)

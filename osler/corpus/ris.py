@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from osler.corpus.publications import Publication
-from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES
-from osler.corpus.text_lines import read_text_lines
+from osler.corpus.streams import LINE_BYTES, MAX_RECORD_BYTES, read_text_lines
 from osler.records import Damage, Document, Entry
 
 Fields = dict[str, list[str]]

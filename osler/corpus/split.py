@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from osler.protocols import CountTokens
 from osler.records import Document, Passage
@@ -77,13 +78,13 @@ def split(document: Document, *, count_tokens: CountTokens, max_tokens: int) -> 
         return _passages(document, text, [whole])
     windows = _windows(_parts(document, count_tokens, max_tokens))
     units = (unit for window in windows for unit in _units(text, window, count_tokens))
-    ranges = [found for group in _groups(units) for found in _pack(group)]
+    ranges = [range_ for group in _groups(units) for range_ in _pack(group)]
     return _passages(document, text, ranges or [whole])
 
 
 def _passages(document: Document, text: str, ranges: list[_Range]) -> list[Passage]:
-    starts = [0, *(found.start for found in ranges[1:])]
-    ends = [*(found.end for found in ranges[:-1]), len(text)]
+    starts = [0, *(range_.start for range_ in ranges[1:])]
+    ends = [*(range_.end for range_ in ranges[:-1]), len(text)]
     return [
         Passage(
             passage_id=f"{document.doc_id}#{position}",
@@ -92,10 +93,10 @@ def _passages(document: Document, text: str, ranges: list[_Range]) -> list[Passa
             text=text[start:end],
             start=start,
             end=end,
-            heading=found.heading,
+            heading=range_.heading,
             metadata=document.metadata,
         )
-        for position, (start, end, found) in enumerate(zip(starts, ends, ranges, strict=True))
+        for position, (start, end, range_) in enumerate(zip(starts, ends, ranges, strict=True))
     ]
 
 
@@ -123,9 +124,9 @@ def _parts(document: Document, count_tokens: CountTokens, max_tokens: int) -> li
     budgets = {heading: _text_budget(tokens, max_tokens) for heading, tokens in zip(headings, counts, strict=True)}
     text, spans = document.text, zip(document.sections, document.section_spans, strict=True)
     return [
-        _Part(section.heading, first, last, budgets[section.heading])
+        _Part(section.heading, part_start, part_end, budgets[section.heading])
         for section, (start, end) in spans
-        for first, last in _cut(text, start, end)
+        for part_start, part_end in _cut(text, start, end)
     ]
 
 
@@ -153,29 +154,31 @@ def _windows(parts: list[_Part]) -> Iterator[list[_Part]]:
 
 def _units(text: str, parts: list[_Part], count_tokens: CountTokens) -> list[_Unit]:
     """The sentences of these parts; in place of one that exceeds its budget its words, of such a word its pieces."""
-    sentences = [_Unit(part, *span, 0) for part in parts for span in _sentences(text, part)]
+    sentences = [
+        _Unit(part, part.start + start, part.start + end, 0)
+        for part in parts
+        for start, end in sentence_spans(text[part.start : part.end])
+    ]
     units = _counted(text, sentences, count_tokens)
-    for cut in (_words, _pieces):
-        if any(unit.tokens > unit.part.budget for unit in units):
-            finer = [cut(text, unit) if unit.tokens > unit.part.budget else [unit] for unit in units]
-            units = _counted(text, [unit for found in finer for unit in found], count_tokens)
+    for spans_within in (_words, _pieces):
+        if all(unit.tokens <= unit.part.budget for unit in units):
+            break
+        finer: list[_Unit] = []
+        for unit in units:
+            spans = spans_within(text, unit) if unit.tokens > unit.part.budget else [(unit.start, unit.end)]
+            finer += (_Unit(unit.part, start, end, 0) for start, end in spans)
+        units = _counted(text, finer, count_tokens)
     return units
 
 
-def _sentences(text: str, part: _Part) -> Iterator[tuple[int, int]]:
-    for start, end in sentence_spans(text[part.start : part.end]):
-        yield part.start + start, part.start + end
+def _words(text: str, unit: _Unit) -> list[tuple[int, int]]:
+    return [word.span() for word in _WORD.finditer(text, unit.start, unit.end)]
 
 
-def _words(text: str, unit: _Unit) -> list[_Unit]:
-    return [_Unit(unit.part, *word.span(), 0) for word in _WORD.finditer(text, unit.start, unit.end)]
-
-
-def _pieces(text: str, unit: _Unit) -> list[_Unit]:
+def _pieces(text: str, unit: _Unit) -> list[tuple[int, int]]:
     """A word cut into pieces that fit whatever the tokenizer makes of them, as a long sequence of bases needs."""
     size = max(unit.part.budget // _BYTES_OF_A_CHARACTER, 1)
-    starts = range(unit.start, unit.end, size)
-    return [_Unit(unit.part, start, min(start + size, unit.end), 0) for start in starts]
+    return [(start, min(start + size, unit.end)) for start in range(unit.start, unit.end, size)]
 
 
 def _counted(text: str, units: list[_Unit], count_tokens: CountTokens) -> list[_Unit]:
@@ -199,32 +202,20 @@ def _counted(text: str, units: list[_Unit], count_tokens: CountTokens) -> list[_
 def _groups(units: Iterable[_Unit]) -> Iterator[list[_Unit]]:
     """The units of each section, or of several short ones in a row that fit one passage together."""
     group: list[_Unit] = []
-    for section in _by_part(units):
-        if group and not _share_a_passage(group, section):
+    for _, section_units in groupby(units, key=lambda unit: id(unit.part)):
+        section = list(section_units)
+        if group and _may_share(group) and _may_share(section) and _tokens(group + section) <= _budget(group + section):
+            group = group + section
+            continue
+        if group:
             yield group
-            group = []
-        group = group + section
+        group = section
     if group:
         yield group
 
 
-def _by_part(units: Iterable[_Unit]) -> Iterator[list[_Unit]]:
-    section: list[_Unit] = []
-    for unit in units:
-        if section and unit.part is not section[0].part:
-            yield section
-            section = []
-        section.append(unit)
-    if section:
-        yield section
-
-
-def _share_a_passage(group: list[_Unit], section: list[_Unit]) -> bool:
-    return _is_short(group) and _is_short(section) and _tokens(group + section) <= _budget(group + section)
-
-
-def _is_short(units: list[_Unit]) -> bool:
-    """Whether these are several sections that share a passage already, or one that may."""
+def _may_share(units: list[_Unit]) -> bool:
+    """Whether these are several sections that share a passage already, or one that is short enough to."""
     return units[0].part is not units[-1].part or _tokens(units) <= units[0].part.budget * _SHARES_A_PASSAGE
 
 
@@ -234,21 +225,21 @@ def _pack(units: list[_Unit]) -> Iterator[_Range]:
     if _tokens(units) <= budget:
         yield _range(units)
         return
-    enough = _tokens(units) / math.ceil(_tokens(units) / budget)
-    taken: list[_Unit] = []
-    filled = 0
+    even_share = _tokens(units) / math.ceil(_tokens(units) / budget)
+    passage: list[_Unit] = []
+    tokens = 0
     for unit in units:
-        if taken and (filled >= enough or filled + unit.tokens > budget):
-            yield _range(taken)
-            taken, filled = [], 0
-        taken.append(unit)
-        filled += unit.tokens
-    yield _range(taken)
+        if passage and (tokens >= even_share or tokens + unit.tokens > budget):
+            yield _range(passage)
+            passage, tokens = [], 0
+        passage.append(unit)
+        tokens += unit.tokens
+    yield _range(passage)
 
 
 def _range(units: list[_Unit]) -> _Range:
-    first, last = units[0], units[-1]
-    return _Range(first.start, last.end, first.part.heading if first.part is last.part else "")
+    heading = units[0].part.heading if units[0].part is units[-1].part else ""
+    return _Range(units[0].start, units[-1].end, heading)
 
 
 def _tokens(units: list[_Unit]) -> int:

@@ -1,4 +1,4 @@
-"""Bytes as they come from a file or a pipe, plain or compressed alike. Knows nothing of formats or records.
+"""Bytes and lines as they come from a file or a pipe, plain or compressed alike. Knows nothing of formats or records.
 
 A compressed file that breaks off gives every byte that could be read, then raises `BrokenStreamError`.
 """
@@ -14,7 +14,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from osler.records import Damage
 
 if TYPE_CHECKING:
     from zlib import _Decompress as Decompressor
@@ -35,6 +37,8 @@ _BZIP2_MAGIC = b"BZh"
 _XZ_MAGIC = b"\xfd7zXZ\0"
 _XZ_MEMORY = 2**28  # xz -9 asks for 65 MB; a hostile file may ask for 4 GB
 _PIECE_BYTES = 2**12  # what a corrupt .bz2 or .xz loses with its damage: these cannot be taken up again
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_NO_UTF8 = re.compile(r"([\udc80-\udcff]+)")  # what Python writes for bytes that it could not decode
 
 
 class BrokenStreamError(Exception):
@@ -98,7 +102,7 @@ class SourceStream(ChunkStream):
     """
 
     def __init__(self, file: BinaryIO | io.RawIOBase, on_read: Callable[[int], None] | None = None) -> None:
-        super().__init__(_uncompressed(_plain(file, on_read or _ignore)))
+        super().__init__(_uncompressed(_plain(file, on_read)))
 
 
 def text_stream(stream: ChunkStream) -> io.BufferedReader:
@@ -148,34 +152,29 @@ def _not_zeros(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _ignore(size: int) -> None:
-    """Bytes that nobody counts."""
-
-
 def _uncompressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    first = next(chunks, b"")
+    head = next(chunks, b"")
     magics = (_GZIP_MAGIC, _BZIP2_MAGIC, _XZ_MAGIC)
-    while any(magic.startswith(first) and magic != first for magic in magics) and (more := next(chunks, b"")):
-        first += more
-    if first.startswith(_GZIP_MAGIC):
-        yield from _gunzip(first, chunks)
-    elif first.startswith(_BZIP2_MAGIC) and first[3:4] in b"123456789":
-        yield from _unpack(first, chunks, "bzip2")
-    elif first.startswith(_XZ_MAGIC):
-        yield from _unpack(first, chunks, "xz")
+    while any(magic.startswith(head) and magic != head for magic in magics) and (more := next(chunks, b"")):
+        head += more
+    if head.startswith(_GZIP_MAGIC):
+        yield from _gunzip(head, chunks)
+    elif head.startswith(_BZIP2_MAGIC) and head[3:4] in b"123456789":
+        yield from _unpack(chain((head,), chunks), "bzip2")
+    elif head.startswith(_XZ_MAGIC):
+        yield from _unpack(chain((head,), chunks), "xz")
     else:
-        yield first
+        yield head
         yield from chunks
 
 
-def _unpack(first: bytes, chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
-    """The content of all bzip2 or xz streams that `first` and `chunks` hold one after another."""
+def _unpack(chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
+    """The content of all bzip2 or xz streams that `chunks` hold one after another."""
 
     def new_stream() -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
         return bz2.BZ2Decompressor() if kind == "bzip2" else lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
 
-    whole = chain((first,), chunks)
-    pieces = (chunk[start : start + _PIECE_BYTES] for chunk in whole for start in range(0, len(chunk), _PIECE_BYTES))
+    pieces = (chunk[start : start + _PIECE_BYTES] for chunk in chunks for start in range(0, len(chunk), _PIECE_BYTES))
     stream, size, data = new_stream(), 0, b""
     while True:
         data = data or (next(pieces, b"") if stream.needs_input else b"")
@@ -195,7 +194,7 @@ def _unpack(first: bytes, chunks: Iterator[bytes], kind: str) -> Iterator[bytes]
             stream = new_stream()
 
 
-def _plain(file: BinaryIO | io.RawIOBase, on_read: Callable[[int], None]) -> Iterator[bytes]:
+def _plain(file: BinaryIO | io.RawIOBase, on_read: Callable[[int], None] | None) -> Iterator[bytes]:
     read, size = getattr(file, "read1", file.read), 0
     while True:
         try:
@@ -205,7 +204,8 @@ def _plain(file: BinaryIO | io.RawIOBase, on_read: Callable[[int], None]) -> Ite
         if not chunk:
             return
         size += len(chunk)
-        on_read(len(chunk))
+        if on_read:
+            on_read(len(chunk))
         yield chunk
 
 
@@ -250,3 +250,80 @@ def _before_the_damage(member: Decompressor, data: bytes) -> bytes:
 
 def _content_position(size: int) -> str:
     return f"after {size} bytes of uncompressed text"
+
+
+class Line(NamedTuple):
+    """A line without its end, and its number from 1."""
+
+    number: int
+    text: str
+
+
+def read_lines(stream: io.BufferedIOBase, source: str) -> Iterator[Line | Damage]:
+    """The lines of text that must be UTF-8, ended by \\n; a `Damage` for one that is not, or too long to be a record.
+
+    >>> [line.text for line in read_lines(io.BytesIO(b"one\\r\\ntwo"), "a file")]
+    ['one', 'two']
+    """
+    number = 0
+    while raw := stream.readline(MAX_RECORD_BYTES):
+        number += 1
+        if len(raw) == MAX_RECORD_BYTES and not raw.endswith(b"\n"):
+            while raw and not raw.endswith(b"\n"):
+                raw = stream.readline(MAX_RECORD_BYTES)
+            yield Damage(source, f"line {number}", f"longer than {MAX_RECORD_BYTES} bytes")
+            continue
+        try:
+            text = raw.removeprefix(codecs.BOM_UTF8).decode()  # within a file too, where files were joined
+        except UnicodeDecodeError as error:
+            yield Damage(source, f"line {number}", f"not UTF-8 at byte {error.start} of the line")
+            continue
+        yield Line(number, text.rstrip("\r\n"))
+
+
+def read_text_lines(stream: io.BufferedIOBase, source: str) -> Iterator[Line | Damage]:
+    """The lines of a file of any tool, whatever ends them: UTF-8, or Windows-1252 and a `Damage` where it is not.
+
+    Only the first line that is not UTF-8 is a damage, and each one that is too long to be a record.
+
+    >>> [line.text for line in read_text_lines(io.BytesIO(b"one\\rtwo\\r\\nthree"), "a file")]
+    ['one', 'two', 'three']
+    """
+    is_told = False
+    for number, raw in enumerate(_raw_lines(stream), start=1):
+        if len(raw) > MAX_RECORD_BYTES:
+            yield Damage(source, f"line {number}", f"longer than {MAX_RECORD_BYTES} bytes")
+            continue
+        raw = raw.removeprefix(codecs.BOM_UTF8 if number == 1 else b"")
+        try:
+            yield Line(number, raw.decode())
+        except UnicodeDecodeError:
+            if not is_told:
+                is_told = True
+                reason = (
+                    "not UTF-8: this line and such ones are read as Windows-1252; convert the file if accents are wrong"
+                )
+                yield Damage(source, f"line {number}", reason)
+            # Byte by byte, since files of two encodings occur.
+            pieces = _NO_UTF8.split(raw.decode(errors="surrogateescape"))
+            for index in range(1, len(pieces), 2):
+                pieces[index] = pieces[index].encode(errors="surrogateescape").decode("cp1252", errors="replace")
+            yield Line(number, "".join(pieces))
+
+
+def _raw_lines(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    """The lines without their ends; of one that is too long, a little more than what may be."""
+    pending: list[bytes] = []
+    size = 0
+    while chunk := stream.read1(CHUNK_BYTES):
+        if chunk.endswith(b"\r"):  # perhaps the first half of a line end
+            chunk += stream.read1(1)
+        for position, piece in enumerate(_LINE_END.split(chunk)):
+            if position:
+                yield b"".join(pending)
+                pending, size = [], 0
+            if size <= MAX_RECORD_BYTES:
+                pending.append(piece)
+                size += len(piece)
+    if size:
+        yield b"".join(pending)

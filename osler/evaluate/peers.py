@@ -7,7 +7,7 @@ its mistakes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,7 +17,7 @@ import numpy as np
 from osler.errors import ModelError, UsageError
 from osler.models.catalog import resolve
 from osler.models.digests import folder_content
-from osler.models.tower import quiet
+from osler.models.export import quiet
 from osler.records import Document, Vectors
 
 _BATCH: Final = 32
@@ -65,32 +65,37 @@ class Peer:
     def __init__(self, row: PeerRow, *, device: str = "cpu") -> None:
         self.row = row
         folders = [resolve(name).folder for name in (row.query, row.passage)]
-        self.query_tower, self.passage_tower = (_Tower(folder, device) for folder in folders)
-        self.fingerprint = _fingerprint(row, folders)
+        self.query_encoder, self.passage_encoder = (_Encoder(folder, device) for folder in folders)
+        # Equal for equal models that are run alike, wherever they lie.
+        contents = [hashlib.sha256(folder_content(folder)).hexdigest() for folder in folders]
+        run = (row.pooling, row.similarity, row.query_tokens, row.passage_tokens, row.pairs)
+        self.fingerprint = hashlib.sha256(" ".join(map(str, (*run, *contents))).encode()).hexdigest()[:32]
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """[Q, d], one row a query; their dot products with those of documents are the scores."""
-        return self._encoded(self.query_tower, [(query,) for query in queries], self.row.query_tokens)
+        return self._encoded(self.query_encoder, [(query,) for query in queries], self.row.query_tokens)
 
     def encode_documents(self, documents: Sequence[Document]) -> Vectors:
         """[D, d], one row a document: its title and as much of its text as the peer reads."""
         texts = [self._input(document) for document in documents]
-        return self._encoded(self.passage_tower, texts, self.row.passage_tokens)
+        return self._encoded(self.passage_encoder, texts, self.row.passage_tokens)
 
     def _input(self, document: Document) -> tuple[str, ...]:
         if self.row.pairs:
             return (document.title, document.text)
         return ("\n".join(part for part in (document.title, document.text) if part),)
 
-    def _encoded(self, tower: _Tower, texts: Sequence[tuple[str, ...]], max_tokens: int) -> Vectors:
-        order = sorted(range(len(texts)), key=lambda place: -sum(map(len, texts[place])))
+    def _encoded(self, encoder: _Encoder, texts: Sequence[tuple[str, ...]], max_tokens: int) -> Vectors:
+        # Of like length together, so that little is padded.
+        longest = sorted(range(len(texts)), key=lambda index: -sum(map(len, texts[index])))
         rows: dict[int, Any] = {}
-        for places in _blocks(order):
-            vectors = tower.vectors([texts[place] for place in places], max_tokens, self.row.pooling)
+        for start in range(0, len(longest), _BATCH):
+            batch = longest[start : start + _BATCH]
+            vectors = encoder.vectors([texts[index] for index in batch], max_tokens, self.row.pooling)
             if self.row.similarity == "cosine":
                 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            rows.update(zip(places, vectors, strict=True))
-        return np.stack([rows[place] for place in range(len(texts))])
+            rows.update(zip(batch, vectors, strict=True))
+        return np.stack([rows[index] for index in range(len(texts))])
 
 
 def load_peer(name: str, *, device: str = "cpu") -> Peer:
@@ -107,23 +112,16 @@ def peer_row(name: str) -> PeerRow:
     >>> peer_row("contriever=here").passage
     'here'
     """
-    name, _, places = name.partition("=")
+    name, _, models = name.partition("=")
     if name not in PEERS:
         raise UsageError(f"{name!r} is no peer. Known: {', '.join(PEERS)}.")
-    if not places:
+    if not models:
         return PEERS[name]
-    query, _, passage = places.partition(",")
+    query, _, passage = models.partition(",")
     return PEERS[name].at(query, passage or query)
 
 
-def _fingerprint(row: PeerRow, folders: Sequence[Path]) -> str:
-    """Equal for equal models that are run alike, wherever they lie."""
-    contents = [hashlib.sha256(folder_content(folder)).hexdigest() for folder in folders]
-    run = (row.pooling, row.similarity, row.query_tokens, row.passage_tokens, row.pairs)
-    return hashlib.sha256(" ".join(map(str, (*run, *contents))).encode()).hexdigest()[:32]
-
-
-class _Tower:
+class _Encoder:
     """One Hugging Face model with its tokenizer."""
 
     def __init__(self, folder: Path, device: str) -> None:
@@ -162,7 +160,3 @@ def _pooled(outputs: Any, attention_mask: Any, pooling: str) -> Any:
         return hidden[:, 0]
     mask = attention_mask.unsqueeze(-1)
     return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-
-
-def _blocks(order: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (order[first : first + _BATCH] for first in range(0, len(order), _BATCH))

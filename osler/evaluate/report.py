@@ -1,8 +1,8 @@
-"""What a run reaches, with intervals, and whether it differs from another. Knows values of queries, no search."""
+"""What a run reaches, with intervals, and whether it differs from another; tables and figures in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from statistics import fmean
@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from osler.evaluate.measures import Qrels, Run, per_query
 from osler.evaluate.significance import Comparison, compare, interval, mcnemar
+
+_LEAST_P: Final = 0.0001
 
 MAIN: Final = "nDCG@10"
 """The measure that runs are compared in."""
@@ -22,6 +24,44 @@ SIGNIFICANT: Final = 0.05
 
 FEWEST_QUERIES: Final = 20
 """With fewer nothing is said: a handful of queries that happen to agree would prove everything."""
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table; what is in a cell, such as the name of a file, cannot end it.
+
+    >>> table(("system", "nDCG@10"), [("BM25", "0.606"), ("a|b", "0.5")])
+    ['| system | nDCG@10 |', '|---|---|', '| BM25 | 0.606 |', '| a\\\\|b | 0.5 |']
+    """
+    lines = [" | ".join(cell.replace("\n", " ").replace("|", "\\|") for cell in row) for row in (columns, *rows)]
+    return [f"| {lines[0]} |", "|---" * len(columns) + "|", *(f"| {line} |" for line in lines[1:])]
+
+
+def p_value(p: float) -> str:
+    """A p-value in a table; the least one that 10,000 samples can show is a bound.
+
+    >>> p_value(0.0412), p_value(1e-12)
+    ('0.0412', '≤ 0.0001')
+    """
+    return f"{p:.4f}" if p > _LEAST_P else f"≤ {_LEAST_P}"
+
+
+def p_text(p: float) -> str:
+    """A p-value in a sentence.
+
+    >>> p_text(0.0412), p_text(1e-12)
+    ('p = 0.0412', 'p ≤ 0.0001')
+    """
+    return f"p = {p:.4f}" if p > _LEAST_P else f"p {p_value(p)}"
+
+
+def with_interval(mean: float, interval: Sequence[float]) -> str:
+    """A mean with the ends of its interval.
+
+    >>> with_interval(0.5, (0.41, 0.6))
+    '0.500 (0.410–0.600)'
+    """
+    low, high = interval
+    return f"{mean:.3f} ({low:.3f}–{high:.3f})"
 
 
 @dataclass(frozen=True)
@@ -53,8 +93,9 @@ class RunReport:
 
     def compared(self, other: RunReport, measure: str = MAIN) -> RunComparison:
         """This run less the other; both hold the values of one data set's qrels, in their order."""
-        ours, theirs = ({"": list(one.values[measure].values())} for one in (self, other))
-        hits, hits_other = ([value > 0 for value in one.values[HIT].values()] for one in (self, other))
+        # One data set, whose name plays no part.
+        ours, theirs = ({"": list(run.values[measure].values())} for run in (self, other))
+        hits, hits_other = ([value > 0 for value in run.values[HIT].values()] for run in (self, other))
         p = mcnemar(hits, hits_other)
         return RunComparison(other.name, measure, self.queries, compare(ours, theirs), sum(hits), sum(hits_other), p)
 

@@ -19,8 +19,8 @@ TOTAL: Final = "total"
 
 _EVERYTHING = Filter(include_retracted=True)  # qrels judge retracted documents too
 
+# Documents that the index is asked for at once.
 _SLICE = 1000
-"""Documents that the index is asked for at once."""
 
 OnQuery = Callable[[int, int], None]
 """Told after each query how many are done, and of how many."""
@@ -41,6 +41,7 @@ class StageRuns:
     def search(self, query: Query, searcher: Searcher, *, k: int) -> None:
         """Search for the query, without evidence, and keep what was found and how long it took."""
         began = perf_counter()
+        # Evidence is no part of a ranking, and finding it would be timed.
         ranking = searcher.search(query.text, k=k, where=_EVERYTHING, evidence=False)
         taken = {**ranking.seconds, TOTAL: perf_counter() - began}
         self.candidates[query.query_id] = _scores(ranking, candidates=True)
@@ -79,24 +80,29 @@ def coverage(dataset: Dataset, index: PassageIndex) -> Coverage:
 
     UsageError where it holds none of the relevant ones, so is the index of something else.
     """
-    written = {one.doc_id: one for one in dataset.documents.values() if one.title.strip() or one.text.strip()}
+    written = {
+        doc_id: document
+        for doc_id, document in dataset.documents.items()
+        if document.title.strip() or document.text.strip()
+    }
     doc_ids = list(written)
     stored: dict[str, DocumentVersion] = {}
-    for first in range(0, len(doc_ids), _SLICE):
-        stored |= index.fingerprints(doc_ids[first : first + _SLICE])
+    for start in range(0, len(doc_ids), _SLICE):
+        stored |= index.fingerprints(doc_ids[start : start + _SLICE])
     relevant = dataset.relevant_ids
     if not any(doc_id in stored for doc_id in relevant):
         raise UsageError(
             f"The index holds none of the documents that the qrels of {dataset.name} speak of ({min(relevant)} …): "
             "index the corpus of that data set."
         )
+    held = [doc_id for doc_id in doc_ids if doc_id in stored]
     return Coverage(
         missing=tuple(doc_id for doc_id in doc_ids if doc_id not in stored),
-        changed=tuple(one for one in doc_ids if one in stored and stored[one].fingerprint != written[one].fingerprint),
+        changed=tuple(doc_id for doc_id in held if stored[doc_id].fingerprint != written[doc_id].fingerprint),
     )
 
 
 def _scores(ranking: Ranking, *, candidates: bool) -> dict[str, float]:
     return document_scores(
-        (one.passage.doc_id, one.candidate_score if candidates else one.score) for one in ranking.ranked
+        (ranked.passage.doc_id, ranked.candidate_score if candidates else ranked.score) for ranked in ranking.ranked
     )

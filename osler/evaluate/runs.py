@@ -32,9 +32,11 @@ def write_run(path: Path, run: Run, *, tag: str = "osler") -> None:
 
 def check_ids(ids: Iterable[str]) -> None:
     """Return where a run can hold these ids; CorpusError for an empty one, and for one with white space."""
-    for one in ids:
-        if one.split() != [one]:
-            raise CorpusError(f"The id {one!r} cannot stand in a TREC run, whose columns are divided by white space.")
+    for entry_id in ids:
+        if entry_id.split() != [entry_id]:
+            raise CorpusError(
+                f"The id {entry_id!r} cannot stand in a TREC run, whose columns are divided by white space."
+            )
 
 
 def read_run(path: Path) -> dict[str, dict[str, float]]:
@@ -81,23 +83,19 @@ def ranking(scores: Mapping[str, float]) -> list[str]:
     return sorted(scores, key=lambda doc_id: (-scores[doc_id], doc_id))
 
 
-def _columns(line: str, place: str) -> tuple[str, str, float]:
+def _columns(line: str, where: str) -> tuple[str, str, float]:
     columns = line.split()
     if len(columns) != _COLUMNS:
         raise CorpusError(
-            f"{place}: {len(columns)} columns, but a run has {_COLUMNS}: query Q0 document rank score tag."
+            f"{where}: {len(columns)} columns, but a run has {_COLUMNS}: query Q0 document rank score tag."
         )
-    return columns[0], columns[2], _score(columns[4], place)
-
-
-def _score(text: str, place: str) -> float:
     try:
-        score = float(text)
+        score = float(columns[4])
     except ValueError as error:
-        raise CorpusError(f"{place}: the score {text!r} is no number; write the run again.") from error
+        raise CorpusError(f"{where}: the score {columns[4]!r} is no number; write the run again.") from error
     if not isfinite(score):
-        raise CorpusError(f"{place}: the score {text!r} puts no document before another; write the run again.")
-    return score
+        raise CorpusError(f"{where}: the score {columns[4]!r} puts no document before another; write the run again.")
+    return columns[0], columns[2], score
 
 
 def _shown(query_ids: Collection[str]) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 _SAMPLES: Final = 10_000
 _INTERVAL: Final = (2.5, 97.5)
@@ -20,11 +20,11 @@ _INTERVAL: Final = (2.5, 97.5)
 Z: Final = 1.959964
 """Standard errors to each side of a mean that hold 95% of a normal distribution."""
 
+# Means as near as this are the same: equal runs differ by zero in every sample.
 _ROUNDING: Final = 1e-12
-"""Means as near as this are the same: equal runs differ by zero in every sample."""
 
+# Queries drawn at once: 32 MB of indices.
 _DRAWS: Final = 4_000_000
-"""Queries drawn at once: 32 MB of places."""
 
 Array = NDArray[np.float64]
 
@@ -68,9 +68,12 @@ def clustered_interval(clusters: Values, *, samples: int = _SAMPLES, seed: int =
     """
     _require_values(clusters)
     generator = np.random.default_rng(seed)
-    drawn = generator.integers(len(clusters), size=(samples, len(clusters)))
+    drawn = generator.integers(
+        len(clusters), size=(samples, len(clusters))
+    )  # [samples, clusters]: which cluster each draw is of
     means = np.empty(drawn.shape)
     for number, values in enumerate(clusters.values()):
+        # A fresh resample for each draw of a cluster: values within it vary as well as the choice of clusters.
         chosen = drawn == number
         means[chosen] = _means_of(np.asarray(values, dtype=np.float64), int(chosen.sum()), generator)
     low, high = np.percentile(means.mean(axis=1), _INTERVAL)
@@ -113,14 +116,11 @@ def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} and {len(theirs)} values make no pairs: evaluate the same queries twice.")
-    only_ours = sum(one and not other for one, other in zip(ours, theirs, strict=True))
-    only_theirs = sum(other and not one for one, other in zip(ours, theirs, strict=True))
+    only_ours = sum(hit and not other for hit, other in zip(ours, theirs, strict=True))
+    only_theirs = sum(other and not hit for hit, other in zip(ours, theirs, strict=True))
+    # Pairs that agree say nothing; without any that differ there is nothing to test.
     differing = only_ours + only_theirs
-    tail = term = 1  # whole numbers: floats end at 1,024 pairs that differ; and each term is made of the one before
-    for number in range(min(only_ours, only_theirs)):
-        term = term * (differing - number) // (number + 1)
-        tail += term
-    return float(min(1, 2 * tail / 2**differing))
+    return float(binomtest(only_ours, differing).pvalue) if differing else 1.0
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
@@ -129,10 +129,8 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     >>> [round(end, 3) for end in wilson(0.5, 100)], [round(end, 3) for end in wilson(1.0, 10)]
     ([0.404, 0.596], [0.722, 1.0])
     """
-    shrunk = 1 / (1 + Z**2 / count)
-    centre = (share + Z**2 / (2 * count)) * shrunk
-    half = Z * sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) * shrunk
-    return max(0.0, centre - half), min(1.0, centre + half)
+    ends = binomtest(round(share * count), count).proportion_ci(method="wilson")
+    return float(ends.low), float(ends.high)
 
 
 def _differences(ours: Values, theirs: Values) -> dict[str, NDArray[np.float64]]:
@@ -147,12 +145,13 @@ def _differences(ours: Values, theirs: Values) -> dict[str, NDArray[np.float64]]
 
 
 def _require_values(values: Mapping[str, Sequence[float] | Array]) -> None:
-    if not values or not all(len(one) for one in values.values()):
+    if not values or not all(len(of_set) for of_set in values.values()):
         raise ValueError("A mean needs data sets, and values in each: evaluate at least one query.")
 
 
 def _share_as_far(means: Array, observed: float) -> float:
     """The share of the means, the observed one among them, that are at least as far from zero as that one."""
+    # The observed mean counts too: a p of 0 would claim more than so many samples can show.
     as_far = np.abs(means) >= abs(observed) - _ROUNDING
     return float((as_far.sum() + 1) / (len(means) + 1))
 
@@ -164,7 +163,7 @@ def resampled_means(values: Mapping[str, Sequence[float] | Array], samples: int 
     """
     _require_values(values)
     generator = np.random.default_rng(seed)
-    means = [_means_of(np.asarray(one, dtype=np.float64), samples, generator) for one in values.values()]
+    means = [_means_of(np.asarray(of_set, dtype=np.float64), samples, generator) for of_set in values.values()]
     mean: Array = np.mean(means, axis=0)
     return mean
 
@@ -177,19 +176,17 @@ def _means_of(values: Array, samples: int, generator: np.random.Generator) -> Ar
 def _turned_means(differences: Mapping[str, Array], samples: int, seed: int) -> Array:
     """[samples], each the macro mean of the differences with random signs."""
     generator = np.random.default_rng(seed)
-    mean: Array = np.mean([_turned(one, samples, generator) for one in differences.values()], axis=0)
+    means = []
+    for values in differences.values():
+        # A mean with random signs follows from the sum of the values that are left as they are.
+        shapes = _blocks(len(values), samples)
+        left = np.concatenate([generator.integers(2, size=shape, dtype=np.int8) @ values for shape in shapes])
+        means.append((2 * left - values.sum()) / len(values))
+    mean: Array = np.mean(means, axis=0)
     return mean
-
-
-def _turned(values: Array, samples: int, generator: np.random.Generator) -> Array:
-    """[samples]: means of the values with random signs, from the sums of those that are left as they are."""
-    shapes = _blocks(len(values), samples)
-    left = np.concatenate([generator.integers(2, size=shape, dtype=np.int8) @ values for shape in shapes])
-    means: Array = (2 * left - values.sum()) / len(values)
-    return means
 
 
 def _blocks(queries: int, samples: int) -> Iterator[tuple[int, int]]:
     """[samples of the block, queries] of blocks that are drawn at once."""
     block = max(1, _DRAWS // queries)
-    return ((min(block, samples - first), queries) for first in range(0, samples, block))
+    return ((min(block, samples - start), queries) for start in range(0, samples, block))

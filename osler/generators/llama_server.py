@@ -63,13 +63,14 @@ def end_with_standard_input() -> Thread:
 
 def server_parameters(xllamacpp: Any, weights: str, key: str) -> Any:
     """xllamacpp's parameters of a silent server on a free port of 127.0.0.1 that only the holder of the key can use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parameters = xllamacpp.CommonParams()
     parameters.model.path = weights
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_parallel = 1
     # A token takes too little work to share: more threads gain nothing, and on busy cores they wait for each other.
     parameters.cpuparams.n_threads = 1
-    parameters.cpuparams_batch.n_threads = _threads()
+    parameters.cpuparams_batch.n_threads = min(cores, MOST_THREADS)
     parameters.verbosity = _SILENT
     parameters.warmup = False
     # A prompt half read from the cache rounds differently: without it one question has one answer.
@@ -81,11 +82,6 @@ def server_parameters(xllamacpp: Any, weights: str, key: str) -> Any:
     parameters.ui = False
     parameters.endpoint_slots = False
     return parameters
-
-
-def _threads() -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, MOST_THREADS)
 
 
 def _say(message: dict[str, str]) -> None:

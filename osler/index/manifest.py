@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from osler.config import Settings, SplitSettings
 from osler.errors import StoreError
-from osler.late_interaction.codes import Bits
-from osler.late_interaction.compression import Compression
+from osler.late_interaction.token_vectors import Bits, Compression
 
 FORMAT = 5
 """The layout of the table. Raised when an older osler could not read what this one writes."""

@@ -29,8 +29,8 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.cores import on_every_core
-from osler.late_interaction.codes import centred, dequantise, quantise
+from osler.late_interaction.token_vectors import centred, dequantise, quantise
+from osler.parallel import map_cores
 from osler.records import Vector, Vectors
 
 Floats = NDArray[np.float32]
@@ -124,7 +124,7 @@ def possible(parts: Sequence[CodedVectors], query: Vector, *, k: int, rows: Rows
         products[within] = codes * (part.scales[chosen] * coded.scales)
         bounds[within] = length * part.errors[chosen] + error * part.norms[chosen]
 
-    on_every_core(multiply, list(_by_part(parts, rows)))
+    map_cores(multiply, list(_by_part(parts, rows)))
     return rows[products + bounds >= _highest(products - bounds, k)]
 
 
@@ -142,7 +142,7 @@ def likely(parts: Sequence[CodedVectors], query: Vector, *, count: int, rows: Ro
         hamming = np.asarray(numkong.hammings_packed(part.signs, planes)).astype(np.float32)
         distances[within] = (hamming @ weights)[chosen]
 
-    on_every_core(compare, list(_by_part(parts, rows)))
+    map_cores(compare, list(_by_part(parts, rows)))
     return rows[distances <= -_highest(-distances, count)]
 
 

@@ -3,8 +3,8 @@
 One value and not four: reading a row, Lance takes as long for a small value as for a large one.
 
 A value of token vectors is the number of vectors (uint32), their codes row by row, the scale of each in the type that
-`late_interaction.codes` names, and the place of each token's vector among them, a byte a token, where tokens share
-vectors. Numbers are little-endian.
+`late_interaction.token_vectors` names, and the place of each token's vector among them, a byte a token, where tokens
+share vectors. Numbers are little-endian.
 
 A value of spans is two numbers a token: how far it begins behind the one before, and how long it is. Each is a byte,
 or, from 255 on, so many bytes of 255 and one for the rest. A token without characters in the text has no length.
@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from osler.index.manifest import Manifest
-from osler.late_interaction.codes import SCALES, Bits
+from osler.late_interaction.token_vectors import SCALES, Bits
 from osler.records import PooledTokens, TokenSpans, TokenVectors
 
 _COUNT: Final = np.dtype("<u4")
@@ -32,7 +32,7 @@ Part = NDArray[np.uint8]
 def packed_vectors(vectors: TokenVectors) -> bytes:
     """The value of the one passage that these are of.
 
-    >>> from osler.late_interaction.codes import quantise
+    >>> from osler.late_interaction.token_vectors import quantise
     >>> packed_vectors(quantise(np.zeros((1, 8), dtype=np.float32), [1], bits=1)).hex()
     '01000000ff0000'
     """

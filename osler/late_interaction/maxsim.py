@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.cores import on_every_core
-from osler.late_interaction.codes import centred
+from osler.late_interaction.token_vectors import centred
+from osler.parallel import map_cores
 from osler.records import TokenVectors, Vectors
 
 LOWEST = -1.0
@@ -30,7 +30,7 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
     Khattab and Zaharia (2020) sum; the mean lets queries of different length compare. A passage without tokens scores
     `LOWEST`, and so does every passage for a query without tokens. ValueError when the dimensions differ.
 
-    >>> from osler.late_interaction.codes import quantise
+    >>> from osler.late_interaction.token_vectors import quantise
     >>> passages = quantise(np.array([[1, 0], [0, 1], [-1, 0]], dtype=np.float32), [2, 0, 1])
     >>> maxsim(np.eye(2, dtype=np.float32), passages).tolist()
     [1.0, -1.0, -0.5]
@@ -45,10 +45,10 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
     starts = ends - token_vectors.lengths
 
     def score(block: tuple[int, int]) -> None:
-        first, last = block
+        start, stop = block
         # reduceat gives an empty segment the value at its start: a neighbour's. So only passages with tokens go in.
-        filled = first + np.flatnonzero(token_vectors.lengths[first:last])
-        rows = slice(int(starts[first]), int(ends[last - 1]))
+        filled = start + np.flatnonzero(token_vectors.lengths[start:stop])
+        rows = slice(int(starts[start]), int(ends[stop - 1]))
         if len(filled):
             similarities = _similarities(query_vectors, token_vectors, rows)  # [q, vectors of the block]
             best = np.maximum.reduceat(similarities, starts[filled] - rows.start, axis=1)
@@ -59,7 +59,7 @@ def maxsim(query_vectors: Vectors, token_vectors: TokenVectors) -> NDArray[np.fl
         for block in blocks:
             score(block)
     else:
-        on_every_core(score, blocks)
+        map_cores(score, blocks)
     return scores
 
 
@@ -73,9 +73,9 @@ def _similarities(query_vectors: Vectors, token_vectors: TokenVectors, rows: sli
 
 def _blocks(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Ranges of passages of at most BLOCK_TOKENS tokens together; a longer passage is a range of its own."""
-    first = 0
-    while first < len(ends):
-        done = int(ends[first - 1]) if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, done + BLOCK_TOKENS, side="right")))
-        yield first, last
-        first = last
+    start = 0
+    while start < len(ends):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + BLOCK_TOKENS, side="right")))
+        yield start, stop
+        start = stop

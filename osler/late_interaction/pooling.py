@@ -36,17 +36,17 @@ def pool(vectors: Vectors, lengths: ArrayLike, *, factor: int) -> Pooled:
     to 64 tokens keep a vector a token, longer ones at least 64 vectors and at most 256.
 
     >>> near = np.repeat(np.eye(64, dtype=np.float32), 2, axis=0)
-    >>> found = pool(near, [128], factor=2)
-    >>> found.vectors.shape, found.tokens.places[:5].tolist()
+    >>> pooled = pool(near, [128], factor=2)
+    >>> pooled.vectors.shape, pooled.tokens.places[:5].tolist()
     ((64, 64), [0, 0, 1, 1, 2])
     """
     counts = np.asarray(lengths, dtype=np.int64)
     passages = [_pooled(part, factor) for part in np.split(vectors, np.cumsum(counts)[:-1])] if len(counts) else []
-    kept, places = zip(*passages, strict=True) if passages else ((), ())
+    pooled, clusters = zip(*passages, strict=True) if passages else ((), ())
     return Pooled(
-        np.concatenate([*kept, vectors[:0]]),
-        np.array([len(part) for part in kept], dtype=np.int64),
-        PooledTokens(np.concatenate([*places, np.empty(0, dtype=np.uint8)]), counts),
+        np.concatenate([*pooled, vectors[:0]]),
+        np.array([len(part) for part in pooled], dtype=np.int64),
+        PooledTokens(np.concatenate([*clusters, np.empty(0, dtype=np.uint8)]), counts),
     )
 
 
@@ -64,10 +64,10 @@ def _pooled(vectors: Vectors, factor: int) -> tuple[Vectors, NDArray[np.uint8]]:
     count = num_vectors(len(vectors), factor)
     if count == len(vectors):
         return vectors, np.arange(count, dtype=np.uint8)
-    places = _clusters(vectors, count)
-    members = (np.arange(int(places.max()) + 1)[:, None] == places).astype(np.float32)
+    clusters = _clusters(vectors, count)
+    members = (np.arange(int(clusters.max()) + 1)[:, None] == clusters).astype(np.float32)
     sums = members @ vectors
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny), places
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny), clusters
 
 
 def _clusters(vectors: Vectors, count: int) -> NDArray[np.uint8]:
@@ -80,8 +80,8 @@ def _clusters(vectors: Vectors, count: int) -> NDArray[np.uint8]:
     distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * products, 0))
     joins = linkage(squareform(distances, checks=False), "ward")[: len(vectors) - count, :2].astype(int)
     labels = _after_joins(len(vectors), joins.tolist())
-    _, first, places = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first)).astype(np.uint8)[places]
+    _, first_members, numbers = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first_members)).astype(np.uint8)[numbers]
 
 
 def _after_joins(count: int, joins: Sequence[tuple[int, int]]) -> list[int]:

@@ -16,25 +16,26 @@ Rows = slice | NDArray[np.int64]
 def concatenate(parts: Sequence[TokenVectors]) -> TokenVectors:
     """The token vectors of all passages of all parts, in order. ValueError when there is no part.
 
-    >>> from osler.late_interaction.codes import quantise
-    >>> one = quantise(np.eye(2, dtype=np.float32), [2])
-    >>> concatenate([one, one]).lengths.tolist()
+    >>> from osler.late_interaction.token_vectors import quantise
+    >>> passage = quantise(np.eye(2, dtype=np.float32), [2])
+    >>> concatenate([passage, passage]).lengths.tolist()
     [2, 2]
     """
     pooled = [part.pooled for part in parts if part.pooled is not None]
+    places, counts = [tokens.places for tokens in pooled], [tokens.counts for tokens in pooled]
     return TokenVectors(
         codes=np.concatenate([part.codes for part in parts]),
         scales=np.concatenate([part.scales for part in parts]),
         lengths=np.concatenate([part.lengths for part in parts]),
         bits=parts[0].bits,
-        pooled=_joined(pooled) if pooled else None,
+        pooled=PooledTokens(np.concatenate(places), np.concatenate(counts)) if pooled else None,
     )
 
 
 def take(token_vectors: TokenVectors, number: int) -> TokenVectors:
     """The one passage of this number, from 0. A view, no copy; for all of many passages `divide` is faster.
 
-    >>> from osler.late_interaction.codes import dequantise, quantise
+    >>> from osler.late_interaction.token_vectors import dequantise, quantise
     >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
     >>> dequantise(take(three, 2)).tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -51,7 +52,7 @@ def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVect
 
     ValueError when the counts do not add up to the passages.
 
-    >>> from osler.late_interaction.codes import quantise
+    >>> from osler.late_interaction.token_vectors import quantise
     >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
     >>> [part.lengths.tolist() for part in divide(three, [2, 1])]
     [[1, 0], [2]]
@@ -70,7 +71,7 @@ def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVect
 def reorder(token_vectors: TokenVectors, order: ArrayLike) -> TokenVectors:
     """The passages in the order of these numbers [P], from 0. A copy.
 
-    >>> from osler.late_interaction.codes import dequantise, quantise
+    >>> from osler.late_interaction.token_vectors import dequantise, quantise
     >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
     >>> dequantise(reorder(three, [2, 1, 0])).tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
@@ -94,12 +95,6 @@ def _part(token_vectors: TokenVectors, passages: Rows, vectors: Rows, tokens: Ro
     )
 
 
-def _joined(parts: Sequence[PooledTokens]) -> PooledTokens:
-    return PooledTokens(
-        np.concatenate([part.places for part in parts]), np.concatenate([part.counts for part in parts])
-    )
-
-
 def _bounds(lengths: NDArray[np.int64]) -> list[int]:
     """Where the rows of each passage begin, and the end."""
     return [0, *np.cumsum(lengths).tolist()]
@@ -111,8 +106,8 @@ def _between(bounds: Sequence[int], passages: slice) -> slice:
 
 def _rows_at(lengths: NDArray[np.int64], number: int) -> slice:
     """The rows of the passage of this number."""
-    first = int(lengths[:number].sum())
-    return slice(first, first + int(lengths[number]))
+    start = int(lengths[:number].sum())
+    return slice(start, start + int(lengths[number]))
 
 
 def _rows_of(lengths: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -20,8 +20,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from osler.errors import ModelError
-from osler.models.check import RerankerFacts, from_json
+from osler.files import written_whole
 from osler.models.digests import weights_digest
+from osler.models.model_card import RerankerCard, from_json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -68,7 +69,7 @@ class Adapter:
     scale: float
     weights: str
     token_projection: Matrix | None = None
-    reranker: RerankerFacts | None = None
+    reranker: RerankerCard | None = None
 
     @property
     def lora_digest(self) -> str:
@@ -100,7 +101,7 @@ class _Metadata(BaseModel):
     format: Literal[1] = 1
     scale: float
     weights: str
-    reranker: RerankerFacts | None = None
+    reranker: RerankerCard | None = None
 
 
 def on_top(base: Adapter, change: Adapter) -> Adapter:
@@ -114,29 +115,26 @@ def on_top(base: Adapter, change: Adapter) -> Adapter:
     array([[3., 3.],
            [3., 3.]], dtype=float32)
     """
-    layers = dict(base.layers)
+    layers, share = dict(base.layers), np.float32(change.scale / base.scale)
     for name, added in change.layers.items():
-        layers[name] = _side_by_side(layers.get(name), added, share=change.scale / base.scale)
+        a, b = _float32(added.a), _float32(added.b) * share
+        if below := layers.get(name):  # b1 @ a1 + share * b2 @ a2
+            a, b = np.vstack([_float32(below.a), a]), np.hstack([_float32(below.b), b])
+        layers[name] = LowRank(a, b)
     return Adapter(layers, base.scale, base.weights, change.token_projection, change.reranker)
-
-
-def _side_by_side(first: LowRank | None, second: LowRank, *, share: float) -> LowRank:
-    """b1 @ a1 + share * b2 @ a2."""
-    b = _float32(second.b) * np.float32(share)
-    if first is None:
-        return LowRank(a=_float32(second.a), b=b)
-    return LowRank(a=np.vstack([_float32(first.a), _float32(second.a)]), b=np.hstack([_float32(first.b), b]))
 
 
 def write_adapter(path: Path, adapter: Adapter) -> None:
     """Write the adapter to this file, in the precision that its matrices have."""
-    tensors = {name + suffix: matrix for name, change in adapter.layers.items() for suffix, matrix in _parts(change)}
+    tensors = {name + _A: change.a for name, change in adapter.layers.items()}
+    tensors |= {name + _B: change.b for name, change in adapter.layers.items()}
     if adapter.token_projection is not None:
         tensors[_PROJECTION] = adapter.token_projection
     metadata = _Metadata(scale=adapter.scale, weights=adapter.weights, reranker=adapter.reranker)
     contiguous = {name: np.ascontiguousarray(matrix) for name, matrix in tensors.items()}
-    save_file(contiguous, path, metadata={_METADATA: metadata.model_dump_json()})
-    path.chmod(0o644)  # safetensors lets nobody else read it
+    with written_whole(path) as unfinished:
+        save_file(contiguous, unfinished, metadata={_METADATA: metadata.model_dump_json()})
+        unfinished.chmod(0o644)  # safetensors lets nobody else read it
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -150,7 +148,16 @@ def read_adapter(path: Path) -> Adapter:
         raise ModelError(f"{path}: no adapter that can be read ({reason}); write it again.") from error
     if text is None:
         raise ModelError(f"{path}: a file without osler's metadata; name an adapter that osler wrote.")
-    return _adapter(path, text, tensors)
+    metadata = from_json(_Metadata, text, path=path)
+    projection = tensors.pop(_PROJECTION, None)
+    try:
+        names = {name.removesuffix(_A).removesuffix(_B) for name in tensors}
+        layers = {name: LowRank(tensors.pop(name + _A), tensors.pop(name + _B)) for name in sorted(names)}
+    except KeyError as error:
+        raise ModelError(f"{path}: the matrix {error} is missing; write the adapter again.") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return Adapter(layers, metadata.scale, metadata.weights, projection, metadata.reranker)
 
 
 def merge_adapter(backbone: nn.Module, adapter: Adapter, *, folder: Path) -> None:
@@ -161,9 +168,9 @@ def merge_adapter(backbone: nn.Module, adapter: Adapter, *, folder: Path) -> Non
     """
     import torch
 
-    if (found := weights_digest(folder)) != adapter.weights:
+    if (digest := weights_digest(folder)) != adapter.weights:
         raise ModelError(
-            f"{folder}: the adapter belongs to other weights ({adapter.weights[:12]}, not {found[:12]}): "
+            f"{folder}: the adapter belongs to other weights ({adapter.weights[:12]}, not {digest[:12]}): "
             "name the backbone that it was trained on."
         )
     modules = dict(backbone.named_modules())
@@ -183,23 +190,6 @@ def _weight(layer: nn.Module | None, name: str, shape: tuple[int, int]) -> Tenso
         size = list(layer.weight.shape)
         raise ModelError(f"{name!r} is {size}, its adapter {list(shape)}: merge it into the backbone it belongs to.")
     return layer.weight
-
-
-def _parts(change: LowRank) -> tuple[tuple[str, Matrix], tuple[str, Matrix]]:
-    return (_A, change.a), (_B, change.b)
-
-
-def _adapter(path: Path, text: str, tensors: dict[str, Matrix]) -> Adapter:
-    metadata = from_json(_Metadata, text, path=path)
-    projection = tensors.pop(_PROJECTION, None)
-    try:
-        names = {name.removesuffix(_A).removesuffix(_B) for name in tensors}
-        layers = {name: LowRank(tensors.pop(name + _A), tensors.pop(name + _B)) for name in sorted(names)}
-    except KeyError as error:
-        raise ModelError(f"{path}: the matrix {error} is missing; write the adapter again.") from error
-    except ValueError as error:
-        raise ModelError(f"{path}: {error}") from error
-    return Adapter(layers, metadata.scale, metadata.weights, projection, metadata.reranker)
 
 
 def _float32(matrix: Matrix) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ class BiEncoder:
         self.fingerprint = fingerprint
 
     def cut_to(self, max_tokens: int) -> BiEncoder:
-        """The same model, which reads no more than so many tokens of a text."""
+        """The same model, reading at most `max_tokens` tokens of a text."""
         return self._with(self.model.cut_to(max_tokens), self.query_model.cut_to(max_tokens))
 
     def with_model(self, model: TextModel) -> BiEncoder:
@@ -86,9 +86,9 @@ def text_vectors(outputs: Outputs, spec: TextModelSpec) -> Vectors:
 
 
 def passage_input(passage: Passage) -> str:
-    """What the encoders read: title, heading and text, a line each where they are there.
+    """What the encoders read: title, heading and text, one line each, empty ones left out.
 
-    Of a title or heading longer than any real one the rest is left out, so that it cannot push out the text.
+    A title or heading longer than any real one is cut, so that it cannot push out the text.
 
     >>> passage_input(Passage("a#0", "a", "Anaemia", "Too few red cells.", 0, 18))
     'Anaemia\\nToo few red cells.'

@@ -6,7 +6,6 @@ and made anew. Knows files, no network.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -20,7 +19,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from osler.errors import ModelError
+from osler.errors import ModelError, OslerError
+from osler.files import read_json, write_json
 
 _SUMS: Final = "sums.json"
 _BUILDING: Final = "tmp-"
@@ -31,8 +31,8 @@ _AT_ONCE: Final = 1 << 20
 
 _LOG: Final = logging.getLogger(__name__)
 
-_elsewhere: dict[Path, Path] = {}
-"""The temporary folders that this process has in place of those that it cannot write."""
+_fallbacks: dict[Path, Path] = {}
+"""The temporary folders that this process uses instead of those that it cannot write."""
 
 
 def cache_folder() -> Path:
@@ -41,25 +41,25 @@ def cache_folder() -> Path:
     return Path(os.environ.get("OSLER_CACHE") or Path(base) / "osler")
 
 
-def kept_folder(folder: Path, write: Callable[[Path], None], *, unread: Collection[str] = ()) -> Path:
-    """This folder as `write` made it, made anew where it is not there or damaged; of unread files only the size counts.
+def cached_folder(folder: Path, write: Callable[[Path], None], *, unread: Collection[str] = ()) -> Path:
+    """The folder as `write` made it, made anew if it is missing or damaged; of unread files only the size counts.
 
-    Where it cannot be written, it is a temporary one of this process, which is said once. ModelError where that cannot
-    be written either.
+    If it cannot be written, a temporary folder of this process takes its place, with one warning. ModelError if that
+    cannot be written either.
     """
-    folder = _elsewhere.get(folder, folder)
-    if whole(folder, unread=unread):
+    folder = _fallbacks.get(folder, folder)
+    if is_whole(folder, unread=unread):
         return folder
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        return _made(folder, write)
+        return _build(folder, write)
     except OSError as error:
-        _say_once(
+        _warn_once(
             f"{folder.parent} cannot be written ({error.strerror or error}): models are converted anew each time."
         )
-        temporary = _elsewhere[folder] = _temporary_folder() / folder.name
+        temporary = _fallbacks[folder] = _temporary_folder() / folder.name
     try:
-        return _made(temporary, write)
+        return _build(temporary, write)
     except OSError as error:
         raise ModelError(
             f"No converted model can be written, neither to {folder.parent} nor to {temporary.parent} "
@@ -67,30 +67,29 @@ def kept_folder(folder: Path, write: Callable[[Path], None], *, unread: Collecti
         ) from error
 
 
-def whole(folder: Path, *, unread: Collection[str] = ()) -> bool:
+def is_whole(folder: Path, *, unread: Collection[str] = ()) -> bool:
     """Whether the files of this folder are as `write_sums` saw them; of unread ones only the size counts."""
     try:
-        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        sums = read_json(folder / _SUMS)
         return bool(sums) and all(
             _size(folder / name) == size and (name in unread or _checksum(folder / name) == checksum)
             for name, (size, checksum) in sums.items()
         )
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OslerError, OSError, ValueError, TypeError, AttributeError):
         return False
 
 
 def write_sums(folder: Path, names: Iterable[str] | None = None) -> None:
     """Note the size and checksum of these files, or of all in the folder; who may read the folder may read them."""
     names = sorted(names or (path.name for path in folder.iterdir() if path.is_file() and path.name != _SUMS))
+    readable = folder.stat().st_mode & 0o444  # OpenVINO writes some files for their maker alone
     for name in names:
-        _share(folder / name)
-    sums = {name: (_size(folder / name), _checksum(folder / name)) for name in names}
-    new = folder / f"{_SUMS}.{uuid4().hex}"
-    new.write_text(json.dumps(sums), encoding="utf-8")
-    new.replace(folder / _SUMS)
+        with suppress(OSError):
+            (folder / name).chmod((folder / name).stat().st_mode | readable)
+    write_json(folder / _SUMS, {name: (_size(folder / name), _checksum(folder / name)) for name in names})
 
 
-def _made(folder: Path, write: Callable[[Path], None]) -> Path:
+def _build(folder: Path, write: Callable[[Path], None]) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_left_behind(folder.parent)
     building = folder.parent / f"{_BUILDING}{uuid4().hex}"
@@ -102,7 +101,7 @@ def _made(folder: Path, write: Callable[[Path], None]) -> Path:
             building.rename(folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    if not whole(folder):
+    if not is_whole(folder):
         raise OSError("what was written there cannot be read")
     return folder
 
@@ -124,15 +123,8 @@ def _temporary_folder() -> Path:
 
 
 @cache
-def _say_once(text: str) -> None:
+def _warn_once(text: str) -> None:
     _LOG.warning(text)
-
-
-def _share(path: Path) -> None:
-    """Let everybody read a file whose maker is kept from it by no umask: OpenVINO writes some for the maker alone."""
-    folder = path.parent.stat().st_mode
-    with suppress(OSError):
-        path.chmod(path.stat().st_mode | (folder & 0o444))
 
 
 def _size(path: Path) -> int:

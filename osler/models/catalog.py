@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
 from osler.errors import ModelError
 from osler.models.adapter import Adapter, read_adapter
-from osler.models.check import RerankerFacts, read_facts
-from osler.models.digests import file_digest, folder_content, read_json
+from osler.models.digests import file_digest, folder_content, read_config
+from osler.models.model_card import RerankerCard, read_card
 
 Job = Literal["encoder", "reranker"]
 """What a model is loaded for; one folder can do both."""
+
+NetworkKind = Literal["bi_encoder", "query_encoder", "passage_encoder", "colbert", "pair"]
+"""Which network is made of a source: an encoder, one side of an asymmetric encoder, a re-ranker, or both in one."""
 
 _SHIPPED: Final = Path(__file__).parent / "adapters"
 
@@ -68,38 +71,41 @@ class ModelSource:
     projection: Path | None = None
     encoder_adapter: Path | None = None
     reranker_adapter: Path | None = None
+    _adapters: dict[Job, Adapter] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def has_token_head(self) -> bool:
         """Whether the folder holds a trained projection of token vectors (sentence-transformers, PyLate, Stanford)."""
-        if "HF_ColBERT" in (read_json(self.folder / "config.json").get("architectures") or []):
+        if "HF_ColBERT" in (read_config(self.folder / "config.json").get("architectures") or []):
             return True
-        settings = read_json(self.folder / "config_sentence_transformers.json")
+        settings = read_config(self.folder / "config_sentence_transformers.json")
         if settings.get("model_type") in {"MultiVectorEncoder", "ColBERT"} or "query_prefix" in settings:
             return True
-        modules = read_json(self.folder / "modules.json")
+        modules = read_config(self.folder / "modules.json")
         return any("pylate" in module["type"] for module in modules)
 
     @property
     def asymmetric(self) -> bool:
         """Whether the folder begins with a Router: separate encoders for queries and passages."""
-        modules = read_json(self.folder / "modules.json")
+        modules = read_config(self.folder / "modules.json")
         return bool(modules) and modules[0]["type"].rpartition(".")[2] in {"Router", "Asym"}
 
     @property
     def prompts(self) -> tuple[str, str]:
         """What sentence-transformers puts before queries and before passages."""
-        return role_prompts(read_json(self.folder / "config_sentence_transformers.json").get("prompts") or {})
+        return role_prompts(read_config(self.folder / "config_sentence_transformers.json").get("prompts") or {})
 
     def adapter(self, job: Job) -> Adapter | None:
         """The adapter that makes the backbone an encoder or a re-ranker; None where it is used as it is."""
         path = self.encoder_adapter if job == "encoder" else self.reranker_adapter
-        return read_adapter(path) if path else None
+        if path and job not in self._adapters:
+            self._adapters[job] = read_adapter(path)
+        return self._adapters.get(job)
 
-    def facts(self) -> RerankerFacts | None:
+    def card(self) -> RerankerCard | None:
         """What the re-ranker was trained with; None for one that osler did not train."""
         adapter = self.adapter("reranker")
-        return adapter.reranker if adapter else read_facts(self.folder)
+        return adapter.reranker if adapter else read_card(self.folder)
 
     def fingerprint(self, job: Job) -> str:
         """Equal for models that give equal vectors at this job: equal files, adapter and projection."""
@@ -136,14 +142,10 @@ def resolve(name: str, *, fetch: bool = True) -> ModelSource:
     return ModelSource(
         name,
         _package_folder(row.package) if row.package else _from_hub(row.hub, fetch=fetch),
-        projection=_shipped(row.projection),
-        encoder_adapter=_shipped(row.encoder_adapter),
-        reranker_adapter=_shipped(row.reranker_adapter),
+        projection=_SHIPPED / row.projection if row.projection else None,
+        encoder_adapter=_SHIPPED / row.encoder_adapter if row.encoder_adapter else None,
+        reranker_adapter=_SHIPPED / row.reranker_adapter if row.reranker_adapter else None,
     )
-
-
-def _shipped(file: str) -> Path | None:
-    return _SHIPPED / file if file else None
 
 
 def _package_folder(path: str) -> Path:
@@ -158,8 +160,8 @@ def _package_folder(path: str) -> Path:
 
 
 def _from_hub(repository: str, *, fetch: bool) -> Path:
-    known = ", ".join(CATALOG)
-    unknown = f"{repository!r} is neither a folder, a short name ({known}), nor a repository that the hub would give"
+    names = ", ".join(CATALOG)
+    unknown = f"{repository!r} is neither a folder, a short name ({names}), nor a repository that the hub would give"
     if not 1 <= len(repository.split("/")) <= 2 or repository.startswith((".", "/", "~")):
         raise ModelError(f"{unknown}: name one that exists.")
     import huggingface_hub as hub
@@ -172,8 +174,5 @@ def _from_hub(repository: str, *, fetch: bool) -> Path:
     try:
         return Path(hub.snapshot_download(repository, ignore_patterns=["*.onnx", "*.h5", "*.msgpack", "openvino/*"]))
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
-        raise ModelError(f"{unknown} ({_first_line(error)}): download it elsewhere and name its folder.") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ModelError(f"{unknown} ({reason}): download it elsewhere and name its folder.") from error

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 from tokenizers import Encoding
 
-from osler.cores import one_blas_thread
-from osler.late_interaction.compression import Compression, compress
 from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.token_vectors import Compression, compress
 from osler.models.bi_encoder import passage_input
-from osler.models.check import RerankerFacts
+from osler.models.model_card import RerankerCard
 from osler.models.text_model import Outputs, TextModel, TokenBatch
+from osler.parallel import one_blas_thread
 from osler.records import Passage, TokenSpans, TokenVectors, Vectors
 
 TOKEN_VECTORS: Final = "token_vectors"
@@ -26,7 +26,7 @@ _OUTSIDE: Final = (-1, -1)
 class ColBERT:
     """Stage 2's model: queries keep float vectors, those of passages are compressed.
 
-    facts: what osler trained it with; None for a model from elsewhere, or without a trained head.
+    card: what osler trained it with; None for a model from elsewhere, or without a trained head.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class ColBERT:
         *,
         name: str,
         fingerprint: str,
-        facts: RerankerFacts | None = None,
+        card: RerankerCard | None = None,
         compression: Compression = UNPOOLED,
     ) -> None:
         self.model = model
         self.name = name
         self.fingerprint = fingerprint
-        self.facts = facts
+        self.card = card
         self.compression = compression
 
     @property
@@ -50,23 +50,23 @@ class ColBERT:
         return self.model.spec.token_dim
 
     def with_compression(self, compression: Compression) -> ColBERT:
-        """The same model, token vectors of its passages kept like this."""
+        """The same model with token vectors of passages compressed like this."""
         return self._with(self.model, compression)
 
     def cut_to(self, max_tokens: int) -> ColBERT:
-        """The same model, which reads no more than so many tokens of a text."""
+        """The same model, reading at most `max_tokens` tokens of a text."""
         return self.with_model(self.model.cut_to(max_tokens))
 
     def with_model(self, model: TextModel) -> ColBERT:
-        """The same re-ranker, its texts read by this model."""
+        """The same re-ranker on this network."""
         return self._with(model, self.compression)
 
     def encode_queries(self, queries: Sequence[str]) -> list[Vectors]:
         """One [q, d] array a query: its scored tokens, prefix tokens and expansion included."""
         vectors: list[Vectors] = [np.empty((0, self.dim), dtype=np.float32)] * len(queries)
         for batch, outputs in self.model.outputs(queries, "query"):
-            for place, rows in scored_tokens(batch, outputs):
-                vectors[place] = rows
+            for number, rows in scored_tokens(batch, outputs):
+                vectors[number] = rows
         return vectors
 
     def query_end(self, query: str) -> int | None:
@@ -75,63 +75,57 @@ class ColBERT:
 
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
         """The compressed vectors of the scored tokens of each passage."""
-        gathered = GatheredTokens(len(passages), self.dim, self.compression)
+        builder = TokenVectorBuilder(len(passages), self.dim, self.compression)
         with one_blas_thread():  # compressing a batch must not take the cores that compute the next
             for batch, outputs in self.model.outputs([passage_input(passage) for passage in passages], "passage"):
-                gathered.add(batch, outputs)
-        return gathered.token_vectors()
+                builder.add(batch, outputs)
+        return builder.joined()
 
     def token_spans(self, passages: Sequence[Passage]) -> list[TokenSpans]:
         """One [p, 2] array a passage: start and end in `Passage.text` of each scored token.
 
         Special tokens, prefix tokens, title and heading are (-1, -1).
         """
-        return self.spans_of(passages, self.model.tokenize([passage_input(one) for one in passages], "passage"))
+        return self.spans_of(passages, self.model.tokenize([passage_input(passage) for passage in passages], "passage"))
 
     def spans_of(self, passages: Sequence[Passage], encodings: Sequence[Encoding]) -> list[TokenSpans]:
-        """The same for passages that the model's `tokenize` has taken apart."""
-        spec = self.model.spec
-        return [
-            _text_spans(encoding.offsets, len(spec.passage_prompt) + _before_text(passage))[spec.scored(encoding.ids)]
-            for passage, encoding in zip(passages, encodings, strict=True)
-        ]
+        """The same for passages that the model's `tokenize` has read."""
+        spec, spans = self.model.spec, []
+        for passage, encoding in zip(passages, encodings, strict=True):
+            before = len(spec.passage_prompt) + len(passage_input(passage)) - len(passage.text)
+            offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2) - before
+            offsets[(offsets[:, 0] < 0) | (offsets[:, 1] <= offsets[:, 0])] = _OUTSIDE
+            spans.append(offsets[spec.scored(encoding.ids)])
+        return spans
 
     def _with(self, model: TextModel, compression: Compression) -> ColBERT:
-        return ColBERT(model, name=self.name, fingerprint=self.fingerprint, facts=self.facts, compression=compression)
+        return ColBERT(model, name=self.name, fingerprint=self.fingerprint, card=self.card, compression=compression)
 
 
 def scored_tokens(batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, Vectors]]:
-    """The place of each text of the batch in the caller's list, and a copy of the vectors of its scored tokens."""
-    for row, place in enumerate(batch.rows.tolist()):
-        yield place, outputs[TOKEN_VECTORS][row][batch.scored[row]]
+    """The number of each text of the batch in the caller's list, and a copy of the vectors of its scored tokens."""
+    for row, number in enumerate(batch.rows.tolist()):
+        yield number, outputs[TOKEN_VECTORS][row][batch.scored[row]]
 
 
-class GatheredTokens:
-    """Compresses passages that come in batches, out of order."""
+class TokenVectorBuilder:
+    """Compresses passages that come in batches, out of order.
+
+    passages: the token vectors of each, in the caller's order.
+    """
 
     def __init__(self, count: int, dim: int, compression: Compression) -> None:
-        self._nothing = compress(np.empty((0, dim), dtype=np.float32), [0], compression)
-        self._parts = [self._nothing] * count
+        self.passages = [compress(np.empty((0, dim), dtype=np.float32), [0], compression)] * count
+        self._nothing = compress(np.empty((0, dim), dtype=np.float32), [], compression)
         self._compression = compression
 
     def add(self, batch: TokenBatch, outputs: Outputs) -> None:
         """Keep the scored tokens of this batch."""
-        places, vectors = zip(*scored_tokens(batch, outputs), strict=True)
-        codes = compress(np.concatenate(vectors), [len(rows) for rows in vectors], self._compression)
-        for place, part in zip(places, divide(codes, [1] * len(places)), strict=True):
-            self._parts[place] = part
+        numbers, vectors = zip(*scored_tokens(batch, outputs), strict=True)
+        compressed = compress(np.concatenate(vectors), [len(rows) for rows in vectors], self._compression)
+        for number, passage in zip(numbers, divide(compressed, [1] * len(numbers)), strict=True):
+            self.passages[number] = passage
 
-    def token_vectors(self) -> TokenVectors:
-        """All passages, in the caller's order."""
-        return concatenate(self._parts) if self._parts else divide(self._nothing, [0, 1])[0]
-
-
-def _before_text(passage: Passage) -> int:
-    return len(passage_input(passage)) - len(passage.text)
-
-
-def _text_spans(offsets: Sequence[tuple[int, int]], before: int) -> TokenSpans:
-    shifted = np.array(offsets, dtype=np.int64).reshape(-1, 2) - before
-    outside = (shifted[:, 0] < 0) | (shifted[:, 1] <= shifted[:, 0])
-    shifted[outside] = _OUTSIDE
-    return shifted
+    def joined(self) -> TokenVectors:
+        """All passages in one piece."""
+        return concatenate([self._nothing, *self.passages])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from osler.errors import ModelError
-from osler.models.check import FACTS_FILE
+from osler.files import read_json
+from osler.models.model_card import CARD_FILE
 
 _KINDS: Final = {".json", ".safetensors", ".bin", ".txt", ".model", ".metadata"}
 # Written beside a model by those who trained it; no library reads them when it is loaded.
 _WITHOUT_EFFECT: Final = {
-    FACTS_FILE,
+    CARD_FILE,
     "done.json",
     "recipe.json",
     "training.json",
@@ -25,8 +25,13 @@ _WITHOUT_EFFECT: Final = {
 
 def folder_content(folder: Path) -> bytes:
     """The names and digests of all files that change vectors: weights, tokenizer, configuration."""
-    files = sorted(_files_with_effect(folder))
-    return b"".join(path.relative_to(folder).as_posix().encode() + file_digest(path) for path in files)
+    content = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        in_checkpoint = any(part.startswith("checkpoint-") for part in name.parts)
+        if path.is_file() and path.suffix in _KINDS and path.name not in _WITHOUT_EFFECT and not in_checkpoint:
+            content.append(name.as_posix().encode() + file_digest(path))
+    return b"".join(content)
 
 
 def weights_digest(folder: Path) -> str:
@@ -34,7 +39,8 @@ def weights_digest(folder: Path) -> str:
 
     ModelError where there is none.
     """
-    transformer = folder / _first_module(folder)
+    modules = read_config(folder / "modules.json")
+    transformer = folder / (str(modules[0]["path"]) if modules else "")
     for pattern in ("model*.safetensors", "pytorch_model*.bin"):
         shards = sorted(transformer.glob(pattern))
         if len(shards) == 1:
@@ -50,31 +56,12 @@ def file_digest(path: Path) -> bytes:
     return _digest(path, status.st_size, status.st_mtime_ns)
 
 
-def read_json(path: Path) -> Any:
-    """What the file holds, {} where there is none; ModelError where it is no JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{path}: cannot be read as JSON ({error}); use the model's files as they were saved."
-        ) from error
+def read_config(path: Path) -> Any:
+    """What this JSON file of a model holds, {} where there is none; ModelError where it cannot be read."""
+    return read_json(path, failure=ModelError, remedy="use the model's files as they were saved")
 
 
 @cache
 def _digest(path: Path, size: int, changed: int) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-def _first_module(folder: Path) -> str:
-    modules = read_json(folder / "modules.json")
-    return str(modules[0]["path"]) if modules else ""
-
-
-def _files_with_effect(folder: Path) -> list[Path]:
-    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix in _KINDS]
-    return [path for path in files if path.name not in _WITHOUT_EFFECT and not _in_checkpoint(path.relative_to(folder))]
-
-
-def _in_checkpoint(path: Path) -> bool:
-    return any(part.startswith("checkpoint-") for part in path.parts)

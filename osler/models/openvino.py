@@ -6,30 +6,31 @@ for each calibration of the network in 8 bits.
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import shutil
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import asdict
 from functools import cached_property
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.cores import available_cores
-from osler.errors import ModelError
-from osler.models.cache import cache_folder, kept_folder, whole, write_sums
-from osler.models.calibration import in_8_bits
-from osler.models.telemetry import leave_out_telemetry
+from osler.errors import ModelError, require
+from osler.files import read_json, write_json
+from osler.models.cache import cache_folder, cached_folder, is_whole, write_sums
 from osler.models.text_model import Outputs, Run, TextModel, TextModelSpec, TokenBatch
+from osler.parallel import available_cores
 
 if TYPE_CHECKING:
-    from osler.models.graph import Graph
+    from osler.models.export import ExportedModel
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 """auto is bf16 where the processor has it, else fp32; int8 is for passages, once they are calibrated."""
@@ -46,23 +47,23 @@ def converted_folder(key: str) -> Path:
     return cache_folder() / "models" / f"{key}-{_FORMAT}"
 
 
-def converted(key: str, build: Callable[[], Graph], *, batch_tokens: int, precision: Precision = "auto") -> TextModel:
-    """The text model kept under this key, converted from `build()` first where it is not there yet, or damaged."""
-    wanted = converted_folder(key)
+def converted(
+    key: str, export: Callable[[], ExportedModel], *, batch_tokens: int, precision: Precision = "auto"
+) -> TextModel:
+    """The text model kept under this key, converted from `export()` first where it is not there yet, or damaged."""
+    folder = converted_folder(key)
     # The weights are not read where the compiled network, which has its own checksum, holds them.
-    unread = {_WEIGHTS} if (wanted / _COMPILED).is_dir() else ()
-    folder = kept_folder(wanted, lambda building: _convert(build(), building), unread=unread)
-    values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    heads = values.pop(_HEADS)
-    tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    network = Network(folder / _NETWORK, heads, precision)
-    spec = TextModelSpec.from_json(values)
+    unread = {_WEIGHTS} if (folder / _COMPILED).is_dir() else ()
+    folder = cached_folder(folder, lambda building: _convert(export(), building), unread=unread)
+    values = read_json(folder / "spec.json")
+    network = Network(folder / _NETWORK, values.pop(_HEADS), precision)
+    spec, tokenizer = TextModelSpec.from_json(values), (folder / "tokenizer.json").read_text(encoding="utf-8")
     return TextModel(spec, tokenizer, network.run, batch_tokens=batch_tokens, calibrate=network.calibrated)
 
 
 @contextmanager
 def _runnable() -> Iterator[None]:
-    """Turn a failure of OpenVINO into a ModelError with the remedy; use it as a decorator or with `with`."""
+    """Turn a failure of OpenVINO into a ModelError with the remedy."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -72,10 +73,10 @@ def _runnable() -> Iterator[None]:
 
 
 class Network:
-    """A converted network. One batch is run by all cores but one together; of several, each core runs its own.
+    """A converted network. All cores but one share a single batch; of several batches, each core runs its own.
 
-    A core of its own has no other to wait for, which is faster for many batches, but a single query would be slower.
-    One core is left to what a search does beside it. Each way is compiled when it is first needed.
+    With a batch per core no core waits for another, which is faster for many batches but slower for a single query.
+    One core is left to what a search does beside it. Each of the two is compiled when it is first needed.
     """
 
     def __init__(self, path: Path, heads: Sequence[str], precision: Precision = "auto") -> None:
@@ -86,12 +87,16 @@ class Network:
             _hint(_import_openvino().Core(), precision)
 
     def run(self, batches: Sequence[TokenBatch]) -> Iterator[Outputs]:
-        """The outputs of each batch, in order; while one is looked at, the next are computed."""
+        """The outputs of each batch, in order; the next batches are computed while the caller reads one."""
         if len(batches) == 1:
             yield self._outputs(self._alone.create_infer_request().infer(_inputs(batches[0])))
             return
+        if not batches:
+            return
+        # As many requests as run at once, and one whose outputs the caller reads. Threads share no requests.
+        at_once = self._together.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        idle = [self._together.create_infer_request() for _ in range(at_once + 1)]
         running: deque[Any] = deque()
-        idle = self._requests() if batches else []
         for batch in batches:
             if not idle:
                 request = running.popleft()
@@ -106,13 +111,17 @@ class Network:
             yield self._outputs(request.results)
 
     def calibrated(self, batches: Sequence[TokenBatch], name: str) -> Run:
-        """What runs this network in 8 bits, calibrated on the batches unless it was done under this name before."""
+        """What runs this network in 8 bits, calibrated on the batches unless a calibration has this name."""
 
         def calibrate(building: Path) -> None:
+            nncf = import_nncf()
+            nncf.set_log_level(logging.ERROR)
             network = _import_openvino().Core().read_model(str(self.path))
-            _save(in_8_bits(network, [_inputs(batch) for batch in batches]), building)
+            examples = nncf.Dataset([_inputs(batch) for batch in batches])
+            with redirect_stdout(StringIO()):  # where its progress bars go, into the middle of ours
+                _save(nncf.quantize(network, examples, model_type=nncf.ModelType.TRANSFORMER), building)
 
-        folder = kept_folder(self.path.parent / f"int8-{name}", calibrate)
+        folder = cached_folder(self.path.parent / f"int8-{name}", calibrate)
         return Network(folder / self.path.name, self.heads, self.precision).run
 
     @cached_property
@@ -123,13 +132,8 @@ class Network:
     def _together(self) -> Any:
         return self._compile("THROUGHPUT")
 
-    def _requests(self) -> list[Any]:
-        """As many as run at once and one more, whose outputs are being looked at. Threads do not share them."""
-        at_once = self._together.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        return [self._together.create_infer_request() for _ in range(at_once + 1)]
-
     def _outputs(self, results: Any) -> Outputs:
-        return {name: results[place] for place, name in enumerate(self.heads)}
+        return {name: results[number] for number, name in enumerate(self.heads)}
 
     @_runnable()
     def _compile(self, hint: str, **more: int) -> Any:
@@ -138,17 +142,13 @@ class Network:
         model = self.path.parent
         # A folder each: OpenVINO 2026.4 reads what it compiled in float32 for bfloat16 too, and fails with it.
         folder = model / _COMPILED / computed_in / hint.lower()
-        ready, writable = whole(folder), os.access(model, os.W_OK)
+        ready, writable = is_whole(folder), os.access(model, os.W_OK)
         _check_whole(model, unread={_WEIGHTS} if ready else ())
-        options: dict[str, str | int] = {
-            **more,
-            "PERFORMANCE_HINT": hint,
-            "INFERENCE_PRECISION_HINT": computed_in,
-        }
+        options: dict[str, str | int] = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": computed_in, **more}
         if not ready and writable:
-            for place in (model / _COMPILED, folder.parent, folder):
-                if not place.is_dir():
-                    place.unlink(missing_ok=True)  # a file in the place of a folder
+            for path in (model / _COMPILED, folder.parent, folder):
+                if not path.is_dir():
+                    path.unlink(missing_ok=True)  # a file where a folder belongs
             shutil.rmtree(folder, ignore_errors=True)
         if ready or writable:  # in a folder of another user, what is there is read, and nothing is added
             options["CACHE_DIR"] = str(folder)
@@ -168,10 +168,11 @@ class Network:
 
 def _check_whole(model: Path, *, unread: Collection[str] = ()) -> None:
     """ModelError where a file of this folder is damaged; of unread ones only the size counts. The folder is removed."""
-    if not whole(model, unread=unread):
+    if not is_whole(model, unread=unread):
         shutil.rmtree(model, ignore_errors=True)
-        kept = "remove that folder, or name another cache by OSLER_CACHE"
-        remedy = kept if model.exists() else "run the same command again, which makes it anew"
+        remedy = "run the same command again, which makes it anew"
+        if model.exists():
+            remedy = "remove that folder, or name another cache by OSLER_CACHE"
         raise ModelError(f"{model}: the converted model is damaged: {remedy}.")
 
 
@@ -187,25 +188,38 @@ def _inputs(batch: TokenBatch) -> dict[str, NDArray[np.int64]]:
     return {"input_ids": batch.ids, "attention_mask": batch.mask}
 
 
+def disable_telemetry() -> None:
+    """Make the import of openvino_telemetry fail, for which OpenVINO and nncf are prepared; before they are imported.
+
+    It would report every use of them from a forked process.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+def import_nncf() -> Any:
+    """The module nncf, without telemetry; MissingDependencyError where it is not installed."""
+    disable_telemetry()
+    return require("nncf", extra="int8")
+
+
 def _import_openvino() -> Any:
-    leave_out_telemetry()
+    disable_telemetry()
     return import_module("openvino")
 
 
-def _convert(graph: Graph, folder: Path) -> None:
-    """Write the network of the graph, its tokenizer and its spec into this folder."""
+def _convert(exported: ExportedModel, folder: Path) -> None:
+    """Write the network of the model, its tokenizer and its spec into this folder."""
     import torch
 
-    from osler.models.tower import quiet
+    from osler.models.export import quiet
 
     openvino = _import_openvino()
     example = {"input_ids": torch.ones(2, 16).long(), "attention_mask": torch.ones(2, 16).long()}
     with quiet():
-        network = openvino.convert_model(graph.module, example_input=example)
+        network = openvino.convert_model(exported.module, example_input=example)
     _save(network, folder)
-    (folder / "tokenizer.json").write_text(graph.tokenizer, encoding="utf-8")
-    spec = {**asdict(graph.spec), _HEADS: graph.heads}
-    (folder / "spec.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
+    (folder / "tokenizer.json").write_text(exported.tokenizer, encoding="utf-8")
+    write_json(folder / "spec.json", {**asdict(exported.spec), _HEADS: exported.heads})
 
 
 def _save(network: Any, folder: Path) -> None:

@@ -28,11 +28,10 @@ Calibrate = Callable[[Sequence["TokenBatch"], str], Run]
 INT8_ELSEWHERE: Final = "models.precision = 'int8' is for the CPU: use --device cpu, or leave it out."
 
 _MOST_SPECIAL: Final = 8
-"""More special tokens than a tokenizer adds to a text."""
+"""No tokenizer adds more special tokens to a text."""
 
 _STEP: Final = 8
-"""Batches are as wide as a multiple of this: a network prepares itself for every width that it has not just seen, which
-takes a quarter of the time of a query."""
+"""Widths are padded to a multiple of 8: OpenVINO specialises for each new shape, which costs a quarter of a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class TextModelSpec:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TextModelSpec:
-        """The spec that `dataclasses.asdict` took apart."""
+        """The spec from the values that `dataclasses.asdict` gives."""
         expansion = Expansion(**values["expansion"]) if values["expansion"] else None
         projection = tuple(values["projection"]) if values["projection"] else None
         return cls(**{**values, "skip": tuple(values["skip"]), "expansion": expansion, "projection": projection})
@@ -119,13 +118,13 @@ class TextModel:
         self._cutting.enable_truncation(spec.max_tokens)
 
     def cut_to(self, max_tokens: int) -> TextModel:
-        """The same network for texts that are cut to so many tokens, special tokens included."""
+        """The same network for texts that are cut to `max_tokens` tokens, special tokens included."""
         return self._with(replace(self.spec, max_tokens=min(max_tokens, self.spec.max_tokens)), self._run_passages)
 
     def calibrated(self, passages: Sequence[str], name: str) -> TextModel:
         """The same model with passages read in 8 bits, calibrated on these; queries are read as before.
 
-        A network that was calibrated under this name before is taken as it is. ModelError on another device than a CPU.
+        A network that was calibrated under this name before is reused. ModelError on any device but a CPU.
         """
         if self._calibrate is None:
             raise ModelError(INT8_ELSEWHERE)
@@ -169,7 +168,7 @@ class TextModel:
         return self.outputs_of(self.tokenize(texts, role), role)
 
     def outputs_of(self, encodings: Sequence[Encoding], role: Role) -> Iterator[tuple[TokenBatch, Outputs]]:
-        """The same for texts that `tokenize` has taken apart."""
+        """The same for texts that `tokenize` has read."""
         batches = self._token_batches(encodings, role)
         run = self._run_passages if role == "passage" else self.run
         return zip(batches, run(batches), strict=True)
@@ -184,7 +183,7 @@ class TextModel:
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding)] = encoding.ids
             real[row, : len(encoding)] = True
-        counted = _expanded(real, expansion)
+        counted = real | (np.arange(width) < expansion.length) if expansion else real
         mask = (counted if expansion and expansion.attend else real).astype(np.int64)
         scored = counted & self.spec.scored(ids) if role == "passage" else counted
         return TokenBatch(rows, ids, mask, scored)
@@ -207,14 +206,8 @@ class TextModel:
         )
 
 
-def _expanded(real: NDArray[np.bool_], expansion: Expansion | None) -> NDArray[np.bool_]:
-    if expansion is None:
-        return real
-    return real | (np.arange(real.shape[1]) < expansion.length)
-
-
 def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArray[np.int64]]:
-    """Places in `lengths`, longest first, as many together as fit the budget once padded; at least one."""
+    """Rows of `lengths`, longest first, as many together as fit the budget once padded; at least one."""
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osler.late_interaction.attribution import best_span
-from osler.late_interaction.codes import vectors_per_token
 from osler.late_interaction.maxsim import maxsim
+from osler.late_interaction.token_vectors import vectors_per_token
 from osler.records import EvidenceSpan, Passage, TokenVectors, Vectors
 from osler.text.sentences import claim_spans
 

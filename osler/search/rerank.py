@@ -22,7 +22,7 @@ BLOCK_PASSAGES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedPassages:
+class FreshPassages:
     """`StoredPassages` of an index without token vectors, with those that a re-ranker makes for this search."""
 
     stored: StoredPassages
@@ -31,7 +31,7 @@ class EncodedPassages:
     token_spans: ClassVar[None] = None
 
     @classmethod
-    def of(cls, stored: StoredPassages, reranker: Reranker) -> EncodedPassages:
+    def of(cls, stored: StoredPassages, reranker: Reranker) -> FreshPassages:
         """The stored passages, of which there is one at least, encoded by the re-ranker."""
         encoded = encode_by_id(stored.passages, reranker)
         return cls(stored, concatenate([encoded[passage_id] for passage_id in stored.passage_ids]))
@@ -51,9 +51,9 @@ class EncodedPassages:
         """The passages themselves."""
         return self.stored.passages
 
-    def take(self, numbers: Sequence[int]) -> EncodedPassages:
+    def take(self, numbers: Sequence[int]) -> FreshPassages:
         """The passages of these numbers, in this order."""
-        return EncodedPassages(self.stored.take(numbers), reorder(self.token_vectors, numbers))
+        return FreshPassages(self.stored.take(numbers), reorder(self.token_vectors, numbers))
 
 
 def encode_by_id(

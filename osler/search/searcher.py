@@ -13,16 +13,16 @@ from time import perf_counter
 import numpy as np
 
 from osler.config import MOST_PASSAGES, SearchSettings
-from osler.cores import a_thread_a_core, one_blas_thread
 from osler.errors import UsageError
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import divide
+from osler.parallel import one_blas_thread, per_core_pool
 from osler.protocols import CutsQueries, Encoder, PassageIndex, Reranker, Snapshot, StoredPassages
 from osler.records import NOT_RETRACTED, Candidate, Filter, RankedPassage, Ranking, Vector, Vectors
 from osler.search.by_id import named_passages
 from osler.search.candidates import fuse_scores, stage1_scores
 from osler.search.evidence import best_evidence
-from osler.search.rerank import BLOCK_PASSAGES, EncodedPassages, best_first, interpolated
+from osler.search.rerank import BLOCK_PASSAGES, FreshPassages, best_first, interpolated
 
 DEFAULTS = SearchSettings()
 
@@ -127,7 +127,7 @@ class Searcher:
         snapshot = self.index.snapshot()
         searches = [self._begin(query, k, where, snapshot, evidence=evidence) for query in queries]
         of_words = [search for search in searches if search.named is None]
-        with one_blas_thread(), a_thread_a_core() as cores:
+        with one_blas_thread(), per_core_pool() as cores:
             rankings = cores.map(
                 lambda search: self._finish(search, partial(self._lexical, search)), self._encoded(of_words)
             )
@@ -188,7 +188,7 @@ class Searcher:
         stored = search.snapshot.read([candidate.passage_id for candidate in candidates])
         if candidates and not stored.has_token_vectors and (self.settings.rerank or search.evidence):
             with search.timed("encode"):
-                stored = EncodedPassages.of(stored, self.reranker)
+                stored = FreshPassages.of(stored, self.reranker)
         scores, late = [candidate.score for candidate in candidates], None
         if self.settings.rerank:
             late = self._maxsim(search, stored)

@@ -1,4 +1,4 @@
-"""BM25 over texts in memory, by bm25s: a baseline, a source of negatives, a teacher's signal. Knows no passages."""
+"""BM25 over texts in memory, by bm25s: a baseline and a source of negatives. Knows no passages."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -105,6 +105,15 @@ def identifiers_of(doc_id: str, told: Mapping[str, object]) -> dict[str, str]:
     return {kind: values[kind] for kind in KINDS if kind in values}
 
 
+def pubmed_id(doc_id: str, *values: object) -> str:
+    """The digits of a document's PubMed id: of its own id, else of the first of these values that is one; else "".
+
+    >>> pubmed_id("PMID:12"), pubmed_id("4983", None, "PMID: 12"), pubmed_id("4983", 12), pubmed_id("4983")
+    ('12', '12', '12', '')
+    """
+    return spelled_identifiers(doc_id).get("pmid") or _of_kind("pmid", values)
+
+
 def _as_written(text: str) -> Identifier | None:
     """The id that the text is, in the spelling in which documents carry it: digits, a DOI in its case, `PMC7653990`."""
     if not text.isascii():
@@ -127,14 +136,15 @@ def _as_written(text: str) -> Identifier | None:
 def _of_kind(kind: str, value: object) -> str:
     """The first id of this kind that a value of metadata gives, as documents carry it; "" without any."""
     if isinstance(value, list | tuple):
-        return next((text for one in value if (text := _of_kind(kind, one))), "")
+        return next((text for item in value if (text := _of_kind(kind, item))), "")
     if isinstance(value, float) and value.is_integer():  # a column of a data frame with a missing value
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     text = str(value).strip()
     spellings = (text, f"{kind}:{text}") if text else ()  # the digits of a PMCID may stand alone
-    return next((one.value for one in map(_as_written, spellings) if one and one.kind == kind), "")
+    ids = map(_as_written, spellings)
+    return next((identifier.value for identifier in ids if identifier and identifier.kind == kind), "")
 
 
 def without_position(name: str) -> str:
@@ -172,20 +182,14 @@ def names_in(query: str) -> list[str]:
     >>> names_in("PMID: 31588070, doi:10.1000/x; HP:0001698"), names_in("PMID 31588070 in adults")
     (['PMID: 31588070', 'doi:10.1000/x', 'HP:0001698'], [])
     """
-    names = [name for part in _NAME.findall(query) for name in _parts(part)]
-    return names if all(any(letter.isdigit() for letter in name) for name in names) else []
-
-
-def _parts(text: str) -> Iterator[str]:
-    """The names that no space stands between; the commas of a DOI are its own, unless an id follows them."""
-    if text.lower() in _BETWEEN:
-        return
-    before_ids = r"[,;](?=\s*(?:pmid|pmc|doi|https?:|10\.\d))"
-    for part in re.split(before_ids if "10." in text else r"[,;]", text, flags=re.IGNORECASE):
-        if name := _stripped(part):
-            yield name
-
-
-def _stripped(text: str) -> str:
-    name = text.strip().strip(_AROUND).rstrip(".")
-    return name[1:-1].strip() if name[:1] + name[-1:] in ("()", "[]") else name
+    names = []
+    for written in _NAME.findall(query):
+        if written.lower() in _BETWEEN:
+            continue
+        # The commas of a DOI are its own, unless an id follows them.
+        separator = r"[,;](?=\s*(?:pmid|pmc|doi|https?:|10\.\d))" if "10." in written else r"[,;]"
+        for part in re.split(separator, written, flags=re.IGNORECASE):
+            name = part.strip().strip(_AROUND).rstrip(".")
+            names.append(name[1:-1].strip() if name[:1] + name[-1:] in ("()", "[]") else name)
+    names = list(filter(None, names))
+    return names if all(any(map(str.isdigit, name)) for name in names) else []

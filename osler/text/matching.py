@@ -25,7 +25,7 @@ _FRACTION = re.compile(r"[¼-¾⅐-⅞↉]")
 _SPACED_MINUS = re.compile(r"\u2212\s+(?=\d)")
 _ENDS_VALUE = re.compile(r"[\d)\]%]\s*$")
 
-_RARE = ("<", "^", "`", "**", *(f"({first}" for first in "0123456789+-"))
+_RARE = ("<", "^", "`", "**", *(f"({digit}" for digit in "0123456789+-"))
 """What ASCII text has where `fold` may change it."""
 
 _ALIKE = str.maketrans(

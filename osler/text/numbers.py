@@ -1,7 +1,7 @@
 """The numbers that a text states, and those that another text lacks. Knows how English papers write them, no passages.
 
-Numbers are compared by value, sign and unit, however they are written; a number inside a name (IL-6, COVID-19, CD4) is
-no number, but a name that must be there as such.
+Numbers are compared by value, sign and unit. A number inside a name (IL-6, covid-19, HbA1c, 5-HT2A) is no number, but a
+part of a name that must be there as such: letters joined to the digits behind them, or digits with unusual capitals.
 """
 
 from __future__ import annotations
@@ -11,12 +11,26 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 from osler.text.matching import fold
-from osler.text.number_words import CARDINAL, MULTIPLE, ORDINAL, PART, SCALES, cardinal, multiple, ordinal, part
-from osler.text.numbered_names import missing_letters, spelled_name, without_names
-from osler.text.units import SPELLINGS, Unit, unit_at
+from osler.text.number_words import (
+    CARDINAL,
+    MULTIPLE,
+    ORDINAL,
+    PART,
+    SCALES,
+    UNIT,
+    Unit,
+    cardinal,
+    multiple,
+    ordinal,
+    part,
+    unit_at,
+    unit_named,
+)
 
 _INTEGER = (
     r"[1-9]\d{0,2}(?:,\d{2,3}){0,8},\d{3}(?!\d)"  # 14,000 and, in India, 12,34,567
@@ -26,7 +40,7 @@ _INTEGER = (
 )
 _DECIMAL_COMMA = (
     r"0,\d{1,9}|[1-9]\d{0,2}(?:\.\d{3}){1,8},\d{1,2}(?!\d)"
-    rf"|\d{{1,9}},\d{{1,2}}(?=\s?[%‰]|[\s-]?(?:{SPELLINGS})\b)"  # elsewhere it may be a list
+    rf"|\d{{1,9}},\d{{1,2}}(?=\s?[%‰]|[\s-]?(?:{UNIT})\b)"  # elsewhere it may be a list
 )
 _POINT = r"[.·]\d{1,30}"
 _CORE = rf"(?:{_DECIMAL_COMMA}|(?:{_INTEGER})(?:{_POINT})?|\d{{1,30}}(?:{_POINT})?|(?<![\w)]){_POINT})"
@@ -55,28 +69,42 @@ _ROMAN_RUN = re.compile(
     rf"({_ROMAN}\b(?:\s?(?:/|-|,|and|or|to)\s?{_ROMAN}\b)*)"
 )
 _ROMANS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII")
+_ARABIC = {roman: str(value) for value, roman in enumerate(_ROMANS, start=1)}
 _SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([-+]?\d{1,3})(?![\w.])")  # 1e6
 _TIMES_TEN = re.compile(r"(?<![^\W\d_])x(?=\s?10\^)", re.IGNORECASE)
 _FLAT = re.compile(r"(?<=[A-Za-z])(?:\^(?=\d[-+])|\*(?=\d))")  # Ca^2+, HLA-B*27
 _TWO_NAMES = re.compile(r"\b([A-Za-z]*[A-Z][A-Za-z]*-?)(\d{1,2})/(?=\d{1,2}\b)")  # BRCA1/2
-_FLAT_POWER = re.compile(rf"\b((?:{SPELLINGS})(?:\^-\d)?[\s·](?:{SPELLINGS}))-(?=[12](?!\w))")  # mg kg-1
+_FLAT_POWER = re.compile(rf"\b((?:{UNIT})(?:\^-\d)?[\s·](?:{UNIT}))-(?=[12](?!\w))")  # mg kg-1
 
 _LARGEST = 300  # powers of ten in a float
 _REACH = 80  # characters before a number that are looked at for its sign; half as many behind it
 _IN_FRONT = re.compile(r"(?:^|[\s(\[{=:,;<>~/|±\"']|\d-)$")
-_BEHIND_NUMBER = re.compile(rf"\d\s?(?:%|{SPELLINGS})?\s+$")  # "5 mg -10 mg" is a range, "at 5 weeks -10 mg" a fall
+_BEHIND_NUMBER = re.compile(rf"\d\s?(?:%|{UNIT})?\s+$")  # "5 mg -10 mg" is a range, "at 5 weeks -10 mg" a fall
 _MINUS = re.compile(r"(?<![\d%]\s)\bminus\s$", re.IGNORECASE)
 _DECREASE = re.compile(
-    r"\b(?:decreas|reduc|lower|declin|fall|fell|drop|los[etis]|less|fewer|below|short|shr[aiu]nk|diminish)",
-    re.IGNORECASE,
+    r"(?i)\b(?:decreas|reduc|lower|declin|fall|fell|drop|los[etis]|less|fewer|below|short|shr[aiu]nk|diminish)"
 )
 _SENTENCE_END = re.compile(r"[.;!?]\s|\n")
 _SECONDS = re.compile(rf"(?:\d|\b(?:per|each|every|{CARDINAL}))[\s-]?$", re.IGNORECASE)
-_AT = re.compile(r"\bat\s$", re.IGNORECASE)
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)\s$")
 
 _EQUAL_SIGNS = frozenset({("", "+"), ("+", ""), ("", "down"), ("down", ""), ("-", "down"), ("down", "-")})
-_EXCHANGED = {"concentration", "amount"}  # mM and mmol/L
+
+_JOINED_WORD = re.compile(r"[^\W_]+(?:\.\d+)?(?:-[^\W_]+(?:\.\d+)?)*")
+_SEGMENT = re.compile(r"[^\W_]+(?:\.\d+)?")
+_CAPITALS = re.compile(r"[^\W_].*[A-Z]|[A-Z]|(?=.*[A-Z])[^\W_]{2,3}")
+_COUNTED = """
+type phase stage grade class group arm day week month year visit cycle dose age aged mid post pre early late under over
+versus vs and or to of by than plus minus
+"""
+_COUNTS = frozenset(_COUNTED.split())
+"""What is joined to a number and makes no name of it: "phase-3", "mid-2020", "12-to-15"."""
+
+_LETTERED = re.compile(r"\b([A-Za-z][a-z]{2,})[ -]([A-HJ-Z])(?!['\w]|\.\s?[a-z])")  # "I" is a pronoun or a number
+_FUNCTION_WORDS = "the and with for from was were are both than not per via plus when where while but into had has"
+_NO_NOUN = frozenset(_FUNCTION_WORDS.split())
+_LONGEST_NAME = 8  # segments of a name that is looked up by its ends, too
+_MEASURE = re.compile(r"[^\W\d_]{1,2}[23]")  # m2, cm3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +146,7 @@ def numbers(text: str) -> tuple[Mention, ...]:
     >>> [(mention.written, str(mention.readings[0][0].value)) for mention in numbers("Two million of 14,000 had IL-6.")]
     [('Two million', '2000000'), ('14,000', '14000')]
     """
-    return tuple(_mentions(without_names(_prepared(text))[0]))
+    return tuple(_mentions_and_names(text)[0])
 
 
 def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
@@ -127,37 +155,40 @@ def missing_numbers(claim: str, source: str) -> tuple[str, ...]:
     >>> missing_numbers("Fifteen of 14,000 gained 3.2 kg on IL-6.", "15 of 14 000 had IL6 and a change of −3.2 kg.")
     ('3.2',)
     """
-    claim_rest, claim_names = without_names(_prepared(claim))
-    source_rest, source_names = without_names(_prepared(source))
-    stated = {number for mention in _mentions(source_rest) for reading in mention.readings for number in reading}
+    claim_mentions, claim_names = _mentions_and_names(claim)
+    source_mentions, source_names = _mentions_and_names(source)
+    stated = {number for mention in source_mentions for reading in mention.readings for number in reading}
     names = {spelling for name in source_names for spelling in name.spellings}
     labels = {number.label for number in stated}
+
+    def is_stated(number: Number) -> bool:
+        return bool(number.label and number.label in names) or any(_same(number, other) for other in stated)
+
     lacking = [name.written for name in claim_names if not name.spellings & (names | labels)]
-    lacking += missing_letters(fold(claim), fold(source))
+    lacking += _missing_letters(fold(claim), fold(source))
     multiples = any(number.unit == _TIMES for number in stated)  # else "doubled" may say it of 10 and 20
     ordinals = any(number.kind == "ordinal" and number.value > 1 for number in stated)
-    for mention in _mentions(claim_rest):
+    for mention in claim_mentions:
         claimed = mention.claimed and (ordinals or mention.readings[0] != (_FIRST,))
         claimed |= multiples and mention.readings[0][0].unit == _TIMES
-        if claimed and not any(all(_is_in(n, stated, names) for n in reading) for reading in mention.readings):
+        if claimed and not any(all(map(is_stated, reading)) for reading in mention.readings):
             lacking.append(mention.written)
     return tuple(lacking)
 
 
-def _prepared(text: str) -> str:
-    """The folded text with Roman numbers of a type, phase or the like, and powers of ten, in one spelling."""
-    text = _ROMAN_RUN.sub(lambda match: match[1] + re.sub(_ROMAN, _arabic, match[2]), fold(text).replace("_", " "))
+def _mentions_and_names(text: str) -> tuple[list[Mention], list[_NumberedName]]:
+    """The numbers that the text states, and its names that hold a number, both in order."""
+
+    def in_arabic(run: re.Match[str]) -> str:
+        return run[1] + re.sub(_ROMAN, lambda roman: _ARABIC.get(roman[0], roman[0]), run[2])
+
+    text = _ROMAN_RUN.sub(in_arabic, fold(text).replace("_", " "))
     text = _TIMES_TEN.sub("×", _SCIENTIFIC.sub(r"\1×10^\2", text))
     text = _TWO_NAMES.sub(r"\1\2/\1", _FLAT.sub("", text))
-    return _FLAT_POWER.sub(r"\1^-", _FLAT_POWER.sub(r"\1^-", text))  # twice: the second power of "mg kg-1 day-1"
-
-
-def _arabic(match: re.Match[str]) -> str:
-    return str(_ROMANS.index(match.group()) + 1) if match.group() in _ROMANS else match.group()
-
-
-def _mentions(text: str) -> Iterator[Mention]:
-    return filter(None, map(_mention, _NUMBER.finditer(text)))
+    for _ in range(2):  # the second power of "mg kg-1 day-1"
+        text = _FLAT_POWER.sub(r"\1^-", text)
+    text, names = _without_names(text)
+    return list(filter(None, map(_mention, _NUMBER.finditer(text)))), names
 
 
 def _mention(match: re.Match[str]) -> Mention | None:
@@ -169,10 +200,14 @@ def _mention(match: re.Match[str]) -> Mention | None:
     if match["ordinal"] or match["nth"]:
         value = Fraction(match["nth"] or ordinal(words))
         seconds = words == "second" and _SECONDS.search(before)
-        idiom = words == "first" and (behind.startswith((",", " of all", " time")) or _AT.search(before))
+        at = re.search(r"\bat\s$", before, re.IGNORECASE)
+        idiom = words == "first" and (at or behind.startswith((",", " of all", " time")))
         return None if seconds else Mention(written, ((Number(value, "ordinal"),),), claimed=not idiom)
-    if match["implied"]:
-        return _implied(words, unit)
+    if match["implied"]:  # "initial" and "a week" say little of a number, and "a" nothing before what is no unit
+        if not (words.startswith("initial") or any(unit[:1])):
+            return None
+        number = _FIRST if words.startswith("initial") else Number(Fraction(1), "article", unit=unit)
+        return Mention(words, ((number,),), claimed=False)
     if match["multiple"]:
         number = Number(Fraction(multiple(words)), unit=_TIMES)
         as_part = Number(number.value, "part")  # "halved" is "by half", too
@@ -182,11 +217,11 @@ def _mention(match: re.Match[str]) -> Mention | None:
         return _part(match)
     sign = _sign(before, behind)
     if match["plain"] and " " in match["plain"] and _LABEL.search(before):
-        first, *rest = match["plain"].split()
-        apart = Number(Fraction(first)), Number(Fraction("".join(rest)), unit=unit)
+        label_digits, *digits = match["plain"].split()
+        apart = Number(Fraction(label_digits)), Number(Fraction("".join(digits)), unit=unit)
         return Mention(written, (apart,))
     named = _WORD_BEFORE.search(before)
-    label = spelled_name(named[1] + words) if named and re.fullmatch(r"\d+(?:\.\d+)?", words) else ""
+    label = _spelled_name(named[1] + words) if named and re.fullmatch(r"\d+(?:\.\d+)?", words) else ""
     units = (unit,) if unit else _units_ahead(match)
     readings = tuple((Number(_value(match), "cardinal", sign, unit, label),) for unit in units)
     return Mention(written, readings, claimed=words != "one" or any(unit))
@@ -199,31 +234,23 @@ def _units_ahead(match: re.Match[str]) -> tuple[tuple[Unit | None, ...], ...]:
     """
     joined = _JOINED.match(match.string, match.end())
     unit = unit_at(match.string, joined.end()) if joined else ()
-    if not (joined and unit):
-        return ((),)
-    return ((), unit) if joined["word"].lower() in ("and", ",") else (unit,)
-
-
-def _implied(word: str, unit: tuple[Unit | None, ...]) -> Mention | None:
-    """What "initial" and "a week" say of a number: little, and "a" nothing before what is no unit."""
-    if word.startswith("initial"):
-        return Mention(word, ((Number(Fraction(1), "ordinal"),),), claimed=False)
-    return Mention(word, ((Number(Fraction(1), "article", unit=unit),),), claimed=False) if any(unit[:1]) else None
+    if joined and unit:
+        return ((), unit) if joined["word"].lower() in ("and", ",") else (unit,)
+    return ((),)
 
 
 def _part(match: re.Match[str]) -> Mention:
     """A part of a whole: "1/2" may be two numbers as well, and "a third" an ordinal."""
     written, words = match.group(), match.group().lower()
     if match["top"]:
-        top, bottom = Fraction(match["top"]), Fraction(match["bottom"])
-        return Mention(written, ((Number(top / bottom, "part"),), (Number(top), Number(bottom))))
+        top, bottom = Number(Fraction(match["top"])), Number(Fraction(match["bottom"]))
+        return Mention(written, ((Number(top.value / bottom.value, "part"),), (top, bottom)))
     if match["of"]:  # "half a million"
         return Mention(written, ((Number(part(match["part"].lower()) * SCALES[match["of"].lower()]),),))
-    readings = [(Number(part(words), "part"),)]
     article, _, counted = words.replace("-", " ").partition(" ")
-    if article in ("a", "an") and counted not in ("half", "quarter"):
-        readings.append((Number(Fraction(ordinal(counted)), "ordinal"),))
-    return Mention(written, tuple(readings))
+    is_ordinal = article in ("a", "an") and counted not in ("half", "quarter")
+    as_ordinal = ((Number(Fraction(ordinal(counted)), "ordinal"),),) if is_ordinal else ()
+    return Mention(written, ((Number(part(words), "part"),), *as_ordinal))
 
 
 def _value(match: re.Match[str]) -> Fraction:
@@ -244,7 +271,7 @@ def _value(match: re.Match[str]) -> Fraction:
 
 def _decimal(written: str) -> Fraction:
     """The value of digits, whatever separates their thousands and their decimals."""
-    digits = re.sub(r"[ ']", "", written).replace("·", ".")
+    digits = re.sub("[ ']", "", written).replace("·", ".")
     if _COMMA_THOUSANDS.fullmatch(digits):
         digits = digits.replace(",", "")
     elif "," in digits:
@@ -265,10 +292,6 @@ def _sign(before: str, behind: str) -> str:
     return "down" if _DECREASE.search(clause) else ""
 
 
-def _is_in(number: Number, stated: set[Number], names: set[str]) -> bool:
-    return bool(number.label and number.label in names) or any(_same(number, other) for other in stated)
-
-
 def _same(number: Number, other: Number) -> bool:
     """Whether two numbers are the same as far as both tell: a unit that only one of them has counts for nothing."""
     signs = (number.sign, other.sign)
@@ -276,14 +299,102 @@ def _same(number: Number, other: Number) -> bool:
         return False
     if (number.kind == "ordinal") != (other.kind == "ordinal"):
         return False
-    for unit, its in zip(number.unit[1:], other.unit[1:], strict=False):
-        if unit and its and unit != its:
-            return False
+    if any(unit and its and unit != its for unit, its in zip(number.unit[1:], other.unit[1:], strict=False)):
+        return False
     unit, its = ((*pair, None)[0] for pair in (number.unit, other.unit))
     if unit and its:
-        comparable = unit.kind == its.kind or {unit.kind, its.kind} == _EXCHANGED
+        comparable = unit.kind == its.kind or {unit.kind, its.kind} == {"concentration", "amount"}  # mM and mmol/L
         return comparable and number.value * unit.size == other.value * its.size
     for part_of, share, of in ((number, other, its), (other, number, unit)):
         if of and of.kind == "share":  # 50% is a half, and not fifty
             return part_of.kind == "part" and part_of.value * 100 == share.value * of.size
     return number.value == other.value and "article" not in (number.kind, other.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _NumberedName:
+    """A name as it is written, and the spellings that count as the same: joined, in lower case, whole or its end."""
+
+    written: str
+    spellings: frozenset[str]
+
+
+def _without_names(text: str) -> tuple[str, list[_NumberedName]]:
+    """The text with blanks in place of its names with numbers, and these names in order.
+
+    >>> text, (virus, receptor) = _without_names("SARS-CoV-2 in 19 cells with 5-HT2A")
+    >>> text.split(), sorted(virus.spellings), sorted(receptor.spellings)
+    (['in', '19', 'cells', 'with'], ['cov2', 'sarscov2'], ['5ht2a', 'ht2a'])
+    """
+    names, parts, end = [], [], 0
+    for match in _JOINED_WORD.finditer(text):
+        if not any(map(str.isdigit, match.group())):
+            continue
+        for segments in _runs(match):
+            words = [segment.group() for segment in segments]
+            starts = range(len(words)) if len(words) <= _LONGEST_NAME else (0,)
+            endings = (re.sub(r"(?<=[A-Z\d])s$", "", "".join(words[start:])) for start in starts)
+            spellings = frozenset(_spelled_name(name) for name in endings if not _is_number(name))
+            begin = segments[0].start()
+            parts += [text[end:begin], " " * (segments[-1].end() - begin)]
+            end = segments[-1].end()
+            names.append(_NumberedName(text[begin:end], spellings))
+    return "".join(parts) + text[end:], names
+
+
+def _missing_letters(claim: str, source: str) -> list[str]:
+    """The names of a noun and one capital letter in a folded claim whose letter stands nowhere in the source.
+
+    >>> _missing_letters("Vitamin C and hepatitis B", "vitamins B and D")
+    ['Vitamin C']
+    """
+    return [
+        match[0]
+        for match in _LETTERED.finditer(claim)
+        if match[1].lower() not in _NO_NOUN
+        and not re.search(rf"(?<![A-Z]){match[2]}(?![A-Za-z])|(?i:\b{match[1]}s?[ -]?{match[2]}\b)", source)
+    ]
+
+
+def _runs(match: re.Match[str]) -> Iterator[list[re.Match[str]]]:
+    """The runs of neighbouring segments that make up a name with a number."""
+    segments = list(_SEGMENT.finditer(match.string, match.start(), match.end()))
+    words = [segment.group() for segment in segments]
+    belong = []
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        # A word makes a name of the digits behind it, as in `covid-19`.
+        makes_name = word.isalpha() and word.lower() not in _COUNTS and unit_named(word) is None
+        belong.append(_may_belong(word) or (makes_name and after.isdigit() and not _is_number(before)))
+    for belongs, run in groupby(zip(belong, segments, strict=True), itemgetter(0)):
+        members = [segment for _, segment in run]
+        letters = "".join(member.group() for member in members)
+        if belongs and any(map(str.isalpha, letters)) and any(map(str.isdigit, letters)):
+            yield members
+
+
+def _is_number(segment: str) -> bool:
+    return segment.replace(".", "").isdigit()
+
+
+def _may_belong(segment: str) -> bool:
+    """Whether a name may hold the segment: a number, or what reads as an abbreviation, not as a unit or plain prose.
+
+    >>> [_may_belong(word) for word in ("IL", "Bcl", "CoV", "Phase", "mg", "interleukin", "5mg", "2nd")]
+    [True, True, True, False, False, False, False, False]
+    """
+    if segment.isalpha():
+        return _CAPITALS.fullmatch(segment) is not None and unit_named(segment) is None
+    if _is_number(segment):
+        return True
+    if _MEASURE.fullmatch(segment):
+        return unit_named(segment) is None
+    suffix = segment.lstrip("0123456789.")
+    return not (
+        segment[0].isdigit()
+        and (suffix.lower() in ("st", "nd", "rd", "th", "s", "fold", "x") or unit_named(suffix) is not None)
+    )
+
+
+def _spelled_name(name: str) -> str:
+    """The name in the one spelling that names are compared in."""
+    return name.lower().replace("interleukin", "il")

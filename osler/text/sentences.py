@@ -79,12 +79,12 @@ def claim_spans(text: str) -> list[tuple[int, int]]:
     [(0, 8)]
     """
     sentences = sentence_spans(text)
-    return [(start, end) for start, end in sentences if _claims(text[start:end])] or sentences
-
-
-def _claims(sentence: str) -> bool:
-    words = (word for word in sentence.split() if any(map(str.isalnum, word)))
-    return not sentence.endswith(":") and len(list(islice(words, _FEWEST_WORDS))) == _FEWEST_WORDS
+    claims = []
+    for start, end in sentences:
+        words = (word for word in text[start:end].split() if any(map(str.isalnum, word)))
+        if text[end - 1] != ":" and len(list(islice(words, _FEWEST_WORDS))) == _FEWEST_WORDS:
+            claims.append((start, end))
+    return claims or sentences
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
@@ -94,23 +94,19 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     """Whether the stop of `match` ends the sentence that began at `start`."""
-    following = _following(text, match.end())
-    first = following.lstrip(_OPENING)[:1]
+    next_word = _NEXT_WORD.match(text, match.end())
+    following = next_word[1] if next_word else ""
     if not following:
         return True
-    if first and first in _GOES_ON:
+    word = following.lstrip(_OPENING)
+    if word[:1] and word[:1] in _GOES_ON:
         return False
-    if first.islower() and not _LOWER_NAME.match(following.lstrip(_OPENING)):
+    if word[:1].islower() and not _LOWER_NAME.match(word):
         return False
     if match["stop"] != "." or match.end() > match.end("stop"):
         return True
     before = text[max(start, match.start() - _LONGEST_ABBREVIATION) : match.start()].split()
     return not before or _may_end_with(before, following)
-
-
-def _following(text: str, position: int) -> str:
-    match = _NEXT_WORD.match(text, position)
-    return match[1] if match else ""
 
 
 def _may_end_with(words: list[str], following: str) -> bool:

@@ -8,7 +8,7 @@ on where it was stopped:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property, partial
 from math import ceil
@@ -22,24 +22,33 @@ from osler.index import open_index
 from osler.models import ModelPair, load_models
 from osler.models.adapter import on_top, read_adapter, write_adapter
 from osler.records import TokenVectors
+from osler.train.checks import check_recipe
+from osler.train.choices import (
+    ScoredDataset,
+    choose_stage1_weight,
+    choose_threshold,
+    dev_report,
+    keep_choices,
+    score_queries,
+)
 from osler.train.corpora import Corpora
-from osler.train.dev import dev_report, score_queries
-from osler.train.examples.example import Example, examples_of, titles_as_queries, with_siblings
-from osler.train.examples.lines import read_examples, write_examples
-from osler.train.examples.parts import Parts, divide
-from osler.train.mining.audit import write_audit
-from osler.train.mining.candidates import BM25Source, CandidateSource, RandomSource
-from osler.train.mining.mined import Mined
-from osler.train.preflight import check_recipe
-from osler.train.progress import OnProgress
-from osler.train.provenance import provenance
+from osler.train.data import (
+    DatasetSplits,
+    Example,
+    examples_of,
+    load_splits,
+    read_examples,
+    titles_as_queries,
+    with_siblings,
+    write_examples,
+)
+from osler.train.mining.audit import Mined, write_audit
+from osler.train.mining.sources import BM25Source, CandidateSource, RandomSource
+from osler.train.pipeline import OnProgress, ResumablePipeline, provenance
 from osler.train.reranker.files import ADAPTER_FILE
-from osler.train.reranker.pseudo_queries import pseudo_queries, with_candidates
 from osler.train.reranker.training import train_reranker
 from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
-from osler.train.steps import Steps
-from osler.train.weights import ScoredDataset, choose_stage1_weight, choose_threshold, keep_choices
 
 STEPS: Final = ("warm-up", "retriever", "index", "mining", "reranker", "dev")
 """The steps in their order; each needs those before it."""
@@ -58,8 +67,12 @@ def run_recipe(
     """
     if until not in STEPS:
         raise UsageError(f"{until!r} is no step of a training. Steps: {', '.join(STEPS)}.")
-    wanted = STEPS[: STEPS.index(until) + 1]
-    _check_similarity(recipe, wanted)
+    names = STEPS[: STEPS.index(until) + 1]
+    if recipe.retriever.similarity == "dot" and "index" in names and not recipe.encoder:
+        raise UsageError(
+            "An index compares by cosine, so a retriever with retriever.similarity = 'dot' cannot be mined with: "
+            "train it alone by `osler train retriever`, or with cosine."
+        )
     check_recipe(recipe)
     run = _Run(recipe, folder, on_progress or (lambda progress: None))
     work: dict[str, Callable[[Path], dict[str, Any]]] = {
@@ -70,25 +83,7 @@ def run_recipe(
         "reranker": run.train_reranker,
         "dev": run.evaluate,
     }
-    return {name: run.steps.run(name, work[name]) for name in wanted if run.needs(name)}
-
-
-def _check_similarity(recipe: RecipeSettings, wanted: Sequence[str]) -> None:
-    if recipe.retriever.similarity == "dot" and "index" in wanted and not recipe.encoder:
-        raise UsageError(
-            "An index compares by cosine, so a retriever with retriever.similarity = 'dot' cannot be mined with: "
-            "train it alone by `osler train retriever`, or with cosine."
-        )
-
-
-def _require_negatives(mined: Mined, part: str) -> None:
-    if mined.examples:
-        return
-    dropped = ", ".join(f"{reason} {count:,}" for reason, count in mined.counts.dropped.items() if count)
-    raise UsageError(
-        f"Mining found no negative for any query of {part} (candidates dropped: {dropped or 'none'}): "
-        "loosen [mining], or name a larger corpus."
-    )
+    return {name: run.pipeline.run(name, work[name]) for name in names if run.needs(name)}
 
 
 class _Run:
@@ -98,9 +93,9 @@ class _Run:
         self.recipe = recipe
         self.folder = folder
         self.on_progress = on_progress
-        self.parts: list[Parts] = divide(recipe)
-        self.corpora = Corpora(recipe, self.parts, on_progress)
-        self.steps = Steps(folder, provenance(recipe, self.parts))
+        self.datasets: list[DatasetSplits] = load_splits(recipe)
+        self.corpora = Corpora(recipe, self.datasets, on_progress)
+        self.pipeline = ResumablePipeline(folder, provenance(recipe, self.datasets))
 
     def needs(self, name: str) -> bool:
         """Whether the recipe has this step at all."""
@@ -120,11 +115,11 @@ class _Run:
 
     def warm_up(self, folder: Path) -> dict[str, Any]:
         """Title -> text pairs of the training corpora, before any query is seen."""
-        count, seed = ceil(self.recipe.retriever.warm_up_pairs / len(self.parts)), self.recipe.seed
+        count, seed = ceil(self.recipe.retriever.warm_up_pairs / len(self.datasets)), self.recipe.seed
         examples = [
             example
-            for part in self.parts
-            for example in titles_as_queries(part.train, self.corpora.passages[part.name], count=count, seed=seed)
+            for dataset in self.datasets
+            for example in titles_as_queries(dataset.train, self.corpora.passages[dataset.name], count=count, seed=seed)
         ]
         return self._fit_retriever(examples, self.corpora.pairs("valid"), folder, backbone=self.recipe.backbone)
 
@@ -137,15 +132,17 @@ class _Run:
             examples = list(self._first_negatives(examples, folder).examples)
         if self.recipe.retriever.siblings:
             examples = [
-                one for part in self.parts for one in with_siblings(examples_of(part.name, examples), part.train)
+                example
+                for dataset in self.datasets
+                for example in with_siblings(examples_of(dataset.name, examples), dataset.train)
             ]
         return self._fit_retriever(examples, self.corpora.pairs("valid"), folder, backbone=backbone)
 
     def index(self, folder: Path) -> dict[str, Any]:
         """The corpus of each data set, indexed by the trained retriever."""
-        for part in self.parts:
-            self.corpora.indexed(part, folder, self.models)
-        return {part.name: {"passages": len(self.corpora.by_id[part.name])} for part in self.parts}
+        for dataset in self.datasets:
+            self.corpora.indexed(dataset, folder, self.models)
+        return {dataset.name: {"passages": len(self.corpora.by_id[dataset.name])} for dataset in self.datasets}
 
     def mine(self, folder: Path) -> dict[str, Any]:
         """The retriever's errors as negatives, for training and for valid, with the audit of the former."""
@@ -153,8 +150,13 @@ class _Run:
             self.corpora.mined(self.corpora.pairs(name), self._source(self.recipe.mining.source), self.recipe.mining)
             for name in ("train", "valid")
         )
-        _require_negatives(mined, "train")
-        _require_negatives(valid, "valid")
+        for name, outcome in (("train", mined), ("valid", valid)):
+            if not outcome.examples:
+                dropped = ", ".join(f"{reason} {count:,}" for reason, count in outcome.counts.dropped.items() if count)
+                raise UsageError(
+                    f"Mining found no negative for any query of {name} (candidates dropped: {dropped or 'none'}): "
+                    "loosen [mining], or name a larger corpus."
+                )
         write_examples(folder / TRAIN_FILE, mined.examples)
         write_examples(folder / VALID_FILE, valid.examples)
         return write_audit(mined, folder)
@@ -164,7 +166,7 @@ class _Run:
         mining = self.folder / "mining"
         backbone = self.retriever if self.recipe.reranker.start == "retriever" else self.recipe.backbone
         model = train_reranker(
-            [*read_examples(mining / TRAIN_FILE), *self._unlabelled()],
+            read_examples(mining / TRAIN_FILE),
             read_examples(mining / VALID_FILE),
             self.recipe.model_copy(update={"backbone": backbone}),
             folder,
@@ -177,7 +179,7 @@ class _Run:
         """Stage 1's weight and the threshold of abstention, chosen on valid; then the figures on dev, once."""
         model = self.folder / "reranker" / "model"
         models = load_models(self.retriever, str(model), device=self.recipe.device)
-        scored = [self._scored(part, models) for part in self.parts]
+        scored = [self._scored(dataset, models) for dataset in self.datasets]
         valid = [valid for valid, _ in scored]
         weight, tried = choose_stage1_weight(valid)
         fit = choose_threshold(valid)
@@ -190,6 +192,7 @@ class _Run:
     def _export_adapters(self, folder: Path) -> None:
         """Both adapters as changes of the recipe's backbone, where there are some: what can be shipped with it."""
         below, above = (self.folder / step / ADAPTER_FILE for step in ("retriever", "reranker"))
+        # After a warm-up the retriever's adapter changes the warmed model, not the backbone.
         if self.needs("warm-up") or not (below.is_file() and above.is_file()):
             return
         retriever, reranker = read_adapter(below), read_adapter(above)
@@ -198,32 +201,16 @@ class _Run:
         write_adapter(folder / "retriever.safetensors", retriever)
         write_adapter(folder / "reranker.safetensors", reranker)
 
-    def _scored(self, part: Parts, models: ModelPair) -> tuple[ScoredDataset, ScoredDataset | None]:
+    def _scored(self, dataset: DatasetSplits, models: ModelPair) -> tuple[ScoredDataset, ScoredDataset | None]:
         """The candidates of valid and of dev; a passage that both find is encoded once."""
-        index = open_index(self.folder / "index" / part.name)
+        index = open_index(self.folder / "index" / dataset.name)
         settings = SearchSettings(num_candidates=self.recipe.choice.num_candidates)
         encoded: dict[str, TokenVectors] = {}
 
         def scored(queries: Dataset) -> ScoredDataset:
             return score_queries(queries, index, models, settings, encoded=encoded, on_progress=self.on_progress)
 
-        return scored(part.valid), scored(part.dev) if part.dev else None
-
-    def _unlabelled(self) -> list[Example]:
-        """Titles and sentences as queries, with what the retriever finds for them."""
-        wanted, source = self.recipe.reranker, self._source("retriever")
-        share = wanted.unlabelled_queries // len(self.parts)
-        if not share:
-            return []
-        return [
-            example
-            for part in self.parts
-            for example in with_candidates(
-                pseudo_queries(list(self.corpora.by_id[part.name].values()), count=share, seed=self.recipe.seed),
-                source(part),
-                count=wanted.negatives,
-            )
-        ]
+        return scored(dataset.valid), scored(dataset.dev) if dataset.dev else None
 
     def _fit_retriever(
         self, examples: list[Example], valid: list[Example], folder: Path, *, backbone: str
@@ -239,18 +226,18 @@ class _Run:
 
     def _first_negatives(self, examples: list[Example], folder: Path) -> Mined:
         """Negatives that are there before the retriever is: by chance, by words, or by the untrained backbone."""
-        wanted = self.recipe.retriever
-        settings = self.recipe.mining.model_copy(update={"negatives": wanted.negatives_per_query})
-        source = self._source(wanted.negatives)
-        if wanted.negatives == "mined":
+        kind = self.recipe.retriever.negatives
+        settings = self.recipe.mining.model_copy(update={"negatives": 1})
+        source = self._source(kind)
+        if kind == "mined":
             untrained = load_models(self.recipe.backbone, self.recipe.backbone, device=self.recipe.device)
             source = partial(self.corpora.retriever_source, folder=folder / "index", models=untrained)
         return self.corpora.mined(examples, source, settings)
 
-    def _source(self, kind: str) -> Callable[[Parts], CandidateSource]:
+    def _source(self, kind: str) -> Callable[[DatasetSplits], CandidateSource]:
         """What finds candidates in the corpus of a data set; `retriever` is the trained one."""
         if kind == "bm25":
-            return lambda part: BM25Source(self.corpora.by_id[part.name])
+            return lambda dataset: BM25Source(self.corpora.by_id[dataset.name])
         if kind == "random":
-            return lambda part: RandomSource(self.corpora.by_id[part.name], self.recipe.seed)
-        return lambda part: self.corpora.retriever_source(part, folder=self.folder / "index", models=self.models)
+            return lambda dataset: RandomSource(self.corpora.by_id[dataset.name], self.recipe.seed)
+        return lambda dataset: self.corpora.retriever_source(dataset, folder=self.folder / "index", models=self.models)

@@ -1,11 +1,15 @@
-"""The settings of a training run, frozen, as a recipe's TOML holds them. Knows no model and no data."""
+"""The settings of a training run, frozen, and a recipe from its TOML file and flags. Knows no model and no data."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from osler.errors import UsageError
 
 
 class _Part(BaseModel):
@@ -46,7 +50,6 @@ class TuningSettings(_Part):
     rank: int = Field(default=8, ge=1, description="Rank of a LoRA adapter.")
     alpha: float = Field(default=16.0, gt=0, description="LoRA's scale: alpha / rank times the adapter is added.")
     targets: tuple[str, ...] = Field(default=(), description="Names of the adapted linear layers; empty: all of them.")
-    dropout: bool = Field(default=False, description="Keep the backbone's dropout; without it a CPU trains faster.")
     keep: float = Field(
         default=1.0, gt=0, le=1, description="Share of the learned change that is kept: 0.5 is the mean with the start."
     )
@@ -68,18 +71,16 @@ class OptimiserSettings(_Part):
 class RetrieverSettings(OptimiserSettings):
     """Stage 1's model and its loss."""
 
-    towers: Literal["siamese", "asymmetric"] = Field(default="siamese", description="One encoder, or one a side.")
+    separate_encoders: bool = Field(default=False, description="One encoder for queries and another for passages.")
     pooling: Literal["mean", "cls"] = Field(default="mean", description="From token vectors to one vector.")
     similarity: Literal["cosine", "dot"] = Field(default="cosine", description="What the loss compares by.")
     scale: float | None = Field(default=None, gt=0, description="Times the similarity; empty: 20 (cosine) or 1 (dot).")
     negatives: Literal["in-batch", "random", "bm25", "mined"] = Field(
-        default="in-batch", description="Negatives beside those of the batch; `mined`: by the untrained backbone."
+        default="in-batch",
+        description="A negative a query beside those of the batch; `mined`: by the untrained backbone.",
     )
-    compare: Literal["batch", "own"] = Field(
-        default="batch", description="A positive against all passages of its batch, or against its own negatives alone."
-    )
-    negatives_per_query: int = Field(
-        default=1, ge=1, description="Negatives beside the batch's, where they are chosen."
+    in_batch_negatives: bool = Field(
+        default=True, description="Compare with all passages of the batch; false: with the query's own negative alone."
     )
     siblings: bool = Field(
         default=False, description="Put queries whose documents share a title into one batch: negatives that are hard."
@@ -100,8 +101,6 @@ class MiningSettings(_Part):
 
     source: Literal["retriever", "bm25", "random"] = Field(default="retriever", description="Whose candidates.")
     num_candidates: int = Field(default=50, ge=1, description="Candidates looked at per query.")
-    first_rank: int = Field(default=1, ge=1, description="Candidates ranked above this one are left out.")
-    last_rank: int | None = Field(default=None, ge=1, description="Candidates ranked below this one are left out.")
     negatives: int = Field(default=7, ge=1, description="Negatives kept per query.")
     relative_margin: float = Field(
         default=0.05, ge=0, lt=1, description="A negative scores so much below the positive."
@@ -111,7 +110,7 @@ class MiningSettings(_Part):
 
 
 class RerankerSettings(OptimiserSettings):
-    """Stage 2's model and its losses: contrastive first, then distillation."""
+    """Stage 2's model and its loss."""
 
     dim: int = Field(default=128, ge=8, description="Length of a token vector.")
     final_dim: int | None = Field(
@@ -123,20 +122,11 @@ class RerankerSettings(OptimiserSettings):
     )
     tuning: TuningSettings | None = Field(default=None, description="How its weights change; empty: as `tuning` says.")
     markers: tuple[str, str] = Field(default=("", ""), description="Before every query, before every passage.")
-    skip: Literal["punctuation", "nothing"] = Field(
-        default="punctuation", description="Passage tokens without a vector."
-    )
     query_tokens: int | None = Field(
         default=None, ge=8, description="Tokens of a query; empty: the longest in the data."
     )
     negatives: int = Field(default=3, ge=1, description="Mined negatives per query in a batch.")
     scale: float = Field(default=1.0, gt=0, description="Times the summed MaxSim before the softmax.")
-    unlabelled_queries: int = Field(
-        default=0, ge=0, description="Titles and sentences of passages as queries that are distilled too."
-    )
-    distill_epochs: float = Field(default=0.0, ge=0, description="Passes of KL distillation; 0: none.")
-    teacher: str = Field(default="ensemble", description="A cross-encoder by name or folder, or `ensemble`.")
-    temperature: float = Field(default=1.0, gt=0, description="Divides teacher and student scores in distillation.")
 
 
 class ChoiceSettings(_Part):
@@ -166,3 +156,95 @@ class RecipeSettings(_Part):
     def reranker_tuning(self) -> TuningSettings:
         """How the re-ranker's weights change: as its own settings say, else as the recipe does."""
         return self.reranker.tuning or self.tuning
+
+
+def load_recipe(
+    path: Path | None = None,
+    *,
+    data: Sequence[Mapping[str, str]] = (),
+    flags: Mapping[str, Any] | None = None,
+    changes: Sequence[str] = (),
+) -> RecipeSettings:
+    """The recipe of the file, with its data replaced where some are given, and flags that are not None on top.
+
+    changes: `name=value` lines as in TOML, such as `retriever.batch=64`.
+
+    >>> recipe = load_recipe(data=[{"folder": "scifact"}], changes=["retriever.batch=64"])
+    >>> recipe.data[0].folder, recipe.retriever.batch
+    ('scifact', 64)
+    """
+    values = _read(path) if path else {}
+    if data:
+        values["data"] = [dict(table) for table in data]
+    values.update({name: value for name, value in (flags or {}).items() if value is not None})
+    for change in changes:
+        _apply(values, change)
+    try:
+        return RecipeSettings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(_first_problem(error, path)) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the recipe ({error.strerror}); name a TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML ({error}); mend that place.") from error
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    *tables, setting = name.strip().split(".")
+    if not equals or not setting:
+        raise UsageError(f"--set {change!r} is no setting: write name=value, such as retriever.batch=64.")
+    owner: Any = values
+    for table in tables:
+        owner = _table(owner, table, change)
+    if not isinstance(owner, dict):
+        raise UsageError(f"--set {change!r}: name a data set by its number, such as data.0.pairs=500.")
+    owner[setting] = _value(text.strip())
+
+
+def _table(owner: Any, table: str, change: str) -> Any:
+    """The table of this name, made where it is missing; a data set goes by its number from 0."""
+    if isinstance(owner, list) and table.isdigit() and int(table) < len(owner):
+        inner = owner[int(table)]
+    elif isinstance(owner, dict):
+        inner = owner.setdefault(table, {})
+    else:
+        raise UsageError(f"--set {change!r}: there is no data set {table}; count them from 0.")
+    if not isinstance(inner, dict | list):
+        raise UsageError(f"--set {change!r}: {table!r} is no table of settings.")
+    return inner
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:  # a word without quotes
+        return text
+
+
+def _first_problem(error: ValidationError, path: Path | None) -> str:
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    where = f"{path}: " if path else ""
+    if problem["type"] == "extra_forbidden":
+        names = ", ".join(sorted(_owner(problem["loc"]).model_fields))
+        return f"{where}unknown setting {name!r}. Known settings: {names}."
+    if problem["type"] == "missing":
+        return f"{where}{name} is missing: set it."
+    if problem["type"] == "model_type":
+        return f"{where}{name} = {problem['input']!r} is no table of settings: write {name}.NAME = VALUE."
+    return f"{where}{name} = {problem['input']!r} is not possible ({problem['msg'].lower()}): change it."
+
+
+def _owner(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The settings class that a misplaced name would belong to."""
+    if len(location) == 1:
+        return RecipeSettings
+    if location[0] == "data":
+        return DataSettings
+    return TuningSettings if "tuning" in location else type(getattr(RecipeSettings(), str(location[0])))

@@ -11,7 +11,7 @@ from typing import Any
 
 from osler.datasets.mirage import ChoiceQuestion
 from osler.errors import UsageError
-from osler.evaluate.mirage.predictions import Prediction
+from osler.evaluate.mirage.run import Prediction
 from osler.evaluate.report import SIGNIFICANT
 from osler.evaluate.significance import Z, mcnemar, wilson
 
@@ -44,13 +44,25 @@ class TaskAccuracy:
         """Of the accuracy: sqrt(p (1 - p) / n); where none or all are right, what its interval has in place of 0."""
         if 0 < self.accuracy < 1:
             return sqrt(self.accuracy * (1 - self.accuracy) / self.questions)
+        # The formula gives 0 there, as if ten right answers of ten were certain.
         low, high = self.interval
         return (high - low) / (2 * Z)
+
+    def json(self) -> dict[str, Any]:
+        """The task as `osler evaluate mirage --json` gives it."""
+        return {
+            "questions": self.questions,
+            "accuracy": self.accuracy,
+            "se": self.standard_error,
+            "interval": list(self.interval),
+            "parse_failures": self.parse_failures,
+            "choices": dict(self.choices),
+        }
 
     @property
     def most_frequent(self) -> str:
         """The letter that was replied most often, and to which share of the questions; "" where none was."""
-        letter, count = max(self.choices.items(), key=lambda one: one[1], default=("", 0))
+        letter, count = max(self.choices.items(), key=lambda choice: choice[1], default=("", 0))
         return f"{letter} {count / self.questions:.0%}" if letter else ""
 
 
@@ -98,7 +110,7 @@ class MirageReport:
     def macro_interval(self) -> tuple[float, float]:
         """Its 95% interval, from the distances to the ends of those of the tasks (Zou & Donner, 2008)."""
         tasks = self.tasks.values()
-        below, above = (sqrt(sum((one.accuracy - one.interval[end]) ** 2 for one in tasks)) for end in (0, 1))
+        below, above = (sqrt(sum((task.accuracy - task.interval[end]) ** 2 for task in tasks)) for end in (0, 1))
         return self.macro - below / len(tasks), self.macro + above / len(tasks)
 
     @property
@@ -110,7 +122,7 @@ class MirageReport:
         """The last line of `osler evaluate mirage --json`."""
         micro = self.all_tasks
         return {
-            "tasks": {name: _task_json(task) for name, task in self.tasks.items()},
+            "tasks": {name: task.json() for name, task in self.tasks.items()},
             "macro": self.macro,
             "macro_se": self.macro_se,
             "macro_interval": list(self.macro_interval),
@@ -146,30 +158,42 @@ class MirageComparison:
 
 def mirage_report(questions: Sequence[ChoiceQuestion], done: Done) -> MirageReport:
     """The report over those questions that have a prediction; ValueError where none has one."""
-    asked = [one for one in questions if (one.task, one.question_id) in done]
-    if not asked:
+    answered = [question for question in questions if (question.task, question.question_id) in done]
+    if not answered:
         raise ValueError("There is no prediction to report: ask at least one question.")
     by_task: dict[str, list[ChoiceQuestion]] = {}
-    for question in asked:
+    for question in answered:
         by_task.setdefault(question.task, []).append(question)
+    choices = {
+        task: Counter(filter(None, (done[question.task, question.question_id].choice for question in of_task)))
+        for task, of_task in by_task.items()
+    }
     tasks = {
         task: TaskAccuracy(
             questions=len(of_task),
-            accuracy=fmean(is_right(one, done) for one in of_task),
-            parse_failures=sum(done[one.task, one.question_id].choice is None for one in of_task),
-            choices=_choices(of_task, done),
+            accuracy=fmean(is_right(question, done) for question in of_task),
+            parse_failures=sum(done[question.task, question.question_id].choice is None for question in of_task),
+            choices=dict(sorted(choices[task].items())),
         )
         for task, of_task in by_task.items()
     }
-    return MirageReport(tasks, _baselines(by_task), _cost([done[one.task, one.question_id] for one in asked]))
+    predictions = [done[question.task, question.question_id] for question in answered]
+    cost = Cost(
+        prompt_characters=sum(prediction.prompt_characters for prediction in predictions),
+        reply_characters=sum(len(prediction.reply) for prediction in predictions),
+        search_seconds=round(sum(prediction.search_seconds for prediction in predictions), 1),
+        reply_seconds=round(sum(prediction.reply_seconds for prediction in predictions), 1),
+    )
+    return MirageReport(tasks, _baselines(by_task), cost)
 
 
 def compare_runs(questions: Sequence[ChoiceQuestion], ours: Done, theirs: Done) -> MirageComparison:
     """Both runs on the questions that both answered; UsageError where there is none."""
-    both = [one for one in questions if (one.task, one.question_id) in ours.keys() & theirs.keys()]
+    keys = ours.keys() & theirs.keys()
+    both = [question for question in questions if (question.task, question.question_id) in keys]
     if not both:
         raise UsageError("The two runs have no question in common: compare runs of the same benchmark file.")
-    right = [[is_right(one, done) for one in both] for done in (ours, theirs)]
+    right = [[is_right(question, done) for question in both] for done in (ours, theirs)]
     return MirageComparison(len(both), sum(right[0]), sum(right[1]), mcnemar(*right))
 
 
@@ -178,40 +202,13 @@ def is_right(question: ChoiceQuestion, done: Done) -> bool:
     return done[question.task, question.question_id].choice == question.answer
 
 
-def _choices(questions: Sequence[ChoiceQuestion], done: Done) -> dict[str, int]:
-    chosen = Counter(done[one.task, one.question_id].choice for one in questions)
-    return {letter: chosen[letter] for letter in sorted(filter(None, chosen))}
-
-
 def _baselines(by_task: Mapping[str, Sequence[ChoiceQuestion]]) -> dict[str, dict[str, float]]:
     """What guessing reaches, by task and in the macro average: a uniform guess, always "A", the best constant."""
     rows = {
-        "uniform guess": {task: fmean(1 / len(one.options) for one in of) for task, of in by_task.items()},
-        'always "A"': {task: fmean(one.answer == "A" for one in of) for task, of in by_task.items()},
-        "best constant": {task: _best_constant(of) for task, of in by_task.items()},
+        "uniform guess": {task: fmean(1 / len(question.options) for question in of) for task, of in by_task.items()},
+        'always "A"': {task: fmean(question.answer == "A" for question in of) for task, of in by_task.items()},
+        "best constant": {
+            task: max(Counter(question.answer for question in of).values()) / len(of) for task, of in by_task.items()
+        },
     }
     return {name: {**of_task, "macro": fmean(of_task.values())} for name, of_task in rows.items()}
-
-
-def _best_constant(questions: Sequence[ChoiceQuestion]) -> float:
-    return Counter(one.answer for one in questions).most_common(1)[0][1] / len(questions)
-
-
-def _task_json(task: TaskAccuracy) -> dict[str, Any]:
-    return {
-        "questions": task.questions,
-        "accuracy": task.accuracy,
-        "se": task.standard_error,
-        "interval": list(task.interval),
-        "parse_failures": task.parse_failures,
-        "choices": dict(task.choices),
-    }
-
-
-def _cost(predictions: Sequence[Prediction]) -> Cost:
-    return Cost(
-        prompt_characters=sum(one.prompt_characters for one in predictions),
-        reply_characters=sum(len(one.reply) for one in predictions),
-        search_seconds=round(sum(one.search_seconds for one in predictions), 1),
-        reply_seconds=round(sum(one.reply_seconds for one in predictions), 1),
-    )

@@ -1,1 +1,1 @@
-"""What both trainings share: backbone, tuning, batches, a course that can be resumed. Knows no stage's loss."""
+"""What both trainings share: backbone, tuning, batches, a plan that can be resumed. Knows no stage's loss."""

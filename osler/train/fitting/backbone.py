@@ -13,8 +13,8 @@ from torch import nn
 
 from osler.errors import ModelError
 from osler.models.catalog import resolve
-from osler.models.digests import read_json
-from osler.models.tower import positions, quiet
+from osler.models.digests import read_config
+from osler.models.export import positions, quiet
 from osler.train.settings import RetrieverSettings
 
 _PASSAGE_ROUTE = "document"
@@ -37,17 +37,17 @@ def load_transformer(name: str, *, max_tokens: int) -> Transformer:
 
 
 def load_retriever(name: str, settings: RetrieverSettings) -> SentenceTransformer:
-    """A bi-encoder on this backbone, on the CPU: its pooling, one or two towers, unit vectors for cosine.
+    """A bi-encoder on this backbone, on the CPU: its pooling, one or two encoders, unit vectors for cosine.
 
     The prompts of a folder that sentence-transformers wrote are kept.
     """
     heads: list[nn.Module] = [Normalize()] if settings.similarity == "cosine" else []
-    if settings.towers == "siamese":
-        modules: list[nn.Module] = [*_tower(name, settings), *heads]
+    if settings.separate_encoders:
+        router = Router.for_query_document(_encoder(name, settings), _encoder(name, settings))
+        modules: list[nn.Module] = [router, *heads]
     else:
-        router = Router.for_query_document(_tower(name, settings), _tower(name, settings))
-        modules = [router, *heads]
-    saved = read_json(resolve(name).folder / "config_sentence_transformers.json")
+        modules = [*_encoder(name, settings), *heads]
+    saved = read_config(resolve(name).folder / "config_sentence_transformers.json")
     return SentenceTransformer(
         modules=modules, device="cpu", similarity_fn_name=settings.similarity, prompts=saved.get("prompts")
     )
@@ -65,27 +65,21 @@ def backbones(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module.auto_model for name, module in model.named_modules() if isinstance(module, Transformer)}
 
 
-def _tower(name: str, settings: RetrieverSettings) -> list[Any]:
+def _encoder(name: str, settings: RetrieverSettings) -> list[Any]:
     transformer = load_transformer(name, max_tokens=settings.max_tokens)
     return [transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode=settings.pooling)]
 
 
 def _first_transformer(folder: Path) -> Any:
     # Weights that were saved in half precision would be trained in it, and small steps would be lost.
-    options: dict[str, Any] = {"model_kwargs": {"dtype": torch.float32}, "local_files_only": True}
-    modules = read_json(folder / "modules.json")
+    modules = read_config(folder / "modules.json")
     if not modules:
-        return Transformer(str(folder), **_init_options())
-    first = modules[0]
-    if not first["type"].endswith("Router"):
-        return Transformer.load(str(folder), subfolder=first["path"], **options)
-    router: Any = Router.load(str(folder), subfolder=first["path"], **options)
+        local: dict[str, Any] = {"local_files_only": True}
+        dtype = {"dtype": torch.float32, **local}
+        return Transformer(str(folder), model_kwargs=dtype, processor_kwargs=local, config_kwargs=local)
+    options: dict[str, Any] = {"model_kwargs": {"dtype": torch.float32}, "local_files_only": True}
+    kind, subfolder = modules[0]["type"], modules[0]["path"]
+    if not kind.endswith("Router"):
+        return Transformer.load(str(folder), subfolder=subfolder, **options)
+    router: Any = Router.load(str(folder), subfolder=subfolder, **options)
     return router.sub_modules[_PASSAGE_ROUTE][0]
-
-
-def _init_options() -> dict[str, Any]:
-    return {
-        "model_kwargs": {"dtype": torch.float32, "local_files_only": True},
-        "processor_kwargs": {"local_files_only": True},
-        "config_kwargs": {"local_files_only": True},
-    }

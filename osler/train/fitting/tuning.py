@@ -29,8 +29,10 @@ def adapt(model: nn.Module, tuning: TuningSettings) -> None:
     transformers (a re-ranker's projection). head: the latter alone. UsageError where a name of tuning.targets fits no
     layer, or nothing would be trained.
     """
-    if not tuning.dropout:
-        _without_dropout(model)
+    # With dropout, attention on a CPU takes the slow path, which costs as much again as everything else.
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
     model.requires_grad_(tuning.method != "head")
     if tuning.method == "head":
         _unfreeze_heads(model)
@@ -38,15 +40,12 @@ def adapt(model: nn.Module, tuning: TuningSettings) -> None:
         for backbone in backbones(model).values():
             _inject(backbone, tuning)
     # Where training began, for `merge` to interpolate with; matrices of LoRA begin at no change.
-    start = {name: weight.detach().cpu().clone() for name, weight in trainable(model) if not _is_lora(name)}
+    start = {
+        name: weight.detach().cpu().clone()
+        for name, weight in trainable(model)
+        if not set(_LORA) & set(name.split("."))
+    }
     setattr(model, _START, start)
-
-
-def _without_dropout(model: nn.Module) -> None:
-    # With dropout, attention on a CPU takes the slow path, which costs as much again as everything else.
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
 
 
 def _unfreeze_heads(model: nn.Module) -> None:
@@ -100,32 +99,23 @@ def _inject(backbone: nn.Module, tuning: TuningSettings) -> None:
     peft.inject_adapter_in_model(config, backbone, adapter_name=_ADAPTER)
 
 
-def target_layers(backbone: nn.Module, wanted: tuple[str, ...]) -> list[str]:
+def target_layers(backbone: nn.Module, targets: tuple[str, ...]) -> list[str]:
     """The full names of the linear layers in the encoder's blocks that end with one of these names; all by default.
 
     UsageError where a name fits none of them.
     """
-    linear = [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear) and _in_a_block(name)]
-    for target in wanted:
-        if not any(_ends_with(name, target) for name in linear):
-            known = ", ".join(sorted({_inside_block(name) for name in linear}))
-            raise UsageError(f"tuning.targets: no linear layer is called {target!r}; the backbone has {known}.")
-    return [name for name in linear if not wanted or any(_ends_with(name, target) for target in wanted)]
-
-
-def _in_a_block(name: str) -> bool:
-    """Whether the layer belongs to one of the numbered blocks (`encoder.layer.3`, `layers.3`), so is no pooler."""
-    return any(part.isdigit() for part in name.split("."))
-
-
-def _inside_block(name: str) -> str:
-    parts = name.split(".")
-    number = next(place for place, part in enumerate(parts) if part.isdigit())
-    return ".".join(parts[number + 1 :])
-
-
-def _ends_with(name: str, target: str) -> bool:
-    return f".{name}".endswith(f".{target}")
+    # Numbered blocks (`encoder.layer.3`, `layers.3`) leave out a pooler; behind the number is what a layer is called.
+    inside: dict[str, str] = {}
+    for name, module in backbone.named_modules():
+        parts = name.split(".")
+        number = next((index for index, part in enumerate(parts) if part.isdigit()), None)
+        if isinstance(module, nn.Linear) and number is not None:
+            inside[name] = ".".join(parts[number + 1 :])
+    for target in targets:
+        if not any(f".{name}".endswith(f".{target}") for name in inside):
+            layers = ", ".join(sorted(set(inside.values())))
+            raise UsageError(f"tuning.targets: no linear layer is called {target!r}; the backbone has {layers}.")
+    return [name for name in inside if not targets or any(f".{name}".endswith(f".{target}") for target in targets)]
 
 
 def _merge_lora(backbone: nn.Module, keep: float) -> None:
@@ -140,10 +130,6 @@ def _merge_lora(backbone: nn.Module, keep: float) -> None:
 
 def _lora_layers(backbone: nn.Module) -> Iterator[tuple[str, Any]]:
     return ((name, module) for name, module in backbone.named_modules() if hasattr(module, "lora_A"))
-
-
-def _is_lora(name: str) -> bool:
-    return any(part in name.split(".") for part in _LORA)
 
 
 def _matrix(adapters: Any) -> Any:

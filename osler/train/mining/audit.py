@@ -1,26 +1,118 @@
-"""The account of a mining run for a person: counts, scores, and the negatives that may be unlabelled positives.
+"""What mining hands on, and its account for a person: counts, scores, negatives that may be unlabelled positives.
 
 What a person decides about those comes back through `read_exclusions`. Knows what was mined, not how.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
 
 from osler.text.near_equal import jaccard, shingles
-from osler.train.examples.example import Example, TrainingPassage
-from osler.train.examples.lines import read_records, write_records
-from osler.train.mining.mined import Mined
-from osler.train.steps import write_json
+from osler.train.data import Example, TrainingPassage, read_records, write_records
+from osler.train.pipeline import write_json
+
+Reason = Literal[
+    "known_positive",
+    "same_pmid",
+    "equal_text",
+    "near_equal_text",
+    "excluded",
+    "margin",
+    "near_equal_negative",
+]
+"""Why a candidate is no negative of an example, in the order of the tests; the first that holds counts."""
+
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+QUANTILES: Final = (5, 25, 50, 75, 95)
 
 AUDIT_FILE: Final = "audit.json"
 SUSPICIOUS_FILE: Final = "suspicious.jsonl"
-
 Exclusion = tuple[str, str, str]
 """(data set, query_id, passage_id or doc_id): never a negative of this query."""
+
+
+@dataclass(frozen=True, slots=True)
+class MiningCounts:
+    """How many candidates were looked at, and what became of them; a candidate counts once for every example.
+
+    An example looks at candidates until it has its negatives, so the rest of them appear nowhere.
+
+    >>> counts = MiningCounts(looked_at=4, kept=1, dropped={"known_positive": 1, "margin": 2})
+    >>> counts.share("margin")
+    0.5
+    """
+
+    looked_at: int
+    kept: int
+    dropped: Mapping[Reason, int]
+
+    def share(self, reason: Reason) -> float:
+        """The share of the candidates looked at that were dropped for this reason; 0.0 where none was looked at."""
+        return self.dropped[reason] / self.looked_at if self.looked_at else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """The examples that have a negative, in the order given; the others are left out and counted.
+
+    margin_scores: those of the candidates that the margin dropped.
+    """
+
+    examples: tuple[Example, ...]
+    without_negatives: int
+    counts: MiningCounts
+    margin_scores: tuple[float, ...] = ()
+
+    @property
+    def negatives_per_example(self) -> float:
+        """The mean number of negatives of the examples."""
+        return self.counts.kept / len(self.examples) if self.examples else 0.0
+
+    @property
+    def score_quantiles(self) -> dict[str, dict[str, float]]:
+        """The 5, 25, 50, 75 and 95% quantiles of the scores of positives, negatives and what the margin dropped.
+
+        A positive counts once for every example; a group without scores has no quantiles.
+        """
+        groups = {
+            "positives": [example.positive.score for example in self.examples],
+            "negatives": [negative.score for example in self.examples for negative in example.negatives],
+            "dropped_by_margin": self.margin_scores,
+        }
+        return {name: quantiles(scores) for name, scores in groups.items()}
+
+
+def quantiles(scores: Sequence[float]) -> dict[str, float]:
+    """The scores at `QUANTILES` percent, by percent, interpolated between neighbours; empty where there are none.
+
+    >>> quantiles([0.0, 10.0])
+    {'5%': 0.5, '25%': 2.5, '50%': 5.0, '75%': 7.5, '95%': 9.5}
+    """
+    if not scores:
+        return {}
+    values = np.percentile(scores, QUANTILES)
+    return {f"{percent}%": float(value) for percent, value in zip(QUANTILES, values, strict=True)}
+
+
+def joined(outcomes: Iterable[Mined]) -> Mined:
+    """What was mined from several data sets, as one: examples in their order, counts added up."""
+    outcomes = list(outcomes)
+    counts = MiningCounts(
+        sum(mined.counts.looked_at for mined in outcomes),
+        sum(mined.counts.kept for mined in outcomes),
+        {reason: sum(mined.counts.dropped[reason] for mined in outcomes) for reason in REASONS},
+    )
+    return Mined(
+        tuple(example for mined in outcomes for example in mined.examples),
+        sum(mined.without_negatives for mined in outcomes),
+        counts,
+        tuple(score for mined in outcomes for score in mined.margin_scores),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +167,15 @@ def report_text(report: Mapping[str, Any]) -> str:
         f"{report['examples']:,} examples with {report['negatives_per_example']} negatives each; "
         f"{report['without_negatives']:,} without any are left out.",
         f"{report['looked_at']:,} candidates looked at, {report['kept']:,} kept; dropped:",
-        *(_dropped_line(name, drop) for name, drop in report["dropped"].items()),
-        "Scores:",
-        *(_scores_line(name, scores) for name, scores in report["scores"].items() if scores),
     ]
+    for name, drop in report["dropped"].items():
+        lines.append(f"  {name.replace('_', ' '):<20} {drop['count']:>9,}  {drop['share']:6.1%}")
+    lines.append("Scores:")
+    for name, scores in report["scores"].items():
+        if scores:
+            quantiles = "  ".join(f"{at} {score:.3f}" for at, score in scores.items())
+            lines.append(f"  {name.replace('_', ' '):<20} {quantiles}")
     return "\n".join(lines)
-
-
-def _dropped_line(name: str, drop: Mapping[str, float]) -> str:
-    return f"  {name.replace('_', ' '):<20} {drop['count']:>9,}  {drop['share']:6.1%}"
-
-
-def _scores_line(name: str, scores: Mapping[str, float]) -> str:
-    return f"  {name.replace('_', ' '):<20} " + "  ".join(f"{at} {score:.3f}" for at, score in scores.items())
 
 
 def suspicious_negatives(examples: Iterable[Example], count: int) -> list[SuspiciousNegative]:
@@ -102,16 +190,14 @@ def suspicious_negatives(examples: Iterable[Example], count: int) -> list[Suspic
         words = shingles(example.positive.text)
         for negative in example.negatives:
             key = (example.dataset, example.query_id, negative.passage_id)
-            value = jaccard(words, shingles(negative.text)) - _relative_gap(example.positive, negative)
+            # A source without scores gives 0 to all: words alone decide then.
+            score = example.positive.score
+            gap = (score - negative.score) / abs(score) if score else 0.0
+            value = jaccard(words, shingles(negative.text)) - gap
             if key not in lines or value > suspicion[key]:
                 suspicion[key], lines[key] = value, _line(example, negative)
     likeliest = sorted(lines, key=lambda key: (-suspicion[key], key))[:count]
     return [lines[key] for key in likeliest]
-
-
-def _relative_gap(positive: TrainingPassage, negative: TrainingPassage) -> float:
-    """How far the negative scores below the positive, as a share of the latter; 0 where the positive scores 0."""
-    return (positive.score - negative.score) / abs(positive.score) if positive.score else 0.0
 
 
 def _line(example: Example, negative: TrainingPassage) -> SuspiciousNegative:

@@ -1,25 +1,30 @@
 """Hard negatives: what a retriever ranks high for a query although it does not answer it. Knows no model.
 
 A candidate that may answer the query after all is dropped, and counted under the first filter that drops it. The order
-of the filters is that of `Reason`.
+of the filters is that of `Reason`. What is compared is the text of a passage without its title (which alone tells apart
+two documents of one text); of a passage without text, its title.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
-from osler.errors import UsageError
-from osler.text.near_equal import near_equal, shingles
-from osler.train.examples.example import Example, Relevant, TrainingPassage
-from osler.train.mining.audit import Exclusion, read_exclusions
-from osler.train.mining.candidates import CandidateSource
-from osler.train.mining.filters import ComparedTexts, KnownAnswers, QueryFilter, known_answers
-from osler.train.mining.mined import REASONS, Mined, MiningCounts, Reason
+from osler.models.bi_encoder import passage_input
+from osler.records import Passage
+from osler.text.identifiers import pubmed_id
+from osler.text.near_equal import Shingles, equal, near_equal, shingles
+from osler.train.data import Example, Relevant, TrainingPassage
+from osler.train.mining.audit import REASONS, Exclusion, Mined, MiningCounts, Reason, read_exclusions
+from osler.train.mining.sources import CandidateSource, PassageTable
 from osler.train.settings import MiningSettings
+
+# Passages of which the shingles are held at once: some 10 kB each where a passage has 200 words.
+_SHINGLES_KEPT: Final = 10_000
 
 _QUERIES_AT_ONCE: Final = 256
 
@@ -38,14 +43,15 @@ def mine_hard_negatives(
     one that finds none is left out. Queries of one data set with the same words share their relevant documents.
     Examples of one query share its candidates, but each holds them against the score of its own positive.
 
-    on_queries is told how many of the queries are done, and of how many. UsageError where no rank lies in the
-    settings' window, CorpusError where the reviewed exclusions that they name cannot be read.
+    on_queries is told how many of the queries are done, and of how many. CorpusError where the reviewed exclusions that
+    the settings name cannot be read.
     """
-    check_window(settings)
     exclusions = read_exclusions(settings.exclusions) if settings.exclusions else set()
-    known = _Known(examples, relevant, exclusions)
-    miner = _Miner(source, settings, known, ComparedTexts(source.passages))
-    groups = list(_by_query(examples).values())
+    miner = _Miner(source, settings, _Judgements(examples, relevant, exclusions), ComparedTexts(source.passages))
+    by_query: dict[tuple[str, str], list[int]] = {}
+    for number, example in enumerate(examples):
+        by_query.setdefault((example.dataset, example.query_id), []).append(number)
+    groups = list(by_query.values())
     mined: dict[int, Example] = {}
     for start in range(0, len(groups), _QUERIES_AT_ONCE):
         block = groups[start : start + _QUERIES_AT_ONCE]
@@ -53,8 +59,8 @@ def mine_hard_negatives(
         mined.update(zip(numbers, miner.mine([[examples[number] for number in group] for group in block]), strict=True))
         if on_queries:
             on_queries(start + len(block), len(groups))
-    kept = tuple(mined[number] for number in range(len(examples)) if mined[number].negatives)
-    return Mined(kept, len(examples) - len(kept), miner.account(), tuple(miner.margin_scores))
+    usable = tuple(mined[number] for number in range(len(examples)) if mined[number].negatives)
+    return Mined(usable, len(examples) - len(usable), miner.account(), tuple(miner.margin_scores))
 
 
 def score_ceiling(positive_score: float, relative_margin: float) -> float:
@@ -69,25 +75,85 @@ def score_ceiling(positive_score: float, relative_margin: float) -> float:
     return positive_score - abs(positive_score) * relative_margin
 
 
-def check_window(settings: MiningSettings) -> None:
-    """UsageError where no rank lies in the settings' window."""
-    last = min(settings.last_rank or settings.num_candidates, settings.num_candidates)
-    if settings.first_rank > last:
-        raise UsageError(
-            f"mining.first_rank = {settings.first_rank} leaves no candidate: the last one looked at has rank {last}; "
-            "lower it, or raise mining.last_rank and mining.num_candidates."
-        )
+class ComparedTexts:
+    """The passages of a table as they are compared, each taken apart once while it is in use."""
+
+    def __init__(self, passages: PassageTable) -> None:
+        self._passages = passages
+        self.shingles = lru_cache(maxsize=_SHINGLES_KEPT)(self._shingles)
+
+    def _shingles(self, passage_id: str) -> Shingles:
+        passage = self._passages[passage_id]
+        has_text = any(map(str.isalnum, passage.text))
+        return shingles(passage.text if has_text else passage_input(passage))
 
 
-def _by_query(examples: Sequence[Example]) -> dict[tuple[str, str], list[int]]:
-    """The numbers of the examples of each (data set, query_id)."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    for number, example in enumerate(examples):
-        groups.setdefault((example.dataset, example.query_id), []).append(number)
-    return groups
+@dataclass(frozen=True, slots=True)
+class KnownAnswers:
+    """What is known to answer a query: documents, their PubMed ids, their texts; and documents excluded by review."""
+
+    doc_ids: frozenset[str]
+    pmids: frozenset[str]
+    texts: tuple[Shingles, ...]
+    excluded: frozenset[str]
 
 
-class _Known:
+def known_answers(
+    doc_ids: Iterable[str], excluded: Iterable[str], passages: PassageTable, texts: ComparedTexts
+) -> KnownAnswers:
+    """What is known of a query with these relevant documents.
+
+    excluded: ids of passages or documents; a passage takes its document with it, since relevance is judged by document.
+    """
+    doc_ids = frozenset(doc_ids)
+    positives = [passage for doc_id in sorted(doc_ids) for passage in passages.of_document(doc_id)]
+    pmids = {pmid for passage in positives if (pmid := _pmid(passage))}
+    return KnownAnswers(
+        doc_ids,
+        frozenset(pmids),
+        tuple(dict.fromkeys(texts.shingles(passage.passage_id) for passage in positives)),
+        frozenset(passages[doc_id].doc_id if doc_id in passages else doc_id for doc_id in excluded),
+    )
+
+
+class QueryFilter:
+    """The filters that depend on a query, and on none of its positives alone."""
+
+    def __init__(
+        self, answers: KnownAnswers, passages: PassageTable, texts: ComparedTexts, settings: MiningSettings
+    ) -> None:
+        self._answers = answers
+        self._passages = passages
+        self._texts = texts
+        self._settings = settings
+        self._reasons: dict[str, Reason | None] = {}
+
+    def reason(self, candidate: TrainingPassage) -> Reason | None:
+        """The first reason against this candidate of the query, or None."""
+        passage_id = candidate.passage_id
+        if passage_id not in self._reasons:
+            self._reasons[passage_id] = self._tested(self._passages[passage_id])
+        return self._reasons[passage_id]
+
+    def _tested(self, passage: Passage) -> Reason | None:
+        answers = self._answers
+        if passage.doc_id in answers.doc_ids:
+            return "known_positive"
+        if _pmid(passage) in answers.pmids:
+            return "same_pmid"
+        own = self._texts.shingles(passage.passage_id)
+        if any(equal(own, text) for text in answers.texts):
+            return "equal_text"
+        if any(near_equal(own, text, self._settings.near_equal) for text in answers.texts):
+            return "near_equal_text"
+        return "excluded" if passage.doc_id in answers.excluded else None
+
+
+def _pmid(passage: Passage) -> str:
+    return pubmed_id(passage.doc_id, passage.metadata.get("pmid"))
+
+
+class _Judgements:
     """The relevant documents of a query, those of queries with the same words included, and its exclusions."""
 
     def __init__(self, examples: Sequence[Example], relevant: Relevant, exclusions: AbstractSet[Exclusion]) -> None:
@@ -116,7 +182,7 @@ class _Miner:
 
     source: CandidateSource
     settings: MiningSettings
-    known: _Known
+    judgements: _Judgements
     texts: ComparedTexts
     counts: Counter[str] = field(default_factory=Counter)
     margin_scores: list[float] = field(default_factory=list)
@@ -127,8 +193,8 @@ class _Miner:
 
     def mine(self, groups: Sequence[Sequence[Example]]) -> Iterator[Example]:
         """The examples, a group a query, in their order with what negatives there are."""
-        found = self.source.candidates([group[0] for group in groups], k=self.settings.num_candidates)
-        pairs = list(zip(groups, found, strict=True))
+        rankings = self.source.candidates([group[0] for group in groups], k=self.settings.num_candidates)
+        pairs = list(zip(groups, rankings, strict=True))
         scored = iter(self._with_scores([(example, candidates) for group, candidates in pairs for example in group]))
         for group, candidates in pairs:
             query_filter = self._filter(group)
@@ -140,47 +206,47 @@ class _Miner:
 
         A document's best passage comes first among the candidates, so one that was found need not be scored again.
         """
-        found = [self._found(example, candidates) for example, candidates in pairs]
-        missing = [example for (example, _), passage in zip(pairs, found, strict=True) if passage is None]
+        best: list[TrainingPassage | None] = []
+        for example, candidates in pairs:
+            of_document = {passage.passage_id for passage in self.source.passages.of_positive(example)}
+            best.append(next((passage for passage in candidates if passage.passage_id in of_document), None))
+        missing = [example for (example, _), passage in zip(pairs, best, strict=True) if passage is None]
         scores = iter(self.source.positive_scores(missing) if missing else ())
-        places = [(passage.score, passage.rank) if passage else (next(scores), 0) for passage in found]
+        ranks = [(passage.score, passage.rank) if passage else (next(scores), 0) for passage in best]
         return [
             replace(example, positive=replace(example.positive, score=score, rank=rank))
-            for (example, _), (score, rank) in zip(pairs, places, strict=True)
+            for (example, _), (score, rank) in zip(pairs, ranks, strict=True)
         ]
-
-    def _found(self, example: Example, candidates: Sequence[TrainingPassage]) -> TrainingPassage | None:
-        of_document = {passage.passage_id for passage in self.source.passages.of_positive(example)}
-        return next((one for one in candidates if one.passage_id in of_document), None)
 
     def _filter(self, group: Sequence[Example]) -> QueryFilter:
         passages = self.source.passages
         positives = {passage.doc_id for example in group for passage in passages.of_positive(example)}
-        relevant = positives | self.known.relevant(group[0])
-        known: KnownAnswers = known_answers(relevant, self.known.excluded(group[0]), passages, self.texts)
-        return QueryFilter(known, passages, self.texts, self.settings)
+        relevant = positives | self.judgements.relevant(group[0])
+        answers = known_answers(relevant, self.judgements.excluded(group[0]), passages, self.texts)
+        return QueryFilter(answers, passages, self.texts, self.settings)
 
     def _with_negatives(
         self, example: Example, candidates: Sequence[TrainingPassage], query_filter: QueryFilter
     ) -> Example:
         ceiling = score_ceiling(example.positive.score, self.settings.relative_margin)
-        kept: list[TrainingPassage] = []
+        negatives: list[TrainingPassage] = []
         for candidate in candidates:
-            if len(kept) == self.settings.negatives:
+            # What ranks behind the last negative is not looked at, and counted nowhere.
+            if len(negatives) == self.settings.negatives:
                 break
-            reason = query_filter.reason(candidate) or self._reason_of_example(candidate, ceiling, kept)
+            reason = query_filter.reason(candidate) or self._reason_of_example(candidate, ceiling, negatives)
             self.counts.update(("looked_at", reason or "kept"))
             if reason == "margin":
                 self.margin_scores.append(candidate.score)
             if reason is None:
-                kept.append(candidate)
-        return replace(example, negatives=tuple(kept))
+                negatives.append(candidate)
+        return replace(example, negatives=tuple(negatives))
 
     def _reason_of_example(
-        self, candidate: TrainingPassage, ceiling: float, kept: Sequence[TrainingPassage]
+        self, candidate: TrainingPassage, ceiling: float, negatives: Sequence[TrainingPassage]
     ) -> Reason | None:
         if candidate.score > ceiling:
             return "margin"
         own, threshold = self.texts.shingles(candidate.passage_id), self.settings.near_equal
-        others = (self.texts.shingles(one.passage_id) for one in kept)
-        return "near_equal_negative" if any(near_equal(own, other, threshold) for other in others) else None
+        texts = (self.texts.shingles(negative.passage_id) for negative in negatives)
+        return "near_equal_negative" if any(near_equal(own, text, threshold) for text in texts) else None

@@ -1,1 +1,1 @@
-"""The ColBERT of stage 2: its model, losses, teacher and files."""
+"""The ColBERT of stage 2: its model, loss and files."""

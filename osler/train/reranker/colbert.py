@@ -9,6 +9,8 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Mapping, Sequence
+from math import log2
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
@@ -21,17 +23,24 @@ from torch import nn
 from transformers import AddedToken
 
 from osler.errors import ModelError, UsageError
-from osler.late_interaction.projection import principal_projection, rotated
 from osler.models.catalog import resolve
-from osler.models.tower import quiet
+from osler.models.export import quiet
+from osler.records import Vectors
+from osler.train.data import Example
 from osler.train.fitting.backbone import load_transformer
 from osler.train.settings import RecipeSettings, RerankerSettings
 
 _TOKENS: Final = "token_embeddings"
 EVERY_POSITION: Final = 1_000_000
 """More tokens than any backbone reads, so that its positions are the limit, as in search."""
+
+# Passages whose token vectors the principal components come from: some 60,000 vectors for some hundred dimensions.
 _SAMPLE: Final = 400
-"""Passages whose token vectors the principal components come from: some 60,000 vectors for some hundred dimensions."""
+
+# Examples measured: their passages take MiniLM half a minute on two cores, and there are several measurements.
+_MOST: Final = 120
+
+_CUTOFF: Final = 10
 
 
 def colbert_model(recipe: RecipeSettings, *, queries: Sequence[str], passages: Sequence[str]) -> MultiVectorEncoder:
@@ -46,9 +55,10 @@ def colbert_model(recipe: RecipeSettings, *, queries: Sequence[str], passages: S
     check_fit(transformer, recipe, name=recipe.backbone)
     add_markers(transformer, settings.markers)
     prompts = dict(zip(("query", "document"), settings.markers, strict=True))
-    mask = MultiVectorMask(_skip_words(transformer.tokenizer, settings))
+    mask = MultiVectorMask(_punctuation(transformer.tokenizer))
     transformer.query_length = settings.query_tokens or _longest(transformer, settings.markers[0], queries)
     transformer.document_length = settings.max_tokens
+    # Without a head, for the token vectors whose principal components the head starts from.
     headless = _model([transformer, mask], prompts)
     head = _head(headless, settings, passages, recipe.seed)
     return _model([transformer, head, mask, Normalize(module_input_name=_TOKENS)], prompts)
@@ -138,10 +148,8 @@ def _token(marker: str, vocabulary: Mapping[str, int]) -> str:
     return marker if marker in vocabulary else marker.strip()
 
 
-def _skip_words(tokenizer: Any, settings: RerankerSettings) -> list[str]:
-    """The punctuation that is one token each, or nothing, as the settings want it."""
-    if settings.skip == "nothing":
-        return []
+def _punctuation(tokenizer: Any) -> list[str]:
+    """The punctuation that is one token each."""
     unknown = {None, tokenizer.unk_token_id}
     return [word for word in string.punctuation if tokenizer.convert_tokens_to_ids(word) not in unknown]
 
@@ -174,3 +182,79 @@ def _principal(model: MultiVectorEncoder, dim: int, passages: Sequence[str], see
     sample = random.Random(seed).sample(distinct, min(_SAMPLE, len(distinct)))
     vectors: Any = model.encode_document(sample, normalize_embeddings=True, show_progress_bar=False)
     return principal_projection(torch.cat(vectors).cpu().numpy(), dim)
+
+
+def candidates_ndcg(model: MultiVectorEncoder, examples: Sequence[Example], *, seed: int) -> float | None:
+    """nDCG@10 of each positive among its own negatives, in the mean over a fixed sample; None where none has any.
+
+    A shortcut of the real figure, which ranks the candidates of an index: good enough to see whether training helps.
+    """
+    usable = [example for example in examples if example.negatives]
+    sample = random.Random(seed).sample(usable, min(_MOST, len(usable)))
+    if not sample:
+        return None
+    rows = [[(example.query, text) for text in example.texts] for example in sample]
+    scores = maxsim_of(model, [pair for row in rows for pair in row])
+    return fmean(_ndcg([scores[pair] for pair in row]) for row in rows)
+
+
+def maxsim_of(model: MultiVectorEncoder, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    """The score of each query with each passage, as search computes it: the mean over query tokens, here in float32."""
+    queries = list(dict.fromkeys(query for query, _ in pairs))
+    passages = list(dict.fromkeys(passage for _, passage in pairs))
+    query_vectors = dict(zip(queries, _on_cpu(model.encode_query(queries)), strict=True))
+    token_vectors = dict(zip(passages, _on_cpu(model.encode_document(passages)), strict=True))
+    return {
+        (query, passage): float((query_vectors[query] @ token_vectors[passage].T).amax(dim=1).mean())
+        for query, passage in dict.fromkeys(pairs)
+    }
+
+
+def _on_cpu(token_vectors: Any) -> list[Any]:
+    return [vectors.cpu().float() for vectors in token_vectors]
+
+
+def _ndcg(scores: Sequence[float]) -> float:
+    """That of the first score, which is the only relevant one's; it ranks behind those that are equal to it."""
+    rank = sum(score >= scores[0] for score in scores)  # counts itself
+    return 1 / log2(1 + rank) if rank <= _CUTOFF else 0.0
+
+
+def principal_projection(vectors: Vectors, dim: int) -> NDArray[np.float32]:
+    """The matrix [D, dim] that keeps most of the vectors [T, D]: `vectors @ matrix` are their principal components.
+
+    Its columns are the top eigenvectors of the second-moment matrix, uncentred because MaxSim compares dot products
+    and these are kept best so (Eckart and Young, 1936). Components are shorter than the vectors: divide each row by
+    its length afterwards, so that a dot product is a cosine again. Signs are fixed (the largest component of a column
+    is positive), so equal vectors give an equal matrix. ValueError when dim is not between 1 and D.
+
+    >>> vectors = np.array([[3, 4], [6, 8]], dtype=np.float32)
+    >>> (vectors @ principal_projection(vectors, 1)).round(4).tolist()
+    [[5.0], [10.0]]
+    """
+    if not 1 <= dim <= vectors.shape[1]:
+        raise ValueError(f"dim = {dim} is not possible: choose 1 to {vectors.shape[1]}, the size of the vectors.")
+    wide = vectors.astype(np.float64)
+    _, eigenvectors = np.linalg.eigh(wide.T @ wide)  # ascending eigenvalues
+    top = eigenvectors[:, ::-1][:, :dim]
+    largest = np.abs(top).argmax(axis=0)
+    signs = np.sign(top[largest, np.arange(dim)])
+    matrix: NDArray[np.float32] = (top * signs).astype(np.float32)
+    return matrix
+
+
+def rotated(matrix: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:
+    """The projection [D, dim] with its dimensions mixed by a random rotation.
+
+    Dot products stay what they are. Principal components vary less and less from first to last, and a scale for all
+    of a vector's components serves few bits badly; mixed, every dimension varies about as much. The rotation is drawn
+    evenly from all of them (Stewart, 1980: the Q of Gaussian numbers, signs fixed by R).
+
+    >>> turned = rotated(np.eye(3, dtype=np.float32), seed=1)
+    >>> np.allclose(turned @ turned.T, np.eye(3), atol=1e-6)
+    True
+    """
+    dim = matrix.shape[1]
+    q, r = np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, dim)))
+    turned: NDArray[np.float32] = (matrix @ (q * np.sign(np.diagonal(r)))).astype(np.float32)
+    return turned

@@ -13,12 +13,11 @@ from sentence_transformers import MultiVectorEncoder
 
 from osler.models.adapter import Adapter, write_adapter
 from osler.models.catalog import resolve
-from osler.models.check import Reference, RerankerFacts, write_facts
 from osler.models.digests import weights_digest
-from osler.models.tower import quiet
+from osler.models.export import quiet
+from osler.models.model_card import Reference, RerankerCard, write_card
 from osler.train.fitting.tuning import lora_matrices, merge
-from osler.train.reranker.colbert import lift_caps, narrow, skipped_words, token_head
-from osler.train.reranker.valid_ranking import maxsim_of
+from osler.train.reranker.colbert import lift_caps, maxsim_of, narrow, skipped_words, token_head
 from osler.train.settings import RecipeSettings
 
 MODEL_FOLDER: Final = "model"
@@ -45,28 +44,28 @@ def save_reranker(model: MultiVectorEncoder, recipe: RecipeSettings, folder: Pat
     model.to("cpu").eval()
     if recipe.reranker.final_dim:
         narrow(model, recipe.reranker.final_dim, passages=passages, seed=recipe.seed)
-    facts = _facts(model, recipe)
+    card = _card(model, recipe)
     target = folder / MODEL_FOLDER
     shutil.rmtree(target, ignore_errors=True)
     with quiet():
         model.save_pretrained(str(target), create_model_card=False)
-    write_facts(target, facts)
+    write_card(target, card)
     if tuning.method != "full" and not source.asymmetric:
         weights = weights_digest(source.folder)
-        write_adapter(folder / ADAPTER_FILE, Adapter(layers, scale, weights, _projection(model), facts))
+        write_adapter(folder / ADAPTER_FILE, Adapter(layers, scale, weights, _projection(model), card))
 
 
-def _facts(model: MultiVectorEncoder, recipe: RecipeSettings) -> RerankerFacts:
+def _card(model: MultiVectorEncoder, recipe: RecipeSettings) -> RerankerCard:
     query_tokens = lift_caps(model)
     scores = maxsim_of(model, [(_QUERY, passage) for passage in _PASSAGES])
-    first, second = (scores[_QUERY, passage] for passage in _PASSAGES)
+    related, unrelated = (scores[_QUERY, passage] for passage in _PASSAGES)
     height, width = _projection(model).shape
-    return RerankerFacts(
+    return RerankerCard(
         projection=(height, width),
         markers=recipe.reranker.markers,
         skip=skipped_words(model),
         query_tokens=query_tokens,
-        reference=Reference(query=_QUERY, passages=_PASSAGES, scores=(first, second)),
+        reference=Reference(query=_QUERY, passages=_PASSAGES, scores=(related, unrelated)),
     )
 
 

@@ -1,1 +1,0 @@
-"""Queries with their passages: divided, paired, written as lines. Knows no model."""
