@@ -101,7 +101,7 @@ def passage_hash(passage_id: str) -> int:
 
 
 def _block(rows: pa.Table) -> pa.RecordBatch:
-    rows = rows.combine_chunks()
+    (batch,) = rows.combine_chunks().to_batches()
     coded = CodedVectors.of(to_vectors(rows["vector"]))
     hashes = np.fromiter(map(passage_hash, rows["passage_id"].to_pylist()), np.uint64, len(rows))
     made = {
@@ -112,8 +112,7 @@ def _block(rows: pa.Table) -> pa.RecordBatch:
         "norm": pa.array(coded.norms),
         "error": pa.array(coded.errors),
     }
-    columns = {name: rows[name].chunk(0) if rows[name].num_chunks else rows[name] for name in TABLE_COLUMNS}
-    return pa.RecordBatch.from_pydict({**columns, **made})
+    return pa.RecordBatch.from_pydict({**{name: batch[name] for name in TABLE_COLUMNS}, **made})
 
 
 def _column(matrix: NDArray[Any]) -> pa.FixedSizeListArray:

@@ -86,7 +86,9 @@ class Manifest(BaseModel):
     def check_columns(self, schema: pa.Schema) -> None:
         """Return if a table of these columns can be read, with vectors as long as the encoder's; else StoreError."""
         if "row_key" not in schema.names:
-            raise StoreError("The index was made by an osler in development: index the corpus again into a new folder.")
+            raise StoreError(
+                "The index lacks the column row_key, which searches go by: index the corpus again into a new folder."
+            )
         kind = schema.field("vector").type if "vector" in schema.names else None
         length = getattr(kind, "list_size", None)
         if length != self.encoder.dim:
