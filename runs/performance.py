@@ -37,26 +37,30 @@ Not reached are
 - the speed of bfloat16 on the EPYC, whose [large matrices alone](#encoding) are below the aim; four fifths of that are
   reached. With AMX the aim is reached;
 - the speed of 8 bits: two fifths of the time are attention, which is no faster in 8 bits, and what lies between the
-  layers. The linear layers [run at 94%](lab.md#what-a-batch-of-passages-takes-layer-by-layer) of what the EPYC can;
-  [with AMX](lab.md#the-same-on-a-processor-with-amx) they are so short in bfloat16 that 8 bits save nothing;
+  layers. The linear layers [run at 94%](lab/notes.md#what-a-batch-of-passages-takes-layer-by-layer) of what the EPYC
+can;
+  [with AMX](lab/notes.md#the-same-on-a-processor-with-amx) they are so short in bfloat16 that 8 bits save nothing;
 - `osler index` unless it is asked for 8 bits on the EPYC; with AMX an eighth of it is
-  [splitting, writing and tidying](lab.md#the-same-on-a-processor-with-amx), the rest the network and what it gives;
+  [splitting, writing and tidying](lab/notes.md#the-same-on-a-processor-with-amx), the rest the network and what it
+gives;
 - a search of a million passages in 30 ms, in a slower hour: with AMX it takes
-  [25 to 34 ms](lab.md#rows-of-a-million-passages-read-from-a-copy), by the hour. The network, the words and the graph
-  are [15 to 20](lab.md#a-search-of-a-million-passages-step-by-step) of that, and gain little from a second core;
+  [25 to 34 ms](lab/notes.md#rows-of-a-million-passages-read-from-a-copy), by the hour. The network, the words and
+the graph
+  are [15 to 20](lab/notes.md#a-search-of-a-million-passages-step-by-step) of that, and gain little from a second core;
 - a search by default settings in less time than Qdrant Edge, which looks for no words and finds no evidence: osler
   takes 0.9 ms more on the EPYC, and the evidence alone 1.3;
 - with AMX a search of MedQuAD in 12 ms (like for like 13.0 in one run, [10.7](#a-search-beside-plaid) in another), in
   the first of these runs ahead of Qdrant Edge, and MaxSim of 1,000 passages in 10 ms:
-  [every step is slower there](lab.md#a-search-on-a-processor-with-amx) than on the EPYC, and numpy multiplies floats
+  [every step is slower there](lab/notes.md#a-search-on-a-processor-with-amx) than on the EPYC, and numpy multiplies
+floats
   without AMX. On the EPYC MaxSim is above 10 ms only of passages that come one by one;
 - 8 bits on BioASQ within 0.003: they rank better, by a difference within its interval.
 
-What was tried for encoding stands in the lab notes: [larger batches](lab.md#larger-batches-on-the-cpu),
-[tokenising beside the network](lab.md#tokenising-beside-the-network),
-[more layers in 8 bits](lab.md#attention-in-8-bits); for a million passages
-[how its rows are read](lab.md#rows-of-a-million-passages-read-from-the-table) and
-[what did not help](lab.md#what-did-not-shorten-a-search-of-a-million-passages).
+What was tried for encoding stands in the lab notes: [larger batches](lab/notes.md#larger-batches-on-the-cpu),
+[tokenising beside the network](lab/notes.md#tokenising-beside-the-network),
+[more layers in 8 bits](lab/notes.md#attention-in-8-bits); for a million passages
+[how its rows are read](lab/notes.md#rows-of-a-million-passages-read-from-the-table) and
+[what did not help](lab/notes.md#what-did-not-shorten-a-search-of-a-million-passages).
 
 By its default settings osler also looks for words, finds evidence and gives stage 1 a share of the score, which the
 peers do not. Like for like it is ahead of all of them on the EPYC; with AMX Qdrant Edge takes 1.0 times as long in one
@@ -64,19 +68,21 @@ run, where osler's own median is 1.6 ms behind, and 1.2 times in another, where 
 
 ENCODING = """How much faster bfloat16 and 8 bits can be is up to the processor. The last rows say how fast torch
 multiplies large matrices on it: so fast would be a network that did nothing else. In bfloat16 three quarters of the
-time are linear layers, which run at [that speed](lab.md#what-a-batch-of-passages-takes-layer-by-layer), in 8 bits three
+time are linear layers, which run at [that speed](lab/notes.md#what-a-batch-of-passages-takes-layer-by-layer), in 8
+bits three
 fifths. `osler index` splits and writes too, which for so few passages is a tenth of its time. In 8 bits, calibrating is
 left out: half a minute, once an index. When this was measured, OpenVINO took for bfloat16 what it had compiled for
 float32 before; since then each is compiled for itself, which with AMX
-[changed no ratio beyond its spread](lab.md#the-same-on-a-processor-with-amx)."""
+[changed no ratio beyond its spread](lab/notes.md#the-same-on-a-processor-with-amx)."""
 
 PRECISION = """On the EPYC bfloat16 was measured as above, by a network that was compiled for float32 first."""
 
 PYLATE = """PyLate needs an older torch, so it has a run of its own, made earlier on a processor without bfloat16."""
 
 TOKENS = """The default models' vectors have 88 components,
-[cut](lab.md#two-bits-and-a-vector-for-three-tokens-as-the-default) from the 128 that were trained; 64 and 48 are
-principal components of these; 96 and 128 stand [there](lab.md#two-bits-and-a-vector-for-three-tokens-as-the-default)
+[cut](lab/notes.md#two-bits-and-a-vector-for-three-tokens-as-the-default) from the 128 that were trained; 64 and 48 are
+principal components of these; 96 and 128 stand
+[there](lab/notes.md#two-bits-and-a-vector-for-three-tokens-as-the-default)
 too. 2 bits and a vector for 2 tokens are what an index has unless told otherwise."""
 
 SEARCH = """The peers know no words, no evidence and no share of stage 1 in the score, so they are compared with "the
@@ -87,18 +93,20 @@ tokens in osler's index 2 bits a component. The seconds to build are those of co
 models gave, without the models' own."""
 
 PLAID = """The same with PyLate's PLAID (its engine, fast-plaid), on the Xeon with AMX. It computes in float16; where a
-processor has to imitate that, it [takes long](lab.md#plaid-on-a-processor-without-float16). It finds by the centroids
+processor has to imitate that, it [takes long](lab/notes.md#plaid-on-a-processor-without-float16). It finds by the
+centroids
 of all tokens, without candidates by one vector, and is given the vectors of a query too. In this run osler, like for
 like, is ahead of every peer; in the [other one](performance/amx/search.md) on that Xeon Qdrant Edge takes 1.0 times as
 long, its median 1.6 ms less."""
 
 GROWTH = """These passages are made: MedQuAD's, repeated with their sentences in another order and one of another among
 them, their vectors moved by noise that is distributed as the vectors are. So what it takes to find them is measured,
-and not whether they answer. This table is of the index as it was before it had [snapshots](index.md#snapshots): it
+and not whether they answer. This table is of the index as it was before it had
+[snapshots](guides/indexing.md#snapshots): it
 built a graph of the vectors from 100,000 passages on, held vectors up to some 230,000 passages in memory, and read the
 rest from a copy of the rows, half of the bytes of the two larger sizes. A first round takes longer where the system
 does not hold those files yet. So one power over all sizes says roughly how they grow. How a search of a million
-passages divided [stands in the lab notes](lab.md#a-search-of-a-million-passages-step-by-step)."""
+passages divided [stands in the lab notes](lab/notes.md#a-search-of-a-million-passages-step-by-step)."""
 
 BACKBONES = """Random weights in the shapes of the two networks, and the same tokens. "Both" is what the paper's system
 does: bi-encoder and ColBERT, two passes of ModernBERT. It has 22 layers against 12, and is the slower at equal

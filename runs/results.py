@@ -47,7 +47,8 @@ most of them, each with its abstract, whether that supports or contradicts it: i
 Intervals and p are over groups of pairs that share a claim or an abstract."""
 
 CONTAMINATION = """How much of a training set occurs in an evaluation set, equal or nearly so as [the
-guide](evaluate.md#has-the-test-been-trained-on) defines it. What one of both has nothing of is not compared: BioASQ
+guide](guides/evaluation.md#has-the-test-been-trained-on) defines it. What one of both has nothing of is not
+compared: BioASQ
 and PubMedQA have no titles, MIRAGE has no passages, and only these three name PubMed records (of MIRAGE, 112 of its
 300 questions). SciFact and PubMedQA stand here whole; their dev parts are shares of them. Most of hpo-lay's near
 queries are phrases a word apart that name different terms ("small end part of the little toe bone", "… of the

@@ -195,5 +195,5 @@ def test_osler_mini_was_trained_on_as_many_claims_as_the_documents_say(data_fold
         len(claims & {query.text for query in part.queries.values()}) for part in (parts.train, parts.valid, parts.dev)
     )
     assert (len(pairs), len(claims), trained, valid, dev) == (96, 164, 116, 14, 34)
-    text = " ".join((root / "docs" / "experiments.md").read_text().split())
+    text = " ".join((root / "docs" / "lab" / "experiments.md").read_text().split())
     assert f"trains on {trained} of these {len(claims)} claims" in text
