@@ -42,13 +42,15 @@ def per_core_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(available_cores(), initializer=lambda: setattr(_THREAD, "has_a_core", True))
 
 
-def map_cores(work: Callable[[Item], None], items: Sequence[Item]) -> None:
-    """Do the work on every item, each core on its share. It is worth it where numpy takes a millisecond for an item.
+def map_cores(work: Callable[[Item], None], items: Sequence[Item], *, share: int = 1) -> None:
+    """Do the work on every item; each core takes some, but no thread is begun for fewer items than a share.
+
+    A share is worth it where numpy takes a millisecond for it.
 
     >>> map_cores(print, ["an item"])
     an item
     """
-    count = 1 if hasattr(_THREAD, "has_a_core") else max(1, min(available_cores(), len(items)))
+    count = 1 if hasattr(_THREAD, "has_a_core") else max(1, min(available_cores(), len(items) // share))
 
     def do_share(number: int) -> None:
         for item in items[number::count]:
@@ -59,10 +61,10 @@ def map_cores(work: Callable[[Item], None], items: Sequence[Item]) -> None:
         return
     # The calling thread has a share too: it is awake, and a thread that only waits delays those that work.
     with one_blas_thread(), ThreadPoolExecutor(count - 1) as threads:
-        shares = [threads.submit(do_share, number) for number in range(1, count)]
+        others = [threads.submit(do_share, number) for number in range(1, count)]
         do_share(0)
-        for share in shares:
-            share.result()  # so that an error in one of the threads is raised
+        for other in others:
+            other.result()  # so that an error in one of the threads is raised
 
 
 class _BlasLimit(AbstractContextManager[None]):

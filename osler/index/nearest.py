@@ -49,6 +49,9 @@ _FEW: Final = 1000
 _COPY: Final = 8
 """About how many vectors are compared in the time that one is copied."""
 
+_SHARE: Final = 4
+"""So many parts of 16,384 vectors are worth a thread, which takes as long to begin as one of them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodedVectors:
@@ -117,14 +120,15 @@ def possible(parts: Sequence[CodedVectors], query: Vector, *, k: int, rows: Rows
 
     def multiply(share: tuple[slice, CodedVectors, Rows]) -> None:
         within, part, chosen = share
-        if len(chosen) * _COPY > len(part):
-            codes = np.asarray(numkong.cdist(coded.codes, part.codes, "dot"))[0][chosen]
-        else:
-            codes = np.asarray(numkong.cdist(coded.codes, part.codes[chosen], "dot"))[0]
-        products[within] = codes * (part.scales[chosen] * coded.scales)
-        bounds[within] = length * part.errors[chosen] + error * part.norms[chosen]
+        codes, scales, errors, norms = part.codes, part.scales, part.errors, part.norms
+        if len(chosen) * _COPY <= len(part):
+            codes, scales, errors, norms = codes[chosen], scales[chosen], errors[chosen], norms[chosen]
+            chosen = np.arange(len(chosen))
+        product = np.asarray(numkong.cdist(coded.codes, codes, "dot"))[0] * (scales * coded.scales)
+        products[within] = product[chosen]
+        bounds[within] = (length * errors + error * norms)[chosen]
 
-    map_cores(multiply, list(_by_part(parts, rows)))
+    map_cores(multiply, list(_by_part(parts, rows)), share=_SHARE)
     return rows[products + bounds >= _highest(products - bounds, k)]
 
 
@@ -142,7 +146,7 @@ def likely(parts: Sequence[CodedVectors], query: Vector, *, count: int, rows: Ro
         hamming = np.asarray(numkong.hammings_packed(part.signs, planes)).astype(np.float32)
         distances[within] = (hamming @ weights)[chosen]
 
-    map_cores(compare, list(_by_part(parts, rows)))
+    map_cores(compare, list(_by_part(parts, rows)), share=_SHARE)
     return rows[distances <= -_highest(-distances, count)]
 
 

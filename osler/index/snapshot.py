@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -64,20 +65,35 @@ Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TableRows:
+    """Where each row of a table lies that is checked out at a version: its row in the blocks, by its row id.
+
+    Lance gives a row another id when it compacts the table, so these ids hold for this version alone.
+    """
+
+    row_ids: NDArray[np.uint64]  # [T], ascending
+    rows: Rows  # [T], counted through all blocks
+
+    def of(self, row_ids: NDArray[np.uint64]) -> Rows:
+        """The row of each of these ids, all of which the table has."""
+        return self.rows[np.searchsorted(self.row_ids, row_ids)]
+
+
 class TableSnapshot:
     """A `Snapshot` of a Lance table. Threads may share it."""
 
     def __init__(
-        self, table: LanceTable, watch: TableWatch, manifest: Manifest, blocks: Sequence[Block], alive: Sequence[Mask]
+        self, table: LanceTable, watch: TableWatch, manifest: Manifest, blocks: Sequence[Block], rows: TableRows
     ) -> None:
-        """table: checked out at the version; alive: which rows [P] of each block it has."""
+        """table: checked out at the version; rows: where each of its rows lies in the blocks."""
         self.version: int = table.version
         self.watch = watch
         self.blocks = blocks
-        self.alive = alive
-        self._table = table
         self.manifest = manifest
-        self._lengths = [len(block) for block in blocks]
+        self._table = table
+        self._rows = rows
+        self._ends = np.cumsum([len(block) for block in blocks], dtype=np.int64)
         self._passing = lru_cache(_MOST_FILTERS)(self._rows_passing)
 
     def nearest(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
@@ -105,13 +121,13 @@ class TableSnapshot:
         while True:
             search = self._table.search(words, query_type="fts")
             search = search.where(condition, prefilter=True) if condition else search
-            found = search.select(["passage_id", "_score"]).limit(count).to_arrow()
-            asked = len(found)
+            # To look up a column of so many rows takes a third of the search; their ids come along with the scores.
+            found = search.select(["_score"]).with_row_id(True).limit(count).to_arrow()
+            rows, scores = self._rows.of(found["_rowid"].to_numpy()), found["_score"].to_numpy()
             if dropping:
-                found = found.filter(pa.array(passes[self._rows_of(found["passage_id"].to_pylist())]))
-            scores = found["_score"].to_pylist()
-            if asked < count or (len(scores) > k and scores[k - 1] != scores[-1]):
-                return _candidates(found["passage_id"].to_pylist(), scores, k)
+                rows, scores = rows[passes[rows]], scores[passes[rows]]
+            if len(found) < count or (len(scores) > k and scores[k - 1] != scores[-1]):
+                return _candidates(self._passage_ids(rows), scores.tolist(), k)
             count *= 4
 
     def recall(self, queries: Vectors | None = None, *, k: int = 100, samples: int = 50) -> float | None:
@@ -156,12 +172,19 @@ class TableSnapshot:
 
     @property
     def _is_exact(self) -> bool:
-        return sum(self._lengths) < APPROXIMATE_FROM
+        return sum(map(len, self.blocks)) < APPROXIMATE_FROM
 
-    @cached_property
+    @property
     def num_rows(self) -> int:
         """How many passages there are."""
-        return sum(int(np.count_nonzero(mask)) for mask in self.alive)
+        return len(self._rows.rows)
+
+    @cached_property
+    def alive(self) -> list[Mask]:
+        """Which rows [P] of each block the table has."""
+        alive = np.zeros(sum(map(len, self.blocks)), np.bool_)
+        alive[self._rows.rows] = True
+        return [alive[end - len(block) : end] for block, end in zip(self.blocks, self._ends.tolist(), strict=True)]
 
     def vectors_of(self, rows: Rows) -> Vectors:
         """[rows, d], the vectors in these rows."""
@@ -208,21 +231,24 @@ class TableSnapshot:
     @cached_property
     def _by_hash(self) -> tuple[NDArray[np.uint64], Rows]:
         """The hashes of the passage_ids in the table, ascending, and the row of each."""
-        rows = np.flatnonzero(np.concatenate([np.empty(0, np.bool_), *self.alive]))
+        rows = self._rows.rows
         hashes = np.concatenate([np.empty(0, np.uint64), *(block.hashes for block in self.blocks)])[rows]
         order = np.argsort(hashes)
         return hashes[order], rows[order]
 
     def _by_block(self, rows: Rows) -> Iterator[tuple[Rows, Block, Rows]]:
         """Rows that count through all blocks, block by block: where they stand, the block, the rows within it."""
-        ends = np.cumsum(self._lengths)
-        numbers = np.searchsorted(ends, rows, side="right")
+        numbers = np.searchsorted(self._ends, rows, side="right")
         for number in np.unique(numbers).tolist():
-            places = np.flatnonzero(numbers == number)
-            yield places, self.blocks[number], rows[places] - (ends[number] - self._lengths[number])
+            block, places = self.blocks[number], np.flatnonzero(numbers == number)
+            yield places, block, rows[places] - (self._ends[number] - len(block))
 
     def _passage_ids(self, rows: Rows) -> list[str]:
-        return [row["passage_id"] for row in self.columns_of(rows, ["passage_id"])]
+        passage_ids = np.empty(len(rows), np.object_)
+        for places, block, within in self._by_block(rows):
+            passage_ids[places] = block.rows["passage_id"].take(pa.array(within)).to_numpy(zero_copy_only=False)
+        passages: list[str] = passage_ids.tolist()
+        return passages
 
 
 class BlockPassages:
@@ -273,7 +299,8 @@ def load_snapshot(
     Rows come from the files, then from what the snapshot before held in memory, then from the table. Where the last are
     many, they are put into a file, unless the folder cannot be written to.
     """
-    keys = table.search().select([KEY_COLUMN]).to_arrow()[KEY_COLUMN].to_numpy()
+    listed = table.search().select([KEY_COLUMN]).with_row_id(True).to_arrow()
+    keys, row_ids = listed[KEY_COLUMN].to_numpy(), listed["_rowid"].to_numpy()
     blocks = files.blocks()
     missing = np.setdiff1d(keys, _keys(blocks))
     if len(missing) > HELD_ROWS and files.can_write():
@@ -286,11 +313,11 @@ def load_snapshot(
         blocks += held
         missing = np.setdiff1d(missing, _keys(held))
     blocks += map(Block, blocks_of(_rows_of(table, keys, missing)))
-    alive = _alive(blocks, keys)
-    used = [number for number, mask in enumerate(alive) if mask.any()]
-    return TableSnapshot(
-        table, watch, manifest, [blocks[number] for number in used], [alive[number] for number in used]
-    )
+    blocks = [block for block in blocks if np.isin(block.keys, keys).any()]
+    own = _keys(blocks)
+    order, by_id = np.argsort(own, kind="stable"), np.argsort(row_ids)
+    rows = order[np.searchsorted(own, keys[by_id], sorter=order)]  # of several rows of one key, the first
+    return TableSnapshot(table, watch, manifest, blocks, TableRows(row_ids[by_id], rows))
 
 
 def tidy(snapshot: TableSnapshot, files: BlockFiles) -> None:
@@ -323,15 +350,6 @@ def _rows_in(snapshot: TableSnapshot, files: Container[Path | None]) -> Iterator
 
 def _keys(blocks: Sequence[Block]) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *(block.keys for block in blocks)])
-
-
-def _alive(blocks: Sequence[Block], keys: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
-    """Which rows [P] of each block are in a table of these keys; of several rows of one key, the first."""
-    own = _keys(blocks)
-    alive = np.zeros(len(own), np.bool_)
-    _, firsts = np.unique(own, return_index=True)
-    alive[firsts] = np.isin(own[firsts], keys)
-    return np.split(alive, np.cumsum([len(block) for block in blocks])[:-1]) if blocks else []
 
 
 def _rows_of(table: LanceTable, keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> Iterator[pa.Table]:

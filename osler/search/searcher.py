@@ -182,10 +182,7 @@ class Searcher:
     def _finish(self, search: _Search, lexical: Callable[[], list[Candidate]]) -> Ranking:
         """The ranking of a search whose query is encoded; lexical waits where the words are still being looked up."""
         with search.timed("candidates"):
-            candidates = self._candidates(search, lexical)
-        if not self.settings.rerank:
-            candidates = candidates[: search.k]
-        stored = search.snapshot.read([candidate.passage_id for candidate in candidates])
+            candidates, stored = self._candidates(search, lexical)
         if candidates and not stored.has_token_vectors and (self.settings.rerank or search.evidence):
             with search.timed("encode"):
                 stored = FreshPassages.of(stored, self.reranker)
@@ -210,18 +207,26 @@ class Searcher:
         ]
         return search.ranking(self._with_evidence(search, ranked, stored.take(best)) if search.evidence else ranked)
 
-    def _candidates(self, search: _Search, lexical: Callable[[], list[Candidate]]) -> list[Candidate]:
-        if self.settings.candidates == "lexical":
-            return lexical()
+    def _candidates(
+        self, search: _Search, lexical: Callable[[], list[Candidate]]
+    ) -> tuple[list[Candidate], StoredPassages]:
+        """The passages that stage 1 hands on, best first, and what is stored of them."""
         num_candidates = self._num_candidates(search)
-        dense = search.snapshot.nearest(search.vector, k=num_candidates, where=search.where)
+        count = num_candidates if self.settings.rerank else search.k
+        if self.settings.candidates == "lexical":
+            candidates = lexical()[:count]
+            return candidates, search.snapshot.read([candidate.passage_id for candidate in candidates])
+        candidates = search.snapshot.nearest(search.vector, k=num_candidates, where=search.where)
         if self.settings.candidates == "dense":
-            return dense
+            return candidates[:count], search.snapshot.read([candidate.passage_id for candidate in candidates[:count]])
         words = lexical()
-        either = dict.fromkeys(candidate.passage_id for candidate in (*dense, *words))
+        either = dict.fromkeys(candidate.passage_id for candidate in (*candidates, *words))
         stored = search.snapshot.read(list(either))
-        cosines = dict(zip(stored.passage_ids, np.vecdot(stored.vectors, search.vector).tolist(), strict=True))
-        return fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=self.settings.lexical_weight)
+        cosines = dict(zip(either, np.vecdot(stored.vectors, search.vector).tolist(), strict=True))
+        weight = self.settings.lexical_weight
+        candidates = fuse_scores(cosines, words, num_candidates=num_candidates, lexical_weight=weight)[:count]
+        numbers = {passage_id: number for number, passage_id in enumerate(either)}
+        return candidates, stored.take([numbers[candidate.passage_id] for candidate in candidates])
 
     def _maxsim(self, search: _Search, stored: StoredPassages) -> list[float]:
         scores: list[float] = []
