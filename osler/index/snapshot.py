@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,14 +94,13 @@ class TableSnapshot:
         self.manifest = manifest
         self._table = table
         self._rows = rows
-        self._ends = np.cumsum([len(block) for block in blocks], dtype=np.int64)
         self._passing = lru_cache(_MOST_FILTERS)(self._rows_passing)
 
     def nearest(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id."""
         parts = [block.vectors for block in self.blocks]
         rows, scores = nearest(parts, vector, k=k, passing=self._passing(checked(where)), exact=self._is_exact)
-        return _candidates(self._passage_ids(rows), scores.tolist(), k)
+        return _candidates(_passage_ids(self.blocks, rows), scores.tolist(), k)
 
     @reads
     def lexical(self, query: str, *, k: int, where: Filter) -> list[Candidate]:
@@ -127,7 +127,7 @@ class TableSnapshot:
             if dropping:
                 rows, scores = rows[passes[rows]], scores[passes[rows]]
             if len(found) < count or (len(scores) > k and scores[k - 1] != scores[-1]):
-                return _candidates(self._passage_ids(rows), scores.tolist(), k)
+                return _candidates(_passage_ids(self.blocks, rows), scores.tolist(), k)
             count *= 4
 
     def recall(self, queries: Vectors | None = None, *, k: int = 100, samples: int = 50) -> float | None:
@@ -140,7 +140,8 @@ class TableSnapshot:
             return None
         if queries is None:
             rows = np.flatnonzero(self._passing(Filter(include_retracted=True)))
-            queries = self.vectors_of(np.random.default_rng(0).choice(rows, min(samples, len(rows)), replace=False))
+            sample = np.random.default_rng(0).choice(rows, min(samples, len(rows)), replace=False)
+            queries = self.read(_passage_ids(self.blocks, sample)).vectors
         parts = [block.vectors for block in self.blocks]
         shares = []
         for query in queries:
@@ -152,7 +153,8 @@ class TableSnapshot:
         """What is stored of these passages, in this order, unknown ids left out."""
         rows = self._rows_of(passage_ids)
         known = np.flatnonzero(rows >= 0)
-        return BlockPassages(self, [passage_ids[number] for number in known.tolist()], rows[known])
+        ids = [passage_ids[number] for number in known.tolist()]
+        return BlockPassages(ids, self.manifest, self.blocks, rows[known])
 
     @reads
     def document(self, doc_id: str) -> Document | None:
@@ -184,35 +186,8 @@ class TableSnapshot:
         """Which rows [P] of each block the table has."""
         alive = np.zeros(sum(map(len, self.blocks)), np.bool_)
         alive[self._rows.rows] = True
-        return [alive[end - len(block) : end] for block, end in zip(self.blocks, self._ends.tolist(), strict=True)]
-
-    def vectors_of(self, rows: Rows) -> Vectors:
-        """[rows, d], the vectors in these rows."""
-        vectors = np.empty((len(rows), self.manifest.encoder.dim), np.float32)
-        for places, block, within in self._by_block(rows):
-            vectors[places] = block.vectors.vectors[within]
-        return vectors
-
-    def token_vectors_of(self, rows: Rows) -> TokenVectors:
-        """The token vectors of the passages in these rows, one after another; ValueError where none are kept."""
-        if not self.manifest.token_vectors:
-            raise ValueError("The index keeps no token vectors: let the re-ranker make them.")
-        values: list[NDArray[np.uint8]] = [np.empty(0, np.uint8)] * len(rows)
-        for places, block, within in self._by_block(rows):
-            data, bounds = block.token_values
-            starts, ends = bounds[within].tolist(), bounds[within + 1].tolist()
-            for place, start, end in zip(places.tolist(), starts, ends, strict=True):
-                values[place] = data[start:end]
-        return unpacked_vectors(values, self.manifest)
-
-    def columns_of(self, rows: Rows, columns: Sequence[str]) -> list[dict[str, Any]]:
-        """These columns of these rows, a dict a row."""
-        read: list[dict[str, Any]] = [{}] * len(rows)
-        for places, block, within in self._by_block(rows):
-            taken = block.rows.select(columns).take(pa.array(within)).to_pylist()
-            for place, row in zip(places.tolist(), taken, strict=True):
-                read[place] = row
-        return read
+        ends = accumulate(map(len, self.blocks))
+        return [alive[end - len(block) : end] for block, end in zip(self.blocks, ends, strict=True)]
 
     def _rows_passing(self, where: Filter) -> Mask:
         """[P], which rows of all blocks are in the table and pass the filter."""
@@ -236,59 +211,65 @@ class TableSnapshot:
         order = np.argsort(hashes)
         return hashes[order], rows[order]
 
-    def _by_block(self, rows: Rows) -> Iterator[tuple[Rows, Block, Rows]]:
-        """Rows that count through all blocks, block by block: where they stand, the block, the rows within it."""
-        numbers = np.searchsorted(self._ends, rows, side="right")
-        for number in np.unique(numbers).tolist():
-            block, places = self.blocks[number], np.flatnonzero(numbers == number)
-            yield places, block, rows[places] - (self._ends[number] - len(block))
 
-    def _passage_ids(self, rows: Rows) -> list[str]:
-        passage_ids = np.empty(len(rows), np.object_)
-        for places, block, within in self._by_block(rows):
-            passage_ids[places] = block.rows["passage_id"].take(pa.array(within)).to_numpy(zero_copy_only=False)
-        passages: list[str] = passage_ids.tolist()
-        return passages
-
-
+@dataclass(frozen=True, slots=True, eq=False)
 class BlockPassages:
-    """`StoredPassages` of a snapshot: each part is read when it is asked for."""
+    """`StoredPassages` in these rows [P] of blocks: each part is read when it is asked for."""
 
-    def __init__(self, snapshot: TableSnapshot, passage_ids: Sequence[str], rows: Rows) -> None:
-        self.passage_ids = passage_ids
-        self._snapshot = snapshot
-        self._rows = rows
+    passage_ids: Sequence[str]
+    manifest: Manifest
+    blocks: Sequence[Block]
+    rows: Rows
 
     def take(self, numbers: Sequence[int]) -> BlockPassages:
         """The passages of these numbers, in this order."""
-        return BlockPassages(self._snapshot, [self.passage_ids[number] for number in numbers], self._rows[numbers])
+        return replace(self, passage_ids=[self.passage_ids[number] for number in numbers], rows=self.rows[numbers])
 
     @property
     def vectors(self) -> Vectors:
         """[P, d]"""
-        return self._snapshot.vectors_of(self._rows)
+        vectors = np.empty((len(self.rows), self.manifest.encoder.dim), np.float32)
+        for places, block, within in _by_block(self.blocks, self.rows):
+            vectors[places] = block.vectors.vectors[within]
+        return vectors
 
     @property
     def has_token_vectors(self) -> bool:
         """Whether the index keeps token vectors."""
-        return self._snapshot.manifest.token_vectors
+        return self.manifest.token_vectors
 
     @property
     def token_vectors(self) -> TokenVectors:
         """Those of all passages, one passage after another; ValueError where none are kept."""
-        return self._snapshot.token_vectors_of(self._rows)
+        if not self.manifest.token_vectors:
+            raise ValueError("The index keeps no token vectors: let the re-ranker make them.")
+        values: list[NDArray[np.uint8]] = [np.empty(0, np.uint8)] * len(self.rows)
+        for places, block, within in _by_block(self.blocks, self.rows):
+            data, bounds = block.token_values
+            starts, ends = bounds[within].tolist(), bounds[within + 1].tolist()
+            for place, start, end in zip(places.tolist(), starts, ends, strict=True):
+                values[place] = data[start:end]
+        return unpacked_vectors(values, self.manifest)
 
     @property
     def token_spans(self) -> list[TokenSpans] | None:
         """Those that were stored with the token vectors, None where none were."""
-        spans = [to_spans(row) for row in self._snapshot.columns_of(self._rows, [SPANS_COLUMN])]
+        spans = [to_spans(row) for row in self._columns(SPANS_COLUMN)]
         stored = [one for one in spans if one is not None]
         return stored if len(stored) == len(spans) else None
 
     @property
     def passages(self) -> list[Passage]:
         """The passages themselves."""
-        return [to_passage(row) for row in self._snapshot.columns_of(self._rows, list(PASSAGE_COLUMNS))]
+        return [to_passage(row) for row in self._columns(*PASSAGE_COLUMNS)]
+
+    def _columns(self, *columns: str) -> list[dict[str, Any]]:
+        read: list[dict[str, Any]] = [{}] * len(self.rows)
+        for places, block, within in _by_block(self.blocks, self.rows):
+            taken = block.rows.select(columns).take(pa.array(within)).to_pylist()
+            for place, row in zip(places.tolist(), taken, strict=True):
+                read[place] = row
+        return read
 
 
 def load_snapshot(
@@ -340,6 +321,23 @@ def tidy(snapshot: TableSnapshot, files: BlockFiles) -> None:
         files.write(blocks_of(_rows_in(snapshot, joined)))
         needless = [path for path in needless if path not in living or path in joined]
     files.remove(needless)
+
+
+def _by_block(blocks: Sequence[Block], rows: Rows) -> Iterator[tuple[Rows, Block, Rows]]:
+    """Rows that count through all blocks, block by block: where they stand, the block, the rows within it."""
+    ends = np.cumsum([len(block) for block in blocks], dtype=np.int64)
+    numbers = np.searchsorted(ends, rows, side="right")
+    for number in np.unique(numbers).tolist():
+        block, places = blocks[number], np.flatnonzero(numbers == number)
+        yield places, block, rows[places] - (ends[number] - len(block))
+
+
+def _passage_ids(blocks: Sequence[Block], rows: Rows) -> list[str]:
+    passage_ids = np.empty(len(rows), np.object_)
+    for places, block, within in _by_block(blocks, rows):
+        passage_ids[places] = block.rows["passage_id"].take(pa.array(within)).to_numpy(zero_copy_only=False)
+    ids: list[str] = passage_ids.tolist()
+    return ids
 
 
 def _rows_in(snapshot: TableSnapshot, files: Container[Path | None]) -> Iterator[pa.Table]:
