@@ -39,41 +39,65 @@ class SplitSettings(_Stage):
 class ModelSettings(_Stage):
     """The two models and where they run. A new index without named models is built by `osler-mini`."""
 
-    encoder: str = Field(default="", description="Bi-encoder: a short name, hub name or folder; empty: the index's.")
-    reranker: str = Field(default="", description="ColBERT: a short name, hub name or folder; empty: the index's.")
-    device: Literal["cpu", "cuda"] = Field(default="cpu", description="cpu runs OpenVINO, cuda runs torch.")
+    encoder: str = Field(
+        default="",
+        description="Bi-encoder: a short name, a hub name or a folder. "
+        "Empty: the model that built the index, `osler-mini` for a new one.",
+    )
+    reranker: str = Field(default="", description="ColBERT re-ranker, named like the bi-encoder.")
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu", description="`cpu` runs OpenVINO, `cuda` runs torch in bfloat16."
+    )
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
-        default="auto", description="auto: bf16 where the device has it; int8: of passages on a CPU, extra int8."
+        default="auto",
+        description="Number format. `auto` is `bf16` where the device has it, else `fp32`; `int8` encodes passages "
+        "on a CPU in 8 bits and needs the extra `int8`.",
     )
     batch_tokens: int | None = Field(
-        default=None, ge=64, le=_MOST_TOKENS, description="About the tokens a batch; empty: by the device."
+        default=None,
+        ge=64,
+        le=_MOST_TOKENS,
+        description="Approximate number of tokens in a batch. Empty: 1,024 on `cpu`, 32,768 on `cuda`.",
     )
 
 
 class IndexSettings(_Stage):
     """How an index is written."""
 
-    token_vectors: bool = Field(default=True, description="Keep token vectors, so that re-ranking need not encode.")
-    token_bits: Literal[32, 8, 4, 2, 1] = Field(default=2, description="Bits of a component of a token vector.")
-    token_pooling: int = Field(default=2, ge=1, le=4, description="Tokens of a long passage that share a vector.")
+    token_vectors: bool = Field(default=True, description="Store token vectors, so that re-ranking need not encode.")
+    token_bits: Literal[32, 8, 4, 2, 1] = Field(
+        default=2, description="Bits per component of a token vector; 32 stores floats."
+    )
+    token_pooling: int = Field(
+        default=2, ge=1, le=4, description="Tokens of a long passage that share a vector; 1 gives each its own."
+    )
     commit_passages: int = Field(default=2048, ge=1, le=MOST_PASSAGES, description="Passages written in one commit.")
-    max_characters: int = Field(default=20_000_000, ge=1, description="Of a document; longer ones are damaged.")
+    max_characters: int = Field(
+        default=20_000_000,
+        ge=1,
+        description="Characters of a document, title and headings included; a longer one is skipped as damaged.",
+    )
 
 
 class SearchSettings(_Stage):
     """How candidates are found and ranked."""
 
-    k: int = Field(default=5, ge=1, le=MOST_PASSAGES, description="Passages that come back.")
+    k: int = Field(default=5, ge=1, le=MOST_PASSAGES, description="Passages that a search returns.")
     num_candidates: int = Field(
-        default=100, ge=1, le=MOST_PASSAGES, description="Passages that stage 1 hands to stage 2."
+        default=100, ge=1, le=MOST_PASSAGES, description="Passages that stage 1 hands to the re-ranker."
     )
-    candidates: Literal["hybrid", "dense", "lexical"] = Field(default="hybrid", description="Source of candidates.")
+    candidates: Literal["hybrid", "dense", "lexical"] = Field(
+        default="hybrid", description="Find candidates by vectors (`dense`), by words (`lexical`), or by both."
+    )
     rerank: bool = Field(default=True, description="Re-order the candidates by MaxSim.")
     lexical_weight: float = Field(
-        default=0.2, ge=0, le=1000, description="Weight of BM25 beside the cosine in hybrid candidates."
+        default=0.2, ge=0, le=1000, description="Weight of BM25 beside the cosine in `hybrid` candidates."
     )
     stage1_weight: float | None = Field(
-        default=None, ge=0, le=1, description="Share of stage 1 in the final score; empty: the re-ranker's own."
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of stage 1 in the final score. Empty: the re-ranker's own, else 0.",
     )
 
 
@@ -81,9 +105,11 @@ class AnswerSettings(_Stage):
     """How an answer is written."""
 
     passage_tokens: int = Field(default=1200, ge=100, le=_MOST_TOKENS, description="Tokens of passages in the prompt.")
-    max_sentences: int = Field(default=3, ge=1, le=1000, description="Sentences asked for.")
+    max_sentences: int = Field(default=3, ge=1, le=1000, description="Sentences that the language model is asked for.")
     abstain_below: float | None = Field(
-        default=None, allow_inf_nan=False, description="MaxSim under which it abstains; empty: the model's."
+        default=None,
+        allow_inf_nan=False,
+        description="Mean MaxSim per query token below which osler abstains. Empty: the re-ranker's own, else 0.",
     )
 
 
@@ -101,15 +127,19 @@ class LlmSettings(_Stage):
     variables: ClassVar[str] = "OSLER_LLM"
 
     url: str = Field(
-        default="local", description="local: the embedded model; else an endpoint such as http://localhost:11434/v1."
+        default="local",
+        description="`local` for the embedded model, or an OpenAI-compatible endpoint such as "
+        "`http://localhost:11434/v1`.",
     )
-    model: str = Field(default="", description="The model's name at the endpoint.")
-    key: str = Field(default="", description="The endpoint's key.", repr=False)
-    temperature: float | None = Field(default=0.0, ge=0, allow_inf_nan=False, description="none: not sent.")
-    seed: int | None = Field(default=42, description="none: not sent.")
-    max_tokens: int | None = Field(default=400, ge=16, description="Tokens of the reply; none: not sent.")
+    model: str = Field(default="", description="The model's name at the endpoint. Empty: its first.")
+    key: str = Field(default="", description="The endpoint's key; no error shows it.", repr=False)
+    temperature: float | None = Field(
+        default=0.0, ge=0, allow_inf_nan=False, description="Sampling temperature. `none`: not sent."
+    )
+    seed: int | None = Field(default=42, description="Random seed of sampling. `none`: not sent.")
+    max_tokens: int | None = Field(default=400, ge=16, description="Most tokens of a reply. `none`: not sent.")
     timeout: float = Field(
-        default=120.0, gt=0, le=_LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for the reply."
+        default=120.0, gt=0, le=_LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for a whole reply."
     )
 
     @field_validator("temperature", "seed", "max_tokens", mode="before")
@@ -131,7 +161,7 @@ class JudgeSettings(LlmSettings):
 
     variables: ClassVar[str] = "OSLER_JUDGE"
 
-    url: str = Field(default="", description="local or an endpoint; empty: nobody judges.")
+    url: str = Field(default="", description="`local` or an endpoint. Empty: nobody judges.")
 
 
 class Settings(_Stage):

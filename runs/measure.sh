@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All that osler claims of its speed and size, measured beside what one would use instead; becomes docs/performance.md.
+# All that osler claims of its speed and size, measured beside what one would use instead; fills docs/performance.md.
 #
 #   make setup && OSLER_DATA=/path/to/data runs/measure.sh
 #
@@ -39,4 +39,4 @@ into startup.md python benchmarks/startup.py --index "$WORK/medquad"
 # PyLate has torch of another version, several gigabytes: so these come last.
 into encoding_pylate.md python benchmarks/encoding.py "$OSLER_DATA/scifact/corpus.jsonl" --work "$WORK/search" --peer pylate_fast_plaid --passages 256 --turns 3
 into search_plaid.md python benchmarks/search.py --data medquad --split dev --work "$WORK/search" --peer qdrant_edge_search --peer pylate_fast_plaid
-python runs/performance.py
+python runs/tables.py

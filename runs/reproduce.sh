@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole study, in order, one command a line; its figures become docs/results.md. About nine hours on two cores.
+# The whole study, in order, one command a line; its figures fill docs/results.md. About nine hours on two cores.
 #
 #   make setup && OSLER_DATA=/path/to/data runs/reproduce.sh
 #
@@ -53,4 +53,4 @@ into mirage_alone.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/be
 into mirage_passages.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --index "$WORK/corpora" --out "$WORK/mirage-passages" --compare "$WORK/mirage-alone" --json
 into mirage_without_gold.jsonl osler evaluate mirage --benchmark "$OSLER_DATA/mirage/benchmark_dev300.json" --index "$WORK/corpora" --without-gold --out "$WORK/mirage-without-gold" --compare "$WORK/mirage-passages" --json
 into answers.json osler evaluate answers --data bioasq --split dev --index "$WORK/bioasq" --queries 50 --json
-python runs/results.py
+python runs/tables.py

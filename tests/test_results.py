@@ -1,4 +1,4 @@
-"""The study: its commands are ones that osler has, and its document holds what they printed."""
+"""The study: its commands are ones that osler has, and the pages hold what they printed."""
 
 import importlib.util
 import json
@@ -40,7 +40,11 @@ def load(name):
     return module
 
 
-results, performance, targets = load("results"), load("performance"), load("targets")
+tables, figures, study = load("tables"), load("figures"), load("study")
+PAGES = {
+    path.name: path.read_text() for path in (RUNS.parent / "docs").rglob("*.md") if "<!-- begin:" in path.read_text()
+}
+PLACES = {source for page in PAGES.values() for _, source, _, _ in tables.PLACE.findall(page)}
 
 
 EXPERIMENTS = {"experiments.ablation": ablation, "experiments.negation": negation, "experiments.full_text": full_text}
@@ -67,30 +71,56 @@ def test_every_flag_of_a_benchmark_is_one_of_its_script(command):
         assert f'"{flag}"' in script, f"{words[1]} has no {flag}"
 
 
-def test_every_measurement_has_a_place_in_the_document(tmp_path):
-    for name, _ in MEASUREMENTS:
-        assert any(fnmatch(name, part.pattern) for part in performance.PARTS), name
-        (tmp_path / name).write_text(f"What {name} says.\n")
-    text = "\n".join(results.parts(tmp_path, performance.SCRIPT, performance.PARTS))
-    for name, command in MEASUREMENTS:
-        assert command.replace('"', "") in text
-        assert f"What {name} says." in text
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tables_of_a_page_are_those_of_the_files_and_of_the_code(name):
+    page = PAGES[name]
+    assert page.count("<!-- begin:") == page.count("<!-- end -->") == len(tables.PLACE.findall(page))
+    assert tables.filled(page) == page, "run `python runs/tables.py`"
 
 
-@pytest.mark.parametrize(("module", "file"), [(results, "results.md"), (performance, "performance.md")])
-def test_a_document_says_what_was_measured(module, file):
-    assert (RUNS.parent / "docs" / file).read_text() == module.document()
+def test_every_file_of_the_scripts_has_a_place_on_a_page():
+    without = {"training.jsonl", "corpora.json", "sweep_index.json"}  # how models and indexes came about
+    files = [f"results/{name}" for name, _ in COMMANDS if name not in without]
+    files += [f"performance/{name}" for name, _ in MEASUREMENTS]
+    assert [name for name in files if not any(fnmatch(name, source) for source in PLACES)] == []
 
 
-def test_an_aim_is_compared_with_what_its_table_says(tmp_path):
+def test_a_table_stands_under_its_command_and_prose_stays():
+    page = "Before.\n\n<!-- begin: performance/startup.md -->\nold\n<!-- end -->\n\nAfter.\n"
+    filled = tables.filled(page)
+    assert filled.startswith(
+        "Before.\n\n<!-- begin: performance/startup.md -->\n\n```console\npython benchmarks/startup.py"
+    )
+    assert filled.endswith("\n\n<!-- end -->\n\nAfter.\n")
+    assert "| import osler | " in filled
+    assert "old" not in filled
+    assert tables.filled(filled) == filled
+
+
+def test_what_was_not_measured_yet_says_so_under_its_command(tmp_path):
+    assert tables.measured("results/answers.json", tmp_path) == (
+        "```console\nosler evaluate answers --data bioasq --split dev --index $WORK/bioasq --queries 50 --json\n```\n\n"
+        "Not measured yet."
+    )
+
+
+@pytest.mark.parametrize("source", ["results/mirage_other.jsonl", "elsewhere/answers.json", "answers.json"])
+def test_a_file_that_no_command_makes_is_refused(source):
+    with pytest.raises(SystemExit, match="no command of measure.sh or reproduce.sh makes it"):
+        tables.measured(source)
+
+
+def test_a_figure_is_what_its_table_says(tmp_path):
     (tmp_path / "startup.md").write_text(
         "|  | seconds, median | slowest |\n|---|---|---|\n| import osler | 0.3 | 0.4 |\n"
     )
     with pytest.raises(KeyError):
-        targets.targets(tmp_path)
-    [aim] = [one for one in targets.TARGETS if one.row == "import osler"]
-    reached = targets.cell(tmp_path / "startup.md", aim)
-    assert (reached, targets.met(aim.aim, reached), targets.met("≤ 0.3", reached)) == ("0.3", "no", "yes")
+        figures.figures("aims", tmp_path)
+    [aim] = [figure for figure in figures.AIMS if figure.row == "import osler"]
+    reached = figures.value((tmp_path / "startup.md").read_text(), aim)
+    assert (reached, figures.met(aim.aim, reached), figures.met("≤ 0.3", reached)) == ("0.3", "no", "yes")
+    pattern = figures.Figure("", "search.md", r"([\d,]+) together")
+    assert figures.value("Queries a second: 1,095 together, 87 one by one.", pattern) == "1,095"
 
 
 def test_what_was_measured_elsewhere_stands_beside_it(tmp_path):
@@ -99,34 +129,27 @@ def test_what_was_measured_elsewhere_stands_beside_it(tmp_path):
         folder.mkdir(exist_ok=True)
         cells = "".join(f"| {name} | {value * factor} |\n" for name, value in rows.items())
         (folder / "startup.md").write_text(f"|  | seconds, median |\n|---|---|\n{cells}")
-    first, _, *found = targets.targets(tmp_path).splitlines()
-    assert first == "|  | aim | reached | in a slow hour | with AMX |"
-    assert found[0] == "| `import osler`, seconds | ≤ 0.2 | 0.1, yes |  | 0.2, yes |"
-    assert found[1] == "| `osler --help`, seconds | ≤ 0.3 | 0.2, yes |  | 0.4, no |"
-
-
-def test_every_figure_of_the_study_has_a_place_in_the_document():
-    patterns = [part.pattern for part in results.PARTS]
-    without = {"training.jsonl", "corpora.json", "sweep_index.json"}  # how models and indexes came about
-    for name, _ in COMMANDS:
-        assert name in without or any(fnmatch(name, pattern) for pattern in patterns), name
+    heading, _, *lines = figures.figures("aims", tmp_path).splitlines()
+    assert heading == "|  | aim | reached | in a slow hour | with AMX |"
+    assert lines[0] == "| `import osler`, seconds | ≤ 0.2 | 0.1, yes |  | 0.2, yes |"
+    assert lines[1] == "| `osler --help`, seconds | ≤ 0.3 | 0.2, yes |  | 0.4, no |"
+    assert figures.figures("expected", tmp_path).splitlines()[2].endswith("| 2.0 |  | 4.0 |")
 
 
 def lines(*objects):
     return "".join(json.dumps(one) + "\n" for one in objects)
 
 
-def test_a_table_stands_under_the_command_that_made_it(tmp_path):
-    metrics = dict.fromkeys(results.MEASURES, 0.5)
+def test_a_run_has_a_row_and_each_paired_test_a_line(tmp_path):
+    metrics = dict.fromkeys(study.MEASURES, 0.5)
     found = {"queries": 7, "metrics": metrics, "intervals": {"nDCG@10": [0.4, 0.6]}}
     compared = {"run": "bm25", "measure": "nDCG@10", "difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.01}
     final = {"stage": "ranked", **found, "compared": [{**compared, "verdict": "better"}]}
-    (tmp_path / "retrieval_medquad.jsonl").write_text(lines({"stage": "candidates", **found}, final))
-    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
-    assert "osler evaluate retrieval --data medquad --split dev --index $WORK/medquad" in text
+    file = tmp_path / "retrieval_medquad.jsonl"
+    file.write_text(lines({"stage": "candidates", **found}, final))
+    text = study.render([file])
     assert "| ranked | 0.500 (0.400–0.600) | 0.500 |" in text
     assert "- ranked against bm25: nDCG@10 +0.100 (+0.050 to +0.150, p = 0.0100), **better**" in text
-    assert "MIRAGE" not in text
 
 
 @pytest.mark.parametrize("name", ["ablation", "sweep"])
@@ -136,7 +159,7 @@ def test_a_report_becomes_a_part(tmp_path, name):
     (folder / f"{name}.jsonl").write_text("{}\n")
     text = f"# Title\n\n![plot]({name}.png)\n\n## Part\n\nText.\n\n## {ALL}\n\nRows.\n"
     (folder / name / f"{name}.md").write_text(text)
-    text = "\n".join(results.parts(folder, results.SCRIPT, results.PARTS))
+    text = study.render([folder / f"{name}.jsonl"])
     assert f"![plot](results/{name}/{name}.png)" in text
     assert "\n### Part" in text
     assert "# Title" not in text
@@ -157,7 +180,7 @@ def test_accuracy_stands_beside_what_guessing_reaches(tmp_path):
         "verdict": "no difference",
     }
     (tmp_path / "mirage_passages.jsonl").write_text(lines(last))
-    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
+    text = study.render([tmp_path / "mirage_passages.jsonl"])
     assert "| accuracy ± standard error | 0.500 ± 0.100 | 0.500 ± 0.100 |" in text
     assert "| most frequent reply | B 67% |  |" in text
     assert "| always A | 0.250 | 0.250 |" in text
@@ -180,27 +203,25 @@ def test_what_other_commands_print_becomes_tables(tmp_path):
     (tmp_path / "negation.json").write_text(lines({"templates": asdict(probed)}))
     answered = AnswerReport({"answer_rate": [1.0, 0.0], "citation_precision": [0.5]})
     (tmp_path / "answers.json").write_text(lines(answered.json()))
-    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
+    text = "\n".join(study.render([tmp_path / name]) for name in ("full_text.jsonl", "negation.json", "answers.json"))
     assert "| full text | 2 | 9 | 3 | 6.0 | 6.0 / 7.0 |" in text
     assert "| body | full text | 3 | 1.000 | 1.000 (1.000–1.000) |" in text
     assert "too few queries to tell" in text
     assert "| templates | 1 | 4 | 0.500 (0.400–0.600) | 0.750 (0.600–0.900) | 0.0400 |" in text
     assert "| … was ruled out | 3 | 0.500 | 0.750 |" in text
     assert "| citation precision | 0.500 (0.500–0.500) | 1 |" in text
-    assert re.findall(r"^```(\w+)", text, re.MULTILINE) == ["console"] * 3  # the documents' tests run bash and python
 
 
 def test_pairs_of_sets_share_a_table_that_says_what_was_not_compared(tmp_path):
     found = {"train": "bioasq", "queries": 1, "passages": 2, "titles": None, "records": 1234, "touched": 2, "left": 7}
     for name, test in {"bioasq_bioasq": "bioasq:dev", "mirage_bioasq": "b.json"}.items():
         (tmp_path / f"contamination_{name}.jsonl").write_text(lines({"kind": "query"}, {**found, "test": test}))
-    text = "\n".join(results.parts(tmp_path, results.SCRIPT, results.PARTS))
-    assert "--test bioasq:dev --json\nosler evaluate contamination" in text
+    text = study.render(sorted(tmp_path.iterdir()))
     assert "| b.json | bioasq | 1 | 2 | not compared | 1,234 | 2 of 9 |" in text
     assert text.count("| evaluation set |") == 1
 
 
-def test_a_file_that_no_command_makes_is_refused(tmp_path):
-    (tmp_path / "mirage_other.jsonl").write_text("{}\n")
-    with pytest.raises(SystemExit, match="has no command that makes it"):
-        list(results.parts(tmp_path, results.SCRIPT, results.PARTS))
+def test_the_commands_of_files_that_share_a_table_stand_above_it():
+    text = tables.measured("results/contamination_*.jsonl")
+    assert "--test bioasq:dev --json\nosler evaluate contamination" in text
+    assert text.count("```console") == text.count("| evaluation set |") == 1
