@@ -93,11 +93,24 @@ def test_the_defaults_that_the_help_names_are_those_of_the_settings():
     assert options.DEFAULT_MODEL == DEFAULT_MODEL
 
 
-def test_every_exported_name_is_documented():
+def test_the_reference_lists_every_exported_name_once():
     import osler
 
-    text = "".join(path.read_text() for path in DOCUMENTS)
-    assert [name for name in osler.__all__ if f"`{name}`" not in text and f"{name}(" not in text] == []
+    text = (ROOT / "docs" / "reference" / "api.md").read_text()
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(osler.__all__)
+    described = re.findall(r"^::: osler\.(\w+)$", text, re.MULTILINE)
+    assert sorted(described) == [name for name in sorted(osler.__all__) if not name.endswith("Error")]
+
+
+def test_every_error_is_documented_in_the_tree_and_in_the_table():
+    from osler import errors
+
+    text = (ROOT / "docs" / "reference" / "errors.md").read_text()
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.OslerError)]
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == [kind.__name__ for kind in kinds]
+    for kind in kinds:
+        indent = 4 * (kind.mro().index(Exception) - 1)
+        assert re.search(rf"^.{{{indent}}}[├└]── {kind.__name__}$", text, re.MULTILINE), kind
 
 
 def commands():
@@ -118,12 +131,15 @@ def test_each_paragraph_of_a_help_text_behind_the_first_is_one_line():
         assert not [text for text in command.help.split("\n\n")[1:] if "\n" in text.strip("\n")], name
 
 
-def test_every_command_and_its_flags_are_documented():
-    text = "".join(path.read_text() for path in DOCUMENTS)
+def test_every_flag_is_documented_in_the_section_of_its_command():
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    sections = dict(re.findall(r"^## osler (.+?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    assert sections.keys() == commands().keys()
     for name, command in commands().items():
-        assert f"osler {name}" in text
-        flags = [flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")]
-        assert [flag for flag in flags if flag not in text and flag != "--help"] == []
+        flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        named = {flag for flag in flags if re.search(rf"`{flag}[` ]", sections[name])}
+        arguments = {parameter.name for parameter in command.params if parameter.param_type_name == "argument"}
+        assert flags - named == arguments, name
 
 
 @pytest.mark.parametrize("name", ["ablation.__main__", "negation", "full_text"])
