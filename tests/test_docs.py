@@ -113,6 +113,11 @@ def test_every_error_is_documented_in_the_tree_and_in_the_table():
         assert re.search(rf"^.{{{indent}}}[├└]── {kind.__name__}$", text, re.MULTILINE), kind
 
 
+def test_every_page_is_in_the_navigation_of_the_site():
+    pages = set(re.findall(r'"([\w/]+\.md)"', (ROOT / "zensical.toml").read_text()))
+    assert {str(path.relative_to(ROOT)) for path in DOCUMENTS} <= pages
+
+
 def commands():
     """Every command of the command line by its name."""
     from typer.main import get_command
