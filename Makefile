@@ -43,6 +43,7 @@ docs: .venv-docs/.installed
 	@tar -cf - $(PAGES) | tar -xf - -C build/pages
 	@rm build/pages/docs/performance/*.md build/pages/docs/results/*.md # tables that stand on pages
 	@.venv-docs/bin/zensical build --clean --strict
+	@! grep -rnoE '(src=|<link [^>]*href=)"?https?://[^" >]*' site --include='*.html' # a page fetches nothing from elsewhere
 
 .venv-docs/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv .venv-docs
