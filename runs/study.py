@@ -28,9 +28,9 @@ def render(files: Sequence[Path]) -> str:
     return maker(*files)
 
 
-def verbatim(file: Path) -> str:
-    """The file as it is."""
-    return file.read_text(encoding="utf-8").strip()
+def verbatim(*files: Path) -> str:
+    """The files as they are."""
+    return "\n\n".join(file.read_text(encoding="utf-8").strip() for file in files)
 
 
 def ablation(file: Path) -> str:

@@ -104,6 +104,15 @@ def test_what_was_not_measured_yet_says_so_under_its_command(tmp_path):
     )
 
 
+def test_commands_stand_together_above_what_each_of_them_printed(tmp_path):
+    (tmp_path / "results").mkdir()
+    for name in ("bioasq", "medquad"):
+        (tmp_path / "results" / f"left_out_{name}.md").write_text(f"| {name} |\n|---|\n")
+    text = tables.measured("results/left_out_*.md", tmp_path)
+    assert text.count("python benchmarks/leave_one_out.py") == 4
+    assert text.endswith("```\n\n| bioasq |\n|---|\n\n| medquad |\n|---|")
+
+
 @pytest.mark.parametrize("source", ["results/mirage_other.jsonl", "elsewhere/answers.json", "answers.json"])
 def test_a_file_that_no_command_makes_is_refused(source):
     with pytest.raises(SystemExit, match="no command of measure.sh or reproduce.sh makes it"):
