@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from osler.evaluate.report import p_text, p_value, table, with_interval
-from osler.evaluate.sweep_report import ALL
 
 MEASURES = ("nDCG@10", "RR@10", "Recall@1", "Recall@10", "Recall@100")
 PARTS = {
@@ -44,7 +43,7 @@ def ablation(file: Path) -> str:
 def sweep(file: Path) -> str:
     """The report of a sweep up to the table of every setting, which stays in the folder."""
     page = f"{file.parent.name}/{file.stem}/{file.stem}.md"
-    return f"{ablation(file).partition(f'### {ALL}')[0]}Every setting: [{page}]({page})."
+    return f"{ablation(file).partition('### All settings')[0]}Every setting: [{page}]({page})."
 
 
 def retrieval(file: Path) -> str:
