@@ -34,7 +34,7 @@ TWO_BITS = "2 bits, a vector for 2 tokens"
 EXPECTED = (
     Figure("search of 21,717 passages: median latency, ms", "search.md", MEDIAN, DEFAULTS),
     Figure("search of 21,717 passages: 99th percentile, ms", "search.md", PERCENTILE_99, DEFAULTS),
-    Figure("search of 21,717 passages: queries a second", "search.md", r"([\d,]+) together"),
+    Figure("search of 21,717 passages: queries a second, both cores", "search.md", r"([\d,]+) together"),
     Figure("index of 21,717 passages: MB on disk", "search.md", "MB on disk", DEFAULTS),
     Figure("search of a million passages: median latency, ms", "growth.md", "p50 ms", MILLION),
     Figure("search of a million passages: 99th percentile, ms", "growth.md", "p99 ms", MILLION),
