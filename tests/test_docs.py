@@ -118,9 +118,7 @@ def test_every_page_is_in_the_navigation_of_the_site():
     assert {str(path.relative_to(ROOT)) for path in DOCUMENTS} <= pages
 
 
-@pytest.mark.parametrize(
-    "document", [path for path in DOCUMENTS if path.parent.name != "guides"], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_page_reads_the_same_on_github_and_on_the_site(document):
     """The site's Markdown nests by four spaces, and begins a list at any number; GitHub's does neither."""
     text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
