@@ -10,7 +10,7 @@ import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed, passages_of, vectors_of
 
 from osler.errors import StoreError
-from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, failures, open_index, snapshot
+from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, snapshot
 from osler.index.check import check_index, repair
 from osler.records import NOT_RETRACTED
 
@@ -174,13 +174,6 @@ def test_a_file_of_the_snapshot_that_is_not_as_it_was_written_is_found_and_made_
     again = open_index(tmp_path / "index")
     assert check_index(again).whole
     assert passages_of(again, ["d1#0"])[0].text.startswith("Pericardial")
-
-
-@pytest.mark.parametrize("guarded", [failures.opening, failures.reading, failures.writing])
-@pytest.mark.parametrize("limit", ["Too many open files (os error 24)", "Cannot allocate memory"])
-def test_a_limit_of_the_process_is_not_told_as_a_damaged_or_a_full_disk(guarded, limit):
-    with pytest.raises(StoreError, match=r"raise the limits of this shell \(ulimit -n, ulimit -v\)"), guarded("index"):
-        raise RuntimeError(limit)
 
 
 def test_an_empty_index_is_whole(tmp_path):

@@ -8,7 +8,6 @@ A damaged document cannot be mended from the index: its source has to be indexed
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from osler.index.failures import DamageError, attempt, opening
 from osler.index.filters import one_of, quoted
 from osler.index.lance import LanceIndex
 from osler.index.maintenance import SEARCH_INDEXES, rebuild_indexes
-from osler.index.schema import KEY_COLUMN, SUM_COLUMN, Row, row_sums, to_document, to_vectors
+from osler.index.schema import KEY_COLUMN, SUM_COLUMN, Row, loaded, row_sums, to_document, to_vectors
 from osler.index.token_columns import unpacked_vectors, values_of
 from osler.index.watch import damaged_versions, remove_versions
 
@@ -190,7 +189,8 @@ class _Checking:
                 self._nameless += 1
 
     def _rows_are_well(self, rows: pa.Table, *, tell: bool = False) -> bool:
-        _, reason = attempt(lambda: self._check_values(rows))
+        wrong, reason = attempt(lambda: self._wrong_value(rows))
+        reason = reason or wrong or ""
         if reason and tell:
             doc_id, _ = attempt(lambda: rows["doc_id"][0].as_py())
             if doc_id is None:
@@ -199,14 +199,15 @@ class _Checking:
                 self.damaged[doc_id] = reason
         return not reason
 
-    def _check_values(self, rows: pa.Table) -> None:
-        """ValueError where a value is not as it was written."""
+    def _wrong_value(self, rows: pa.Table) -> str:
+        """Which value of these rows is not as it was written, "" where all are."""
         if row_sums(rows) != rows[SUM_COLUMN].to_pylist():
-            raise ValueError("a row of it is not as it was written")
+            return "a row of it is not as it was written"
         if not np.allclose(np.linalg.norm(to_vectors(rows["vector"]), axis=1), 1, atol=0.02):
-            raise ValueError("a vector is not of unit length")
+            return "a vector is not of unit length"
         if self._manifest.token_vectors:
             unpacked_vectors(values_of(rows["token_vectors"].drop_null()), self._manifest)
+        return ""
 
     def _compare_with_blocks(self, rows: pa.Table) -> None:
         keys, _ = attempt(lambda: rows[KEY_COLUMN].to_pylist())
@@ -229,10 +230,10 @@ class _Checking:
 
 def _are_all(rows: Sequence[Row]) -> bool:
     """Whether these rows are as long as the document, by the outline that its first row has."""
-    outline = next((row["outline"] for row in rows if row["outline"]), None)
-    if outline is None:
+    first = next((row for row in rows if row["outline"]), None)
+    if first is None:
         return False
-    sections, _ = attempt(lambda: json.loads(outline))
+    sections, _ = attempt(lambda: loaded(first, "outline"))
     length = sections[-1][2] if sections else 0
     return bool(sum(len(row["text"]) + len(row["gap"]) for row in rows) >= length)
 

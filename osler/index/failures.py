@@ -1,10 +1,17 @@
-"""What Lance and the disk can do wrong, as errors that a user can mend. Knows no table."""
+"""What Lance and the disk can do wrong, as errors that a user can mend. Knows no table.
+
+What our own code raises passes through as it is: a wrong argument is never told as a damaged table.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from traceback import walk_tb
+from typing import Final, TypeVar
+
+import pyarrow as pa
 
 from osler.errors import StoreError
 
@@ -25,17 +32,30 @@ _RAISE = "raise the limits of this shell (ulimit -n, ulimit -v), or free some me
 _PANICS = {"PanicException", "RustPanic"}
 """Classes that cannot be imported; the first is not even an Exception."""
 
+_LIBRARIES: Final = {"lancedb", "lance", "pyarrow"}
+"""They tell of a damaged file by a plain RuntimeError or ValueError."""
+
+_FROM_LANCE: Final = "lance error: "
+"""What such an error begins with, wherever it was caught and raised again."""
+
 T = TypeVar("T")
 
 
 class DamageError(StoreError):
-    """A write that failed since what it had to read first is damaged."""
+    """Something stored is not as it was written; `problem` tells what, without the remedy."""
+
+    def __init__(self, problem: str, *, index: str = "INDEX") -> None:
+        check = f"osler check --index {index}"
+        super().__init__(f"{problem}: see what is damaged with `{check}`, and mend it with `--repair`.")
+        self.problem = problem
 
 
 def attempt(read: Callable[[], T]) -> tuple[T | None, str]:
     """What is read and "", or None and why it cannot be read."""
     try:
         return read(), ""
+    except DamageError as error:
+        return None, error.problem
     except BaseException as error:
         if not _is_failure(error):
             raise
@@ -67,7 +87,7 @@ def _told(place: str, remedy: str) -> Iterator[None]:
         if not _is_failure(error):
             raise
         why = reason(error)
-        remedy = _RAISE if _says(why, _LIMITS) else remedy
+        remedy = _RAISE if _says(why, _LIMITS, of=place) else remedy
         raise StoreError(f"{place} cannot be read ({why}): {remedy}.") from error
 
 
@@ -80,16 +100,31 @@ def writing(place: str) -> Iterator[None]:
         if not _is_failure(error):
             raise
         why = reason(error)
-        if _says(why, _CONFLICT):
+        if _says(why, _CONFLICT, of=place):
             remedy = "what was committed before is kept; run the same command again when that one is done"
             raise StoreError(f"{place}: another process writes this index too ({why}): {remedy}.") from error
         remedy = "check the free space and the rights there; what was committed before is kept"
-        if _says(why, _LIMITS):
+        if _says(why, _LIMITS, of=place):
             remedy = _RAISE
-        elif _says(why, _CUT) or (not isinstance(error, OSError) and _says(why, _DAMAGE)):
-            remedy = f"see what is damaged with `osler check --index {_folder(place)}`, and mend it with `--repair`"
-            raise DamageError(f"{place} cannot be written ({why}): {remedy}.") from error
+        elif _says(why, _CUT, of=place) or (not isinstance(error, OSError) and _says(why, _DAMAGE, of=place)):
+            raise DamageError(f"{place} cannot be written ({why})", index=_folder(place)) from error
         raise StoreError(f"{place} cannot be written ({why}): {remedy}.") from error
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether this is how the disk, Lance, LanceDB or Arrow tell that they failed, rather than of a wrong call."""
+    if isinstance(error, TypeError | LookupError | NotImplementedError):
+        return False
+    if isinstance(error, OSError | pa.ArrowException) or type(error).__name__ in _PANICS:
+        return True
+    plain = isinstance(error, RuntimeError | ValueError)
+    return plain and (str(error).startswith(_FROM_LANCE) or _raised_in(error) in _LIBRARIES)
+
+
+def _raised_in(error: BaseException) -> str:
+    """The package whose code raised it; of an error from the standard library, the package that called that."""
+    names = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return next((name for name in reversed(names) if name not in sys.stdlib_module_names), "")
 
 
 def reason(error: BaseException) -> str:
@@ -99,19 +134,15 @@ def reason(error: BaseException) -> str:
     'disk full'
     """
     line = str(error).partition(", /")[0].partition("\n")[0]
-    return line.rpartition("LanceError(IO): ")[2].removeprefix("lance error: ").strip() or type(error).__name__
+    return line.rpartition("LanceError(IO): ")[2].removeprefix(_FROM_LANCE).strip() or type(error).__name__
 
 
-def _says(why: str, words: Sequence[str]) -> bool:
-    return any(word in why.lower() for word in words)
+def _says(why: str, words: Sequence[str], *, of: str) -> bool:
+    """Whether one of these words stands there, but for the path of what it is said of."""
+    path = (of.partition("://")[2] or of).strip("/")
+    return any(word in why.replace(path, "").lower() for word in words)
 
 
 def _folder(place: str) -> str:
     """The index, of its table."""
     return place.removesuffix("/passages.lance")
-
-
-def _is_failure(error: BaseException) -> bool:
-    """Whether this is what damaged files make Lance and Arrow raise."""
-    damage = (OSError, RuntimeError, ValueError, TypeError, LookupError)
-    return isinstance(error, damage) or type(error).__name__ in _PANICS

@@ -6,7 +6,6 @@ them, so a commit looks up all of its documents at once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 from lancedb.table import LanceTable
 
 from osler.index.filters import filter_columns, one_of, quoted
-from osler.index.schema import dumped, with_new_keys
+from osler.index.schema import dumped, loaded, with_new_keys
 from osler.index.states import Described, Ids, effective_metadata
 from osler.records import Document, Metadata
 from osler.text.identifiers import KINDS, Identifier, doc_id_spellings, parse_identifier, without_position
@@ -145,8 +144,8 @@ def _stored(table: LanceTable, condition: str) -> dict[str, tuple[Described, Met
     """The documents that meet the condition, as they came, with the metadata that hold, by doc_id."""
     stored = {}
     for row in table.search().where(condition).select(_COLUMNS).to_list():
-        holds = json.loads(row["metadata"])
-        came = json.loads(row["own_metadata"]) if row["own_metadata"] else holds
+        holds = loaded(row, "metadata")
+        came = loaded(row, "own_metadata") if row["own_metadata"] else holds
         stored[row["doc_id"]] = Described(row["doc_id"], _ids(row), came), holds
     return stored
 

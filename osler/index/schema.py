@@ -24,6 +24,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from osler.index.failures import DamageError
 from osler.index.filters import filter_columns
 from osler.index.manifest import Manifest
 from osler.index.states import Described
@@ -112,19 +113,18 @@ def with_new_keys(rows: pa.Table) -> pa.Table:
 
 
 def to_document(rows: Sequence[Row]) -> Document:
-    """The document whose rows these are, in any order; `DOCUMENT_COLUMNS` suffice. ValueError where one is missing."""
-    rows = sorted(rows, key=lambda row: int(row["position"]))
-    first = rows[0]
-    if [row["position"] for row in rows] != list(range(len(rows))):
-        raise ValueError(f"{first['doc_id']}: passages are missing or there twice")
-    text = "".join(row["text"] + row["gap"] for row in rows)
-    sections = (Section(heading, text[start:end]) for heading, start, end in json.loads(first["outline"]))
+    """The document whose rows these are, in any order; `DOCUMENT_COLUMNS` suffice. DamageError where one is missing."""
+    by_position = {row["position"]: row for row in rows}
+    if by_position.keys() != set(range(len(rows))):
+        raise DamageError(f"{rows[0]['doc_id']}: passages are missing or there twice")
+    first = by_position[0]
+    text = "".join(by_position[position]["text"] + by_position[position]["gap"] for position in range(len(rows)))
     return Document(
         first["doc_id"],
         first["title"] or "",
-        tuple(sections),
-        json.loads(first["identifiers"]),
-        json.loads(first["metadata"]),
+        tuple(Section(heading, text[start:end]) for heading, start, end in loaded(first, "outline")),
+        loaded(first, "identifiers"),
+        loaded(first, "metadata"),
     )
 
 
@@ -133,11 +133,19 @@ def dumped(values: Mapping[str, Any]) -> str:
     return json.dumps(dict(values), ensure_ascii=False)
 
 
+def loaded(row: Row, column: str) -> Any:
+    """What the JSON in this column of the row holds; DamageError where that is none."""
+    try:
+        return json.loads(row[column])
+    except (TypeError, ValueError) as error:
+        raise DamageError(f"{row['doc_id']}: its {column} cannot be read ({error})") from error
+
+
 def to_passage(row: Row) -> Passage:
     """The passage of this row; `PASSAGE_COLUMNS` suffice."""
     texts = {name: row[name] or "" for name in ("title", "heading")}
     values = {name: row[name] for name in PASSAGE_COLUMNS}
-    return Passage(**{**values, **texts, "metadata": json.loads(row["metadata"])})
+    return Passage(**{**values, **texts, "metadata": loaded(row, "metadata")})
 
 
 def to_spans(row: Row) -> TokenSpans | None:

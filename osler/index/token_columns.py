@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from osler.index.failures import DamageError
 from osler.index.manifest import Manifest
 from osler.late_interaction.token_vectors import SCALES, Bits
 from osler.records import PooledTokens, TokenSpans, TokenVectors
@@ -42,7 +43,7 @@ def packed_vectors(vectors: TokenVectors) -> bytes:
 
 
 def unpacked_vectors(values: Iterable[Part], manifest: Manifest) -> TokenVectors:
-    """The token vectors of the passages with these values, in their order."""
+    """The token vectors of the passages with these values, in their order; DamageError where a value is none."""
     bits, dim = manifest.token_bits, manifest.reranker.dim
     parts = [_parts(value, dim, bits) for value in values]
     codes, scales, places = ([one[number] for one in parts] for number in range(3))
@@ -58,9 +59,12 @@ def unpacked_vectors(values: Iterable[Part], manifest: Manifest) -> TokenVectors
 
 def _parts(value: Part, dim: int, bits: Bits) -> tuple[Part, Part, Part]:
     """The bytes of the codes, of the scales and of the places."""
-    count, first = int(value[: _COUNT.itemsize].view(_COUNT)[0]), _COUNT.itemsize
+    first = _COUNT.itemsize
+    count = int.from_bytes(value[:first].tobytes(), "little")
     scales = first + count * (dim * bits // 8)
     places = scales + count * np.dtype(SCALES[bits]).itemsize
+    if len(value) < places:
+        raise DamageError(f"Token vectors of a passage take {places:,} bytes, and {len(value):,} are stored")
     return value[first:scales], value[scales:places], value[places:]
 
 
@@ -109,13 +113,15 @@ def packed_spans(spans: TokenSpans) -> bytes:
 
 
 def unpacked_spans(value: bytes) -> TokenSpans:
-    """The spans [p, 2] of this value.
+    """The spans [p, 2] of this value; DamageError where it is none.
 
     >>> unpacked_spans(bytes.fromhex("00 00 00 05 06 ff 2d")).tolist()
     [[-1, -1], [0, 5], [6, 306]]
     """
     parts = np.frombuffer(value, dtype=np.uint8)
     sums: NDArray[np.int64] = np.cumsum(parts, dtype=np.int64)[parts < _MORE]
+    if len(sums) % 2:
+        raise DamageError("Of a token span the end is not stored")
     numbers = np.diff(sums, prepend=0).reshape(-1, 2)
     starts = np.cumsum(numbers[:, 0])
     spans = np.stack([starts, starts + numbers[:, 1]], axis=1)
