@@ -35,7 +35,7 @@ from timing import percentile
 from osler.datasets import load_dataset, sample_queries
 from osler.evaluate.report import table
 from osler.index import LanceIndex, create_index, open_index
-from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.ragged import divide
 from osler.load import load_searcher
 from osler.protocols import Reranker
 from osler.records import Document, EncodedDocument, Filter, Passage, PooledTokens, Section, TokenVectors, Vectors
@@ -150,7 +150,7 @@ def document(doc_id: str, parts: Sequence[Variation]) -> EncodedDocument:
         Passage(f"{doc_id}#{number}", doc_id, made.title, part.text, *span, metadata=made.metadata)
         for number, (part, span) in enumerate(zip(parts, made.section_spans, strict=True))
     )
-    vectors, tokens = np.array([part.vector for part in parts]), concatenate([part.tokens for part in parts])
+    vectors, tokens = np.array([part.vector for part in parts]), tuple(part.tokens for part in parts)
     return EncodedDocument(made, tuple(passages), vectors, tokens)
 
 
@@ -158,8 +158,8 @@ def matched(documents: Sequence[EncodedDocument], reranker: Reranker) -> list[En
     """The documents, their token vectors dealt out to as many tokens as the re-ranker scores in their passages."""
     found = []
     for one in documents:
-        spans, parts = reranker.token_spans(one.passages), divide(one.token_vectors, [1] * len(one.passages))
-        tokens = concatenate([dealt_out(part, len(of)) for part, of in zip(parts, spans, strict=True)])
+        spans = reranker.token_spans(one.passages)
+        tokens = tuple(dealt_out(part, len(of)) for part, of in zip(one.token_vectors, spans, strict=True))
         found.append(replace(one, token_vectors=tokens, token_spans=tuple(spans)))
     return found
 

@@ -20,7 +20,7 @@ from passages import passages_of
 from osler.config import Settings
 from osler.datasets import Dataset
 from osler.index import open_index
-from osler.late_interaction.ragged import concatenate, reorder
+from osler.late_interaction.ragged import concatenate, divide, reorder
 from osler.late_interaction.token_vectors import Compression, compress, dequantise
 from osler.load import add_documents
 from osler.models import ModelPair
@@ -98,7 +98,9 @@ def _encoded(material: Material, compression: Compression) -> Iterator[EncodedDo
         kept = compress(np.concatenate(tokens), [len(one) for one in tokens], compression)
         document = material.dataset.documents[doc_id]
         spans = tuple(material.spans[number] for number in numbers)
-        yield EncodedDocument(document, passages, material.vectors[list(numbers)], kept, spans)
+        yield EncodedDocument(
+            document, passages, material.vectors[list(numbers)], tuple(divide(kept, [1] * len(numbers))), spans
+        )
 
 
 def _write_vectors(passages: Sequence[Passage], models: ModelPair, folder: Path) -> None:

@@ -16,7 +16,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.late_interaction.ragged import concatenate
 from osler.protocols import PassageIndex
 from osler.records import (
     Damage,
@@ -260,7 +259,7 @@ def _encoded(waiting: Sequence[_Waiting], encode: Encode) -> list[EncodedDocumen
     documents, start = [], 0
     for last in waiting:
         own = slice(start, start + len(last.passages))
-        tokens = concatenate(token_vectors[own]) if token_vectors else None
+        tokens = tuple(token_vectors[own]) if token_vectors else None
         spans = tuple(token_spans[own]) if token_spans else None
         documents.append(EncodedDocument(last.document, last.passages, vectors[own], tokens, spans))
         start = own.stop

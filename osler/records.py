@@ -202,13 +202,13 @@ class TokenVectors:
 class EncodedDocument:
     """A document with its passages and their vectors: what an index stores, whole or not at all.
 
-    vectors [P, d]; token_vectors and token_spans of the same P passages, or None where the index keeps none.
+    vectors [P, d]; token_vectors and token_spans of each of the P passages, or None where the index keeps none.
     """
 
     document: Document
     passages: tuple[Passage, ...]
     vectors: Vectors
-    token_vectors: TokenVectors | None
+    token_vectors: tuple[TokenVectors, ...] | None
     token_spans: tuple[TokenSpans, ...] | None = None
 
 

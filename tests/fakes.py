@@ -267,7 +267,7 @@ def encoded_document(document: Document, encoder: Encoder, reranker: Reranker | 
         )
         for position, (section, (start, end)) in enumerate(zip(document.sections, document.section_spans, strict=True))
     ]
-    token_vectors = reranker.encode_passages(passages) if reranker else None
+    token_vectors = tuple(divide(reranker.encode_passages(passages), [1] * len(passages))) if reranker else None
     spans = tuple(reranker.token_spans(passages)) if reranker else None
     return EncodedDocument(document, tuple(passages), encoder.encode_passages(passages), token_vectors, spans)
 
@@ -338,9 +338,8 @@ def _is_whole(encoded: EncodedDocument) -> bool:
 
 
 def _rows(encoded: EncodedDocument) -> list[FakeRow]:
-    count, stored = len(encoded.passages), encoded.token_vectors
-    tokens = [None] * count if stored is None else divide(stored, [1] * count)
-    spans = encoded.token_spans or [None] * count
+    nothing = [None] * len(encoded.passages)
+    tokens, spans = encoded.token_vectors or nothing, encoded.token_spans or nothing
     return [FakeRow(*row) for row in zip(encoded.passages, encoded.vectors, tokens, spans, strict=True)]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from osler.indexing import EncodedPassages
-from osler.late_interaction.ragged import concatenate, divide
+from osler.late_interaction.ragged import divide
 from osler.late_interaction.token_vectors import quantise
 from osler.protocols import PassageIndex
 from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, TokenVectors, Vector
@@ -67,7 +67,7 @@ def word_spans(text: str) -> TokenSpans:
 def encoded(document: Document) -> EncodedDocument:
     passages = split(document)
     made = encode(passages)
-    return EncodedDocument(document, passages, made.vectors, concatenate(made.token_vectors), made.token_spans)
+    return EncodedDocument(document, passages, made.vectors, tuple(made.token_vectors), made.token_spans)
 
 
 def document(doc_id: str, text: str, *, title: str = "", **metadata: object) -> Document:

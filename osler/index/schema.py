@@ -29,7 +29,6 @@ from osler.index.filters import filter_columns
 from osler.index.manifest import Manifest
 from osler.index.states import Described
 from osler.index.token_columns import packed_spans, packed_vectors, unpacked_spans
-from osler.late_interaction.ragged import divide
 from osler.records import Document, EncodedDocument, Passage, Section, TokenSpans, Vectors
 from osler.text.matching import fold
 
@@ -226,9 +225,9 @@ def _outline(document: Document) -> str:
 
 
 def _token_columns(encoded: EncodedDocument) -> list[dict[str, Any]]:
-    count, vectors = len(encoded.passages), encoded.token_vectors
-    values = [None] * count if vectors is None else map(packed_vectors, divide(vectors, [1] * count))
-    spans = [None] * count if encoded.token_spans is None else map(packed_spans, encoded.token_spans)
+    nothing = [None] * len(encoded.passages)
+    values = nothing if encoded.token_vectors is None else map(packed_vectors, encoded.token_vectors)
+    spans = nothing if encoded.token_spans is None else map(packed_spans, encoded.token_spans)
     return [
         {"token_vectors": value, "token_bytes": value and len(value), SPANS_COLUMN: of_passage}
         for value, of_passage in zip(values, spans, strict=True)

@@ -75,21 +75,40 @@ class ColBERT:
 
     def encode_passages(self, passages: Sequence[Passage]) -> TokenVectors:
         """The compressed vectors of the scored tokens of each passage."""
-        builder = TokenVectorBuilder(len(passages), self.dim, self.compression)
+        return self.joined(self.encode_each(self.tokenize(passages)))
+
+    def joined(self, token_vectors: Sequence[TokenVectors]) -> TokenVectors:
+        """Those of all these passages, of which there may be none, in one piece."""
+        nothing = compress(np.empty((0, self.dim), dtype=np.float32), [], self.compression)
+        return concatenate([nothing, *token_vectors])
+
+    def tokenize(self, passages: Sequence[Passage]) -> list[Encoding]:
+        """The tokens of the passages, as `encode_each` and `spans_of` take them."""
+        return self.model.tokenize([passage_input(passage) for passage in passages], "passage")
+
+    def encode_each(self, encodings: Sequence[Encoding]) -> list[TokenVectors]:
+        """What `encode_passages` gives, passage by passage."""
+        token_vectors: dict[int, TokenVectors] = {}
         with one_blas_thread():  # compressing a batch must not take the cores that compute the next
-            for batch, outputs in self.model.outputs([passage_input(passage) for passage in passages], "passage"):
-                builder.add(batch, outputs)
-        return builder.joined()
+            for batch, outputs in self.model.outputs_of(encodings, "passage"):
+                token_vectors.update(self.compressed(batch, outputs))
+        return [token_vectors[number] for number in range(len(encodings))]
+
+    def compressed(self, batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, TokenVectors]]:
+        """The number of each passage of the batch in the caller's list, and its compressed token vectors."""
+        lengths = np.count_nonzero(batch.scored, axis=1)
+        compressed = compress(outputs[TOKEN_VECTORS][batch.scored], lengths, self.compression)
+        return zip(batch.rows.tolist(), divide(compressed, [1] * len(lengths)), strict=True)
 
     def token_spans(self, passages: Sequence[Passage]) -> list[TokenSpans]:
         """One [p, 2] array a passage: start and end in `Passage.text` of each scored token.
 
         Special tokens, prefix tokens, title and heading are (-1, -1).
         """
-        return self.spans_of(passages, self.model.tokenize([passage_input(passage) for passage in passages], "passage"))
+        return self.spans_of(passages, self.tokenize(passages))
 
     def spans_of(self, passages: Sequence[Passage], encodings: Sequence[Encoding]) -> list[TokenSpans]:
-        """The same for passages that the model's `tokenize` has read."""
+        """The same for passages that `tokenize` has read."""
         spec, spans = self.model.spec, []
         for passage, encoding in zip(passages, encodings, strict=True):
             before = len(spec.passage_prompt) + len(passage_input(passage)) - len(passage.text)
@@ -106,26 +125,3 @@ def scored_tokens(batch: TokenBatch, outputs: Outputs) -> Iterator[tuple[int, Ve
     """The number of each text of the batch in the caller's list, and a copy of the vectors of its scored tokens."""
     for row, number in enumerate(batch.rows.tolist()):
         yield number, outputs[TOKEN_VECTORS][row][batch.scored[row]]
-
-
-class TokenVectorBuilder:
-    """Compresses passages that come in batches, out of order.
-
-    passages: the token vectors of each, in the caller's order.
-    """
-
-    def __init__(self, count: int, dim: int, compression: Compression) -> None:
-        self.passages = [compress(np.empty((0, dim), dtype=np.float32), [0], compression)] * count
-        self._nothing = compress(np.empty((0, dim), dtype=np.float32), [], compression)
-        self._compression = compression
-
-    def add(self, batch: TokenBatch, outputs: Outputs) -> None:
-        """Keep the scored tokens of this batch."""
-        numbers, vectors = zip(*scored_tokens(batch, outputs), strict=True)
-        compressed = compress(np.concatenate(vectors), [len(rows) for rows in vectors], self._compression)
-        for number, passage in zip(numbers, divide(compressed, [1] * len(numbers)), strict=True):
-            self.passages[number] = passage
-
-    def joined(self) -> TokenVectors:
-        """All passages in one piece."""
-        return concatenate([self._nothing, *self.passages])

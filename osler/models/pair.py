@@ -11,11 +11,10 @@ import numpy as np
 from tokenizers import Encoding
 
 from osler.errors import ModelError
-from osler.late_interaction.ragged import divide
 from osler.late_interaction.token_vectors import Compression
 from osler.models.bi_encoder import BiEncoder, passage_input, text_vectors
 from osler.models.catalog import ModelSource, NetworkKind, resolve
-from osler.models.colbert import ColBERT, TokenVectorBuilder, scored_tokens
+from osler.models.colbert import ColBERT, scored_tokens
 from osler.models.model_card import check_scores, check_structure
 from osler.models.openvino import Precision, converted, converted_folder
 from osler.models.text_model import INT8_ELSEWHERE, TextModel
@@ -80,32 +79,27 @@ class ModelPair:
 
     def encode_passages(self, passages: Sequence[Passage]) -> tuple[Vectors, TokenVectors]:
         """What `encoder.encode_passages` and `reranker.encode_passages` give, in one pass where they share it."""
-        if not self.shared:
-            return self.encoder.encode_passages(passages), self.reranker.encode_passages(passages)
-        vectors, builder = self._in_one_pass(self._tokenized(passages))
-        return vectors, builder.joined()
+        vectors, token_vectors = self._encode_each(passages, self.reranker.tokenize(passages))
+        return vectors, self.reranker.joined(token_vectors)
 
     def encode_with_spans(self, passages: Sequence[Passage]) -> tuple[Vectors, list[TokenVectors], list[TokenSpans]]:
         """The same, passage by passage, and what `reranker.token_spans` gives: all that an index keeps."""
+        encodings = self.reranker.tokenize(passages)
+        vectors, token_vectors = self._encode_each(passages, encodings)
+        return vectors, token_vectors, self.reranker.spans_of(passages, encodings)
+
+    def _encode_each(
+        self, passages: Sequence[Passage], encodings: Sequence[Encoding]
+    ) -> tuple[Vectors, list[TokenVectors]]:
         if not self.shared:
-            token_vectors = divide(self.reranker.encode_passages(passages), [1] * len(passages))
-            return self.encoder.encode_passages(passages), token_vectors, self.reranker.token_spans(passages)
-        encodings = self._tokenized(passages)
-        vectors, builder = self._in_one_pass(encodings)
-        return vectors, builder.passages, self.reranker.spans_of(passages, encodings)
-
-    def _tokenized(self, passages: Sequence[Passage]) -> list[Encoding]:
-        return self.encoder.model.tokenize([passage_input(passage) for passage in passages], "passage")
-
-    def _in_one_pass(self, encodings: Sequence[Encoding]) -> tuple[Vectors, TokenVectorBuilder]:
-        model, reranker = self.encoder.model, self.reranker
+            return self.encoder.encode_passages(passages), self.reranker.encode_each(encodings)
         vectors = np.zeros((len(encodings), self.encoder.dim), dtype=np.float32)
-        builder = TokenVectorBuilder(len(encodings), reranker.dim, reranker.compression)
+        token_vectors: dict[int, TokenVectors] = {}
         with one_blas_thread():  # compressing a batch must not take the cores that compute the next
-            for batch, outputs in model.outputs_of(encodings, "passage"):
-                vectors[batch.rows] = text_vectors(outputs, model.spec)
-                builder.add(batch, outputs)
-        return vectors, builder
+            for batch, outputs in self.encoder.model.outputs_of(encodings, "passage"):
+                vectors[batch.rows] = text_vectors(outputs, self.encoder.model.spec)
+                token_vectors.update(self.reranker.compressed(batch, outputs))
+        return vectors, [token_vectors[number] for number in range(len(encodings))]
 
 
 @dataclass(frozen=True, slots=True)
