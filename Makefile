@@ -19,7 +19,7 @@ export OSLER_DATA ?= $(abspath ../shared/data)
 endif
 
 # What the pages of the site are made of; `make docs` needs no setup, and has an environment of its own.
-PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE NOTICE docs osler/models/adapters/README.md
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md LICENSE NOTICE docs osler/models/shipped/README.md
 
 .PHONY: setup demo test check docs
 

@@ -1,4 +1,4 @@
-"""Writes osler/models/adapters/minilm-128.npy: the principal components of MiniLM's token vectors, rotated.
+"""Writes osler/models/shipped/minilm-128.npy: the principal components of MiniLM's token vectors, rotated.
 
 The vectors are those of every twelfth document of the Human Phenotype Ontology. Run `.venv/bin/python
 scripts/fit_projection.py` from the root of the repository; the file it writes is the one in the repository.
@@ -19,7 +19,7 @@ from osler.train.reranker.colbert import principal_projection, rotated
 
 DIM = 128
 EVERY = 12
-TARGET = Path(__file__).parent.parent / "osler" / "models" / "adapters" / "minilm-128.npy"
+TARGET = Path(__file__).parent.parent / "osler" / "models" / "shipped" / "minilm-128.npy"
 
 
 def main() -> None:

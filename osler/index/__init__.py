@@ -1,7 +1,6 @@
 """The index: passages and their vectors in one LanceDB table, in a folder or an object store. Knows no model."""
 
-from osler.index.lance import LanceIndex
+from osler.index.lance import LanceIndex, create_index, index_exists, open_index
 from osler.index.manifest import Manifest, ModelIdentity
-from osler.index.store import create_index, index_exists, open_index
 
 __all__ = ["LanceIndex", "Manifest", "ModelIdentity", "create_index", "index_exists", "open_index"]

@@ -1,27 +1,39 @@
-"""A `PassageIndex` on one LanceDB table. Knows nothing of models, nor of SQL but by filters."""
+"""An index in one LanceDB table, made or opened at a path; a `PassageIndex`. Knows no model, nor SQL but by filters."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Final, cast
 
+import lancedb
 import pyarrow as pa
-import pyarrow.compute as pc
+from lancedb.db import DBConnection
 from lancedb.table import LanceTable
 
+from osler.errors import StoreError
 from osler.index import publications
 from osler.index.blocks import BlockFiles, snapshot_folder
+from osler.index.failures import opening, writing
 from osler.index.filters import one_of
-from osler.index.maintenance import compact_and_index, refresh_id_indexes, unindexed_rows
+from osler.index.lock import is_local, lock_path, only_writer
+from osler.index.maintenance import (
+    IndexStatistics,
+    compact_and_index,
+    create_search_indexes,
+    index_statistics,
+    refresh_id_indexes,
+)
 from osler.index.manifest import Manifest
-from osler.index.schema import to_table
+from osler.index.schema import MANIFEST_KEY, table_schema, to_table
 from osler.index.snapshot import TableSnapshot, load_snapshot, tidy
 from osler.index.watch import TableWatch, reads, writes
 from osler.records import Document, DocumentVersion, EncodedDocument
+
+TABLE: Final = "passages"
 
 
 class LanceIndex:
@@ -119,53 +131,136 @@ class LanceIndex:
         refresh_id_indexes(self._table, written=len(rows))
 
 
-@dataclass(frozen=True, slots=True)
-class IndexStatistics:
-    """Counts and sizes of an index at one moment.
+def create_index(path: str | Path, manifest: Manifest) -> LanceIndex:
+    """A new, empty index at this folder or object-store URL (`s3://bucket/folder`).
 
-    `bytes` that the parts take: data_files (passages, vectors and token vectors, compressed), search_indexes, snapshot
-    (what a search reads, as files; 0 where that is held in memory), history (versions before the last; 0 on object
-    storage, where it is not counted).
-    `token_vector_bytes_per_passage` is a mean, before Lance compresses them; 0 where none are stored.
-    `unindexed` passages are found, but more slowly.
+    StoreError where an index is there already, or a folder that holds something else.
     """
-
-    documents: int
-    passages: int
-    versions: int
-    unindexed: int
-    changed: datetime
-    token_vector_bytes_per_passage: float = 0.0
-    bytes: Mapping[str, int] = field(default_factory=dict)
-
-
-def index_statistics(table: LanceTable, *, snapshot_bytes: int) -> IndexStatistics:
-    """The counts and sizes of this table as they are now; it reads no text and no vector."""
-    versions = table.list_versions()
-    last, passages = versions[-1], table.count_rows()
-    return IndexStatistics(
-        documents=table.count_rows("position = 0"),
-        passages=passages,
-        versions=len(versions),
-        unindexed=unindexed_rows(table),
-        changed=last["timestamp"].astimezone(UTC),  # Lance gives local time without a zone
-        token_vector_bytes_per_passage=_token_vector_bytes(table) / max(passages, 1),
-        bytes=_sizes(table, snapshot_bytes, data_files=int(last["metadata"]["total_files_size"])),
-    )
+    path = _expanded(path)
+    _check_is_free(path)
+    with writing(str(path)), only_writer(_lock_of(path)):
+        _check_is_free(path)  # another process may have made one while this one waited for the lock
+        connection = lancedb.connect(_address(path))
+        create_search_indexes(cast("LanceTable", connection.create_table(TABLE, schema=table_schema(manifest))))
+        return LanceIndex(partial(_open_table, connection), manifest)
 
 
-def _sizes(table: LanceTable, snapshot: int, *, data_files: int) -> dict[str, int]:
-    search_indexes = sum(index.size_bytes or 0 for index in table.list_indices())
-    history = max(_size_on_disk(table.uri) - data_files - search_indexes, 0)
-    sizes = {"data_files": data_files, "search_indexes": search_indexes, "snapshot": snapshot}
-    return {**sizes, "history": history}
+def open_index(path: str | Path) -> LanceIndex:
+    """The index at this folder or object-store URL; StoreError where there is none, or one that cannot be read."""
+    path = _expanded(path)
+    table = _table_at(path)
+    if table is None:
+        if _holds_something(path):
+            raise StoreError(f"{path} holds other files and no index: name the folder of an index.")
+        raise StoreError(f"{path} holds no index: make one with `osler index SOURCE --index {path}`.")
+    with opening(str(path)):
+        schema = table.schema
+        written = (schema.metadata or {}).get(MANIFEST_KEY)
+        if written is None:
+            raise StoreError(f"{path} holds a table that osler did not write: name another folder.")
+        manifest = Manifest.from_json(written)
+        manifest.check_columns(schema)
+        return LanceIndex(partial(_open_table, lancedb.connect(_address(path))), manifest)
 
 
-def _token_vector_bytes(table: LanceTable) -> int:
-    batches = table.search().select(["token_bytes"]).to_batches()
-    return sum(pc.sum(batch["token_bytes"]).as_py() or 0 for batch in batches)
+def _open_table(connection: DBConnection) -> LanceTable:
+    return cast("LanceTable", connection.open_table(TABLE))
 
 
-def _size_on_disk(uri: str) -> int:
-    folder = Path(uri.removeprefix("file://"))
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+def index_exists(path: str | Path) -> bool:
+    """Whether an index is there; StoreError where it is damaged.
+
+    >>> index_exists("no/such/folder")
+    False
+    """
+    return _table_at(_expanded(path)) is not None
+
+
+def _expanded(path: str | Path) -> str | Path:
+    """The path with the home folder in place of a `~`, which a shell leaves as it is in `--index=~/library`."""
+    if not is_local(path) or not str(path).strip():
+        return path
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):  # nobody has that name
+        return Path(path)
+
+
+def _address(path: str | Path) -> str:
+    """What LanceDB is given: an absolute path, since it takes each `~` at the beginning of another for the home."""
+    return str(Path(path).absolute()) if is_local(path) else str(path)
+
+
+def _table_at(path: str | Path) -> LanceTable | None:
+    if not str(path).strip():
+        raise StoreError("The name of the index is empty: name a folder or an object-store URL.")
+    if is_local(path):
+        _check_path(Path(path))
+        if not _table_folder(path).is_dir():
+            return None
+    with opening(str(path)):
+        try:
+            # The table stays at its version until `TableWatch` moves it.
+            return _open_table(lancedb.connect(_address(path)))
+        except ValueError as error:
+            if "was not found" not in str(error):
+                raise
+    if is_local(path) and (files := _written_files(path)):
+        raise StoreError(
+            f"{path} holds the files of an index that has lost the list of its versions ({files[0]} is there, "
+            f"{_table_folder(path)}/_versions is not whole): bring the folder back from a backup, or index the corpus "
+            "again into a new folder."
+        )
+    return None
+
+
+def _check_path(path: Path) -> None:
+    """StoreError where no folder can be at this path: its name is too long, a parent is a file, or has no rights."""
+    if any(character < " " or character == "\x7f" for character in str(path.absolute())):
+        raise StoreError(f"{str(path)!r} cannot be a folder (LanceDB reads no control characters): name another one.")
+    try:
+        str(path).encode()  # Lance takes no other names
+        path.stat()
+    except UnicodeEncodeError:
+        raise StoreError(f"{str(path)!r} is not UTF-8: take a name in UTF-8.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        parent = next(folder for folder in (*path.parents, Path()) if folder.exists())
+        if not parent.is_dir():
+            raise StoreError(f"{path} cannot be a folder, since {parent} is a file: name another one.") from None
+    except OSError as error:
+        raise StoreError(f"{_shortened(str(path))} cannot be a folder ({error.strerror}): name another one.") from error
+
+
+def _check_is_free(path: str | Path) -> None:
+    if _table_at(path) is not None:
+        raise StoreError(f"{path} holds an index already: add to it, or name a new folder.")
+    if _holds_something(path):
+        raise StoreError(f"{path} holds other files and no index: name a new or an empty folder.")
+
+
+def _lock_of(path: str | Path) -> Path | None:
+    lock = lock_path(str(_table_folder(path))) if is_local(path) else lock_path(f"{path}/{TABLE}.lance")
+    if lock:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    return lock
+
+
+def _holds_something(path: str | Path) -> bool:
+    """Whether a local path is taken by a file, or by a folder with anything but what is left of an index."""
+    if not is_local(path) or not Path(path).exists():
+        return False
+    return not Path(path).is_dir() or any(not entry.name.startswith(f"{TABLE}.") for entry in Path(path).iterdir())
+
+
+def _written_files(path: str | Path) -> list[Path]:
+    """Files that a commit has written, some at least: rows, or lists of them."""
+    folder = _table_folder(path)
+    return [*folder.glob("data/*.lance"), *folder.glob("_versions/*.manifest")]
+
+
+def _table_folder(path: str | Path) -> Path:
+    return Path(path) / f"{TABLE}.lance"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:40]}…{name[-20:]}"

@@ -23,14 +23,14 @@ Job = Literal["encoder", "reranker"]
 NetworkKind = Literal["bi_encoder", "query_encoder", "passage_encoder", "colbert", "pair"]
 """Which network is made of a source: an encoder, one side of an asymmetric encoder, a re-ranker, or both in one."""
 
-_SHIPPED: Final = Path(__file__).parent / "adapters"
+_SHIPPED: Final = Path(__file__).parent / "shipped"
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
     """Where a short name leads: a hub repository, or the folder of an installed package; and what osler adds to it.
 
-    projection, encoder_adapter, reranker_adapter: files of `adapters`; an adapter that brings its own token
+    projection, encoder_adapter, reranker_adapter: files of `shipped`; an adapter that brings its own token
     projection needs no other. abstain_below: the MaxSim score under which an answer is none
     (scripts/fit_abstention.py), stage1_weight: the share of stage 1 in the final score; both are 0 where they have not
     been fitted, or where a trained re-ranker brings its own.
