@@ -132,7 +132,7 @@ def sampled(source: LanceIndex) -> tuple[list[Passage], Vectors, list[TokenVecto
     snapshot = source.snapshot()
     nearest = snapshot.nearest(vector, k=SAMPLE, where=Filter(include_retracted=True))
     stored = snapshot.read([candidate.passage_id for candidate in nearest])
-    return list(stored.passages), stored.vectors, divide(stored.token_vectors, [1] * len(stored.passage_ids))
+    return list(stored.passages), stored.vectors, divide(stored.token_vectors)
 
 
 def mixed(text: str, other: str, generator: np.random.Generator) -> str:

@@ -98,9 +98,7 @@ def _encoded(material: Material, compression: Compression) -> Iterator[EncodedDo
         kept = compress(np.concatenate(tokens), [len(one) for one in tokens], compression)
         document = material.dataset.documents[doc_id]
         spans = tuple(material.spans[number] for number in numbers)
-        yield EncodedDocument(
-            document, passages, material.vectors[list(numbers)], tuple(divide(kept, [1] * len(numbers))), spans
-        )
+        yield EncodedDocument(document, passages, material.vectors[list(numbers)], tuple(divide(kept)), spans)
 
 
 def _write_vectors(passages: Sequence[Passage], models: ModelPair, folder: Path) -> None:

@@ -37,7 +37,7 @@ def main() -> None:
     query = unit_vectors(generator, arguments.tokens, dim)
     codes = candidates(index, unit_vectors(generator, 1, index.manifest.encoder.dim)[0], arguments.passages)
     floats = quantise(dequantise(codes), codes.lengths, bits=32)
-    parts = {str(number): part for number, part in enumerate(divide(codes, [1] * len(codes)))}
+    parts = {str(number): part for number, part in enumerate(divide(codes))}
     padded, mask = as_tensor(dequantise(codes), codes.lengths)
     work = {
         CODES: lambda: maxsim(query, codes),

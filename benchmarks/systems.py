@@ -48,7 +48,7 @@ class FloatColBERT(ColBERT):
         """The float vectors of each passage."""
         missing = [passage for passage in passages if passage.passage_id not in self._encoded]
         if missing:
-            made = divide(super().encode_passages(missing), [1] * len(missing))
+            made = divide(super().encode_passages(missing))
             self._encoded |= zip((passage.passage_id for passage in missing), made, strict=True)
         return concatenate([self._encoded[passage.passage_id] for passage in passages])
 

@@ -221,7 +221,7 @@ def _vector_scores(encoder: Encoder, queries: Sequence[str], statements: Sequenc
 
 
 def _token_scores(reranker: Reranker, queries: Sequence[str], statements: Sequence[str]) -> list[float]:
-    token_vectors = divide(reranker.encode_passages(_passages(statements)), [1] * len(statements))
+    token_vectors = divide(reranker.encode_passages(_passages(statements)))
     pairs = zip(reranker.encode_queries(queries), token_vectors, strict=True)
     return [float(maxsim(query, statement)[0]) for query, statement in pairs]
 

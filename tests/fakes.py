@@ -267,7 +267,7 @@ def encoded_document(document: Document, encoder: Encoder, reranker: Reranker | 
         )
         for position, (section, (start, end)) in enumerate(zip(document.sections, document.section_spans, strict=True))
     ]
-    token_vectors = tuple(divide(reranker.encode_passages(passages), [1] * len(passages))) if reranker else None
+    token_vectors = tuple(divide(reranker.encode_passages(passages))) if reranker else None
     spans = tuple(reranker.token_spans(passages)) if reranker else None
     return EncodedDocument(document, tuple(passages), encoder.encode_passages(passages), token_vectors, spans)
 

@@ -57,7 +57,7 @@ def encode(passages: Sequence[Passage]) -> EncodedPassages:
     rows = np.array([hashed(word, TOKEN_DIM) for word in words], dtype=np.float32).reshape(-1, TOKEN_DIM)
     vectors = np.array([hashed(passage.text, DIM) for passage in passages])
     token_vectors = quantise(rows, list(map(len, spans)))
-    return EncodedPassages(vectors, divide(token_vectors, [1] * len(passages)), spans)
+    return EncodedPassages(vectors, divide(token_vectors), spans)
 
 
 def word_spans(text: str) -> TokenSpans:
@@ -85,5 +85,5 @@ def vectors_of(index: PassageIndex, passage_ids: Sequence[str]) -> dict[str, Vec
 
 def token_vectors_of(index: PassageIndex, passage_ids: Sequence[str]) -> dict[str, TokenVectors]:
     stored = index.snapshot().read(passage_ids)
-    parts = divide(stored.token_vectors, [1] * len(stored.passage_ids))
+    parts = divide(stored.token_vectors)
     return dict(zip(stored.passage_ids, parts, strict=True))

@@ -17,7 +17,7 @@ def scores_of(texts: dict[str, str], query: str = "heart fluid") -> list[float]:
     """Of each text, with token vectors as an index gives them."""
     passage_ids = [f"{doc_id}#0" for doc_id in texts]
     stored = fake_index(texts).snapshot().read(passage_ids).token_vectors
-    vectors = dict(zip(passage_ids, divide(stored, [1] * len(passage_ids)), strict=True))
+    vectors = dict(zip(passage_ids, divide(stored), strict=True))
     return maxsim_scores(FakeReranker().encode_queries([query])[0], passage_ids, vectors)
 
 

@@ -36,7 +36,7 @@ def token_vectors(compression) -> TokenVectors:
 
 
 def column(token_vectors: TokenVectors) -> pa.LargeBinaryArray:
-    return pa.array(map(packed_vectors, divide(token_vectors, [1] * len(token_vectors))), pa.large_binary())
+    return pa.array(map(packed_vectors, divide(token_vectors)), pa.large_binary())
 
 
 def assert_equal(found: TokenVectors | PooledTokens, expected: TokenVectors | PooledTokens) -> None:
@@ -65,7 +65,7 @@ def test_a_column_without_values_has_no_vectors_of_the_right_length(manifest):
 
 
 def test_a_passage_without_tokens_is_a_value_of_four_bytes(token_vectors):
-    assert packed_vectors(divide(token_vectors, [1] * len(LENGTHS))[1]) == bytes(4)
+    assert packed_vectors(divide(token_vectors)[1]) == bytes(4)
 
 
 def test_parts_of_several_tables_can_be_joined(token_vectors, manifest):

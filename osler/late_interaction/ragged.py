@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,25 +47,18 @@ def take(token_vectors: TokenVectors, number: int) -> TokenVectors:
     return _part(token_vectors, slice(number, number + 1), _rows_at(token_vectors.lengths, number), tokens)
 
 
-def divide(token_vectors: TokenVectors, counts: Sequence[int]) -> list[TokenVectors]:
-    """The passages in consecutive parts of so many each. Views, no copies.
-
-    ValueError when the counts do not add up to the passages.
+def divide(token_vectors: TokenVectors) -> list[TokenVectors]:
+    """Each passage on its own, in order. Views, no copies.
 
     >>> from osler.late_interaction.token_vectors import quantise
     >>> three = quantise(np.eye(3, dtype=np.float32), [1, 0, 2])
-    >>> [part.lengths.tolist() for part in divide(three, [2, 1])]
-    [[1, 0], [2]]
+    >>> [part.lengths.tolist() for part in divide(three)]
+    [[1], [0], [2]]
     """
-    if sum(counts) != len(token_vectors):
-        raise ValueError(f"{sum(counts)} passages of {len(token_vectors)} divided: divide them all.")
-    passages = [slice(*bounds) for bounds in pairwise([0, *accumulate(counts)])]
-    vectors, pooled = _bounds(token_vectors.lengths), token_vectors.pooled
-    tokens = None if pooled is None else _bounds(pooled.counts)
-    return [
-        _part(token_vectors, part, _between(vectors, part), None if tokens is None else _between(tokens, part))
-        for part in passages
-    ]
+    pooled = token_vectors.pooled
+    tokens = [None] * len(token_vectors) if pooled is None else _slices(pooled.counts)
+    rows = zip(_slices(token_vectors.lengths), tokens, strict=True)
+    return [_part(token_vectors, slice(number, number + 1), *of_passage) for number, of_passage in enumerate(rows)]
 
 
 def reorder(token_vectors: TokenVectors, order: ArrayLike) -> TokenVectors:
@@ -95,13 +88,9 @@ def _part(token_vectors: TokenVectors, passages: Rows, vectors: Rows, tokens: Ro
     )
 
 
-def _bounds(lengths: NDArray[np.int64]) -> list[int]:
-    """Where the rows of each passage begin, and the end."""
-    return [0, *np.cumsum(lengths).tolist()]
-
-
-def _between(bounds: Sequence[int], passages: slice) -> slice:
-    return slice(bounds[passages.start], bounds[passages.stop])
+def _slices(lengths: NDArray[np.int64]) -> list[slice]:
+    """The rows of each passage."""
+    return [slice(*bounds) for bounds in pairwise([0, *np.cumsum(lengths).tolist()])]
 
 
 def _rows_at(lengths: NDArray[np.int64], number: int) -> slice:

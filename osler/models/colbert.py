@@ -98,7 +98,7 @@ class ColBERT:
         """The number of each passage of the batch in the caller's list, and its compressed token vectors."""
         lengths = np.count_nonzero(batch.scored, axis=1)
         compressed = compress(outputs[TOKEN_VECTORS][batch.scored], lengths, self.compression)
-        return zip(batch.rows.tolist(), divide(compressed, [1] * len(lengths)), strict=True)
+        return zip(batch.rows.tolist(), divide(compressed), strict=True)
 
     def token_spans(self, passages: Sequence[Passage]) -> list[TokenSpans]:
         """One [p, 2] array a passage: start and end in `Passage.text` of each scored token.

@@ -69,7 +69,7 @@ def encode_by_id(
     encoded: dict[str, TokenVectors] = {}
     for first in range(0, len(ordered), _SLICE):
         block = ordered[first : first + _SLICE]
-        vectors = divide(reranker.encode_passages(block), [1] * len(block))
+        vectors = divide(reranker.encode_passages(block))
         encoded.update(zip((passage.passage_id for passage in block), vectors, strict=True))
         if on_passages:
             on_passages(len(encoded), len(ordered))

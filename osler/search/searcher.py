@@ -241,7 +241,7 @@ class Searcher:
         self, search: _Search, ranked: Sequence[RankedPassage], stored: StoredPassages
     ) -> list[RankedPassage]:
         with search.timed("read"):
-            token_vectors = divide(stored.token_vectors, [1] * len(ranked)) if ranked else []
+            token_vectors = divide(stored.token_vectors) if ranked else []
             spans = stored.token_spans
         with search.timed("evidence"):
             spans = spans or self.reranker.token_spans([one.passage for one in ranked])

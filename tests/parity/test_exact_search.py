@@ -54,7 +54,7 @@ def read_rows(folder: Path, searcher: Searcher) -> Rows:
     tokens = {}
     for first in range(0, len(ids), 500):
         part = ids[first : first + 500]
-        stored = divide(searcher.index.snapshot().read(part).token_vectors, [1] * len(part))
+        stored = divide(searcher.index.snapshot().read(part).token_vectors)
         for passage_id, coded in zip(part, stored, strict=True):
             tokens[passage_id] = components(coded.codes) * coded.scales[:, None]
     return Rows(ids, vectors, tokens)
