@@ -167,7 +167,7 @@ def test_the_command_says_why_a_question_had_no_reply(monkeypatch, capsys):
     questions, answers = thirty({7})
     monkeypatch.setattr("osler.load.load_answerer", lambda *words: SimpleNamespace(answer=answers))
     monkeypatch.setattr("osler.datasets.load_dataset", lambda *words: questions)
-    monkeypatch.setattr("osler.cli.answers.check_corpus", lambda *words: None)
+    monkeypatch.setattr("osler.cli.evaluate.check_corpus", lambda *words: None)
     with pytest.raises(SystemExit) as ended:
         main(["evaluate", "answers", "--data", "x", "--json"])
     printed = capsys.readouterr()
@@ -184,7 +184,7 @@ def test_the_judge_is_asked_with_its_own_model_and_key(monkeypatch, capsys):
 
     monkeypatch.setattr("osler.load.load_generator", load_generator)
     monkeypatch.setattr("osler.datasets.load_dataset", lambda *words: dataset())
-    monkeypatch.setattr("osler.cli.answers.check_corpus", lambda *words: None)
+    monkeypatch.setattr("osler.cli.evaluate.check_corpus", lambda *words: None)
     for name, value in {"LLM_KEY": "secret", "LLM_MODEL": "large", "JUDGE_MODEL": "strict"}.items():
         monkeypatch.setenv(f"OSLER_{name}", value)
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""The command line: `osler VERB`. Each verb is a file; its body reads flags, calls the library, prints.
+"""The command line: `osler VERB`. Each verb is a function that reads flags, calls the library and prints.
 
 What a program reads goes to standard output, everything else to standard error. Exit codes: 0 done, 1 an error (one
 line), 2 wrong usage, 130 interrupted, 141 nobody reads standard output any longer.
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from osler.cli import answer, check, demo, evaluate, index, info, search, show, train
+from osler.cli import demo, evaluate, index, search, train
 
 _MISUSE: Final[Any] = typer.BadParameter.__base__
 """What Typer raises where a command line cannot be meant; it has no public name there."""
@@ -53,10 +53,10 @@ def flags(
 app.command("demo")(demo.demo)
 app.command("index")(index.index)
 app.command("search")(search.search)
-app.command("answer")(answer.answer)
-app.command("show")(show.show)
-app.command("info")(info.info)
-app.command("check")(check.check)
+app.command("answer")(search.answer)
+app.command("show")(search.show)
+app.command("info")(index.info)
+app.command("check")(index.check)
 app.add_typer(train.app, name="train")
 app.command("mine")(train.mine)
 app.add_typer(evaluate.app, name="evaluate")

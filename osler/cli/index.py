@@ -1,7 +1,8 @@
-"""`osler index`: sources into an index."""
+"""`osler index`, `osler info` and `osler check`: sources into an index, what it holds, and whether that is whole."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from osler.cli import options
 
 if TYPE_CHECKING:
     from osler.config import Settings
+    from osler.index import Manifest
+    from osler.index.check import CheckReport
     from osler.indexing import IndexingReport
 
 
@@ -132,3 +135,123 @@ def report_sentence(report: IndexingReport, folder: str) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def info(index: options.Index = options.DEFAULT_INDEX, json: options.AsJson = False) -> None:
+    """Show an index's manifest, counts and sizes.
+
+    osler info --index pubmed
+    """
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from osler.cli.imports import import_lancedb
+
+    import_lancedb()
+    from osler.cli.printing import print_json
+    from osler.cli.terminal import OUT
+    from osler.index import open_index
+
+    opened = open_index(index)
+    manifest, counts, recall = opened.manifest, opened.statistics(), opened.snapshot().recall()
+    if json:
+        values = {**asdict(counts), "changed": counts.changed.isoformat(), "bytes": dict(counts.bytes)}
+        print_json({"manifest": manifest.model_dump(mode="json"), **values, "recall": recall})
+        return
+    in_8_bits = ", passages read in 8 bits" if manifest.int8 else ""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("documents", f"{counts.documents:,}")
+    table.add_row(
+        "passages", f"{counts.passages:,}" + (f" ({counts.unindexed:,} unindexed)" if counts.unindexed else "")
+    )
+    table.add_row("split", f"at most {manifest.split.max_tokens} tokens a passage")
+    table.add_row("encoder", f"{manifest.encoder.name}, {manifest.encoder.dim} dimensions{in_8_bits}")
+    table.add_row("reranker", f"{manifest.reranker.name}, {manifest.reranker.dim} dimensions")
+    table.add_row("token vectors", _token_vectors(manifest) if manifest.token_vectors else "made at query time")
+    if manifest.token_vectors:
+        table.add_row("", f"{decimal(round(counts.token_vector_bytes_per_passage))} a passage before compression")
+    table.add_row("dense search", "exact" if recall is None else f"approximate, recall@100 {recall:.3f}")
+    for part, size in counts.bytes.items():
+        if size:
+            table.add_row(part.replace("_", " "), decimal(size))
+    table.add_row("changed", f"{counts.changed:%Y-%m-%d %H:%M} UTC, {counts.versions} versions")
+    table.add_row("built by", f"osler {manifest.osler}, {manifest.created:%Y-%m-%d %H:%M} UTC")
+    OUT.print(table)
+
+
+def _token_vectors(manifest: Manifest) -> str:
+    """How many token vectors there are, and of how many bits."""
+    pooled = f"one for {manifest.token_pooling} tokens of a long passage, " if manifest.token_pooling > 1 else ""
+    return f"{pooled}{manifest.token_bits} bits a component"
+
+
+def check(
+    index: options.Index = options.DEFAULT_INDEX,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make anew what can be made anew; remove damaged documents.")
+    ] = False,
+    json: options.AsJson = False,
+) -> None:
+    """Read all of an index and tell what is damaged; exit code 1 if anything is.
+
+    osler check --index pubmed
+    """
+    from osler.cli.imports import import_lancedb
+
+    import_lancedb()
+    from osler.cli.printing import print_json
+    from osler.cli.terminal import OUT
+    from osler.index import open_index
+    from osler.index.check import check_index
+    from osler.index.check import repair as repair_index
+
+    opened = open_index(index)
+    report = check_index(opened)
+    if json:
+        print_json(
+            {
+                "passages": report.passages,
+                "documents": report.documents,
+                "search_indexes": report.search_indexes,
+                "snapshot": report.snapshot,
+                "versions": report.versions,
+                "unreadable": report.unreadable,
+                "repaired": repair and not report.whole and not report.unreadable,
+            }
+        )
+    else:
+        for line in _damage_lines(report, index):
+            OUT.print(line, soft_wrap=True)
+    if report.whole:
+        return
+    if repair:
+        repair_index(opened, report)
+        if not json:
+            OUT.print(
+                f"{index}: repaired{', but for rows that cannot be read' * bool(report.unreadable)}", soft_wrap=True
+            )
+    raise typer.Exit(1)
+
+
+def _damage_lines(report: CheckReport, index: str) -> list[str]:
+    """What is damaged, a line each, and the remedy."""
+    lines = [f"document {doc_id}: {reason}" for doc_id, reason in report.documents.items()]
+    lines += [f"search index: {reason}" for reason in report.search_indexes]
+    lines += [f"snapshot: {reason}" for reason in report.snapshot]
+    lines += [f"versions: {reason}" for reason in report.versions]
+    lines += [f"rows: {reason}" for reason in report.unreadable]
+    if report.whole:
+        passages = "1 passage, as it was" if report.passages == 1 else f"{report.passages:,} passages, all as they were"
+        lines.append(f"{index}: {passages} written")
+    if report.unreadable:
+        lines.append(f"{index}: bring the folder back from a backup, or index the corpus again into a new folder")
+    elif report.documents:
+        lines.append(
+            f"{index}: run `osler check --index {index} --repair`, which removes damaged documents, then `osler index` "
+            "with their sources"
+        )
+    elif not report.whole:
+        lines.append(
+            f"{index}: run `osler check --index {index} --repair`, which makes these anew, or removes old versions"
+        )
+    return lines
