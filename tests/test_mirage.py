@@ -14,9 +14,15 @@ from osler.cli import main
 from osler.config import SearchSettings
 from osler.datasets.mirage import ChoiceQuestion, load_mirage
 from osler.errors import CorpusError, GeneratorError, ReplyError, UsageError
-from osler.evaluate.mirage.accuracy import MirageComparison, compare_runs, mirage_report
-from osler.evaluate.mirage.questions import choice_prompt, parse_choice, prompt_digest
-from osler.evaluate.mirage.run import (
+from osler.evaluate.mirage import (
+    MirageComparison,
+    choice_prompt,
+    compare_runs,
+    mirage_report,
+    parse_choice,
+    prompt_digest,
+)
+from osler.evaluate.mirage_run import (
     Examinee,
     Passages,
     PredictionFolder,
@@ -302,7 +308,7 @@ def test_a_folder_of_another_prompt_is_refused_and_one_of_another_version_goes_o
 @pytest.mark.parametrize("text", ["_TASK", "_PASSAGES", "_REPLY", "_THINK", "LONGEST_THINKING"])
 def test_the_digest_of_the_prompt_changes_with_each_of_its_texts(monkeypatch, text):
     before = prompt_digest()
-    monkeypatch.setattr(f"osler.evaluate.mirage.questions.{text}", "7")
+    monkeypatch.setattr(f"osler.evaluate.mirage.{text}", "7")
     assert prompt_digest() != before
 
 

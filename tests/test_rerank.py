@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from fakes import FakeReranker, fake_index
+from fakes import FakeReranker, fake_index, word_vectors
 
 from osler.late_interaction.maxsim import LOWEST
 from osler.late_interaction.ragged import divide
-from osler.records import Candidate
+from osler.late_interaction.token_vectors import quantise
+from osler.records import Candidate, EvidenceSpan, Passage
 from osler.search import rerank as module
-from osler.search.rerank import best_first, encode_by_id, interpolated, maxsim_scores
+from osler.search.rerank import best_evidence, best_first, encode_by_id, interpolated, maxsim_scores
 
 TEXTS = {"a": "lung fluid", "b": "heart fluid", "c": "cardiac effusion", "d": "gene"}
 IDS = [f"{doc_id}#0" for doc_id in TEXTS]
@@ -74,3 +76,96 @@ def test_nothing_to_rank_gives_nothing():
     assert encode_by_id([], FakeReranker()) == {}
     assert maxsim_scores(FakeReranker().encode_queries(["heart"])[0], [], {}) == []
     assert best_first([], [], k=3) == []
+
+
+QUERY = "heart fluid"
+
+
+def passage(text: str, *, start: int = 0, title: str = "") -> Passage:
+    return Passage("d#0", "d", title, text, start, start + len(text))
+
+
+def evidence(one: Passage, query: str = QUERY) -> EvidenceSpan:
+    reranker = FakeReranker()
+    return best_evidence(word_vectors(query), one, reranker.encode_passages([one]), reranker.token_spans([one])[0])
+
+
+def test_the_sentence_that_matches_most_of_the_query_is_the_evidence():
+    text = "The lung is well. Around the heart is fluid. The heart beats on."
+    found = evidence(passage(text))
+    assert found.text == "Around the heart is fluid."
+    assert text[found.start : found.end] == found.text
+    assert found.score == pytest.approx(1.0)
+
+
+def test_offsets_count_in_the_document_not_in_the_passage():
+    text = "The lung is well. Around the heart is fluid."
+    found = evidence(passage(text, start=1000))
+    assert (found.start, found.end) == (1018, 1044)
+    assert [(start, end) for start, end, _ in found.words] == [(1029, 1034), (1038, 1043)]
+
+
+def test_the_words_that_matched_carry_weights_that_add_up_to_the_score():
+    found = evidence(passage("A cardiac effusion was seen."))
+    assert [weight for _, _, weight in found.words] == pytest.approx([0.4, 0.4], abs=0.002)
+    assert sum(weight for _, _, weight in found.words) == pytest.approx(found.score)
+
+
+def test_only_the_tokens_inside_a_sentence_count_for_it():
+    """The title has both words of the query; a sentence gains nothing from it."""
+    found = evidence(passage("The lung is well.", title="Heart fluid"))
+    assert found.score == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("heading", ["HEART FLUID", "FLUID OF HEART:"])
+def test_a_heading_does_not_win_over_a_statement(heading):
+    found = evidence(passage(f"{heading}\nThe cardiac wall was thick."))
+    assert found.text == "The cardiac wall was thick."
+
+
+def test_a_short_sentence_is_the_evidence_when_there_is_no_other():
+    assert evidence(passage("Heart fluid.")).text == "Heart fluid."
+
+
+def test_of_equally_good_sentences_the_first_is_taken():
+    assert evidence(passage("The heart beats on. This heart beats on.")).text == "The heart beats on."
+
+
+def test_a_passage_that_is_only_a_title_has_empty_evidence_with_its_score():
+    assert evidence(passage("", start=7, title="heart")) == EvidenceSpan(7, 7, "", 0.5)
+
+
+def test_sub_word_tokens_are_merged_to_whole_words():
+    """Tokens: peri | cardial | ( | fluid; the first two touch within a word, the bracket only touches one."""
+    text, spans = "The pericardial (fluid).", [(4, 8), (8, 15), (16, 17), (17, 22)]
+    vectors = word_vectors("heart cardiac lung fluid")
+    found = best_evidence(
+        word_vectors("heart fluid lung"), passage(text), quantise(vectors, [4]), np.array(spans, dtype=np.int64)
+    )
+    assert [(text[start:end], round(weight, 3)) for start, end, weight in found.words] == [
+        ("pericardial", 0.333),
+        ("(", 0.333),
+        ("fluid", 0.333),
+    ]
+
+
+def test_both_parts_of_a_word_give_it_their_weight():
+    spans = np.array([(4, 8), (8, 15), (16, 19)], dtype=np.int64)
+    stored = quantise(word_vectors("heart fluid unknown"), [3])
+    found = best_evidence(word_vectors(QUERY), passage("The pericardial sac."), stored, spans)
+    assert found.words == ((4, 15, pytest.approx(1.0)),)
+
+
+def test_a_sentence_that_was_cut_off_before_scoring_is_no_evidence():
+    one = passage("The lung is well. The heart has fluid.")
+    stored = quantise(word_vectors("the lung is well"), [4])
+    spans = FakeReranker().token_spans([one])[0][:4]
+    assert best_evidence(word_vectors(QUERY), one, stored, spans).text == "The lung is well."
+
+
+def test_spans_of_another_tokenizer_are_refused():
+    one = passage("The heart beats.")
+    with pytest.raises(ValueError, match="1 token vectors and 3 token spans"):
+        best_evidence(
+            word_vectors(QUERY), one, quantise(word_vectors("heart"), [1]), FakeReranker().token_spans([one])[0]
+        )

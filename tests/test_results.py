@@ -19,7 +19,7 @@ from experiments.negation import app as negation
 from osler.cli import app
 from osler.evaluate.answers import AnswerReport
 from osler.evaluate.report import RunReport
-from osler.evaluate.sweep_report import ALL
+from osler.evaluate.sweep import ALL
 
 RUNS = Path(__file__).parent.parent / "runs"
 

@@ -14,10 +14,9 @@ from osler.cli import main
 from osler.config import SearchSettings, Settings
 from osler.datasets import Dataset
 from osler.errors import UsageError
-from osler.evaluate.measures import MEASURES
+from osler.evaluate.measures import MEASURES, read_run, write_run
 from osler.evaluate.report import RunReport
 from osler.evaluate.retrieval import TOTAL, coverage, search_dataset
-from osler.evaluate.runs import read_run, write_run
 from osler.records import Document, Query, Section
 from osler.search.searcher import STAGES, Searcher
 

@@ -12,6 +12,7 @@ from osler.datasets import Dataset
 from osler.evaluate.report import HIT, MAIN, RunReport
 from osler.evaluate.retrieval import TOTAL
 from osler.evaluate.sweep import (
+    ALL,
     GENERATE,
     Grid,
     SweepPoint,
@@ -20,8 +21,8 @@ from osler.evaluate.sweep import (
     sweep,
     time_replies,
     with_replies,
+    write_sweep,
 )
-from osler.evaluate.sweep_report import ALL, write_sweep
 from osler.records import Document, Query, Section
 from osler.search.searcher import Searcher
 

@@ -63,8 +63,8 @@ def retrieval(
     """
     from osler.datasets import load_dataset
     from osler.errors import UsageError, require
+    from osler.evaluate.measures import check_ids, write_run
     from osler.evaluate.report import RunReport
-    from osler.evaluate.runs import check_ids, write_run
 
     search = {"num_candidates": num_candidates, "candidates": candidates}
     flags = [f"--{name.replace('_', '-')}" for name, value in search.items() if value is not None]
@@ -94,7 +94,7 @@ def retrieval(
 def _read(path: Path, dataset: Dataset) -> Scores:
     """The run in this file; a notice where it lacks queries of the data set."""
     from osler.cli.printing import print_notice
-    from osler.evaluate.runs import lacking, read_run
+    from osler.evaluate.measures import lacking, read_run
 
     run = read_run(path)
     missing = lacking(run, dataset.qrels, str(path))

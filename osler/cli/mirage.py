@@ -13,8 +13,8 @@ from osler.cli.options import check_folder
 if TYPE_CHECKING:
     from osler.config import Settings
     from osler.datasets.mirage import Benchmark
-    from osler.evaluate.mirage.accuracy import Done
-    from osler.evaluate.mirage.run import Passages, PredictionFolder
+    from osler.evaluate.mirage import Done
+    from osler.evaluate.mirage_run import Passages, PredictionFolder
     from osler.index import LanceIndex
 
 
@@ -48,7 +48,7 @@ def mirage(
     from osler.cli.progress import counting
     from osler.datasets.mirage import load_mirage
     from osler.errors import UsageError
-    from osler.evaluate.mirage.run import Examinee, Predictions, ask_questions, write_mirage
+    from osler.evaluate.mirage_run import Examinee, Predictions, ask_questions, write_mirage
     from osler.index import open_index
     from osler.load import load_generator
 
@@ -75,7 +75,7 @@ def mirage(
 def _compared(folder: Path | None, benchmark: Benchmark) -> Done | None:
     """The predictions of the run to compare with; UsageError where they are of other questions altogether."""
     from osler.errors import UsageError
-    from osler.evaluate.mirage.run import read_predictions
+    from osler.evaluate.mirage_run import read_predictions
 
     if folder is None:
         return None
@@ -90,7 +90,7 @@ def _compared(folder: Path | None, benchmark: Benchmark) -> Done | None:
 
 def _passages(folder: str, settings: Settings, *, without_gold: bool) -> Passages:
     from osler.answer.prompt import estimate_tokens
-    from osler.evaluate.mirage.run import Passages
+    from osler.evaluate.mirage_run import Passages
     from osler.load import load_searcher
 
     k, budget = settings.search.k, settings.answer.passage_tokens
@@ -98,7 +98,7 @@ def _passages(folder: str, settings: Settings, *, without_gold: bool) -> Passage
 
 
 def _location(settings: Settings, index: LanceIndex | None, folder: str) -> PredictionFolder:
-    from osler.evaluate.mirage.run import PredictionFolder
+    from osler.evaluate.mirage_run import PredictionFolder
 
     llm = settings.llm.model or settings.llm.shown_url
     if index is None:
@@ -111,7 +111,7 @@ def _provenance(
     benchmark: Benchmark, settings: Settings, index: LanceIndex | None, *, cot: bool, without_gold: bool
 ) -> dict[str, Any]:
     """What the predictions depend on; a folder holds those of one run only."""
-    from osler.evaluate.mirage.questions import prompt_digest
+    from osler.evaluate.mirage import prompt_digest
     from osler.index.manifest import version_of_osler
 
     return {
@@ -142,7 +142,7 @@ def _state(index: LanceIndex) -> dict[str, Any]:
 def _print(benchmark: Benchmark, done: Done, other: str, theirs: Done | None, *, json: bool) -> None:
     from osler.cli.printing import print_json, print_notice
     from osler.cli.tables import print_mirage
-    from osler.evaluate.mirage.accuracy import compare_runs, mirage_report
+    from osler.evaluate.mirage import compare_runs, mirage_report
 
     report = mirage_report(benchmark.questions, done)
     compared = None if theirs is None else compare_runs(benchmark.questions, done, theirs)

@@ -54,9 +54,8 @@ def sweep(
     from osler.cli.tables import print_sweep
     from osler.datasets import load_dataset, sample_queries
     from osler.errors import UsageError, require
-    from osler.evaluate.sweep import Grid, with_replies
+    from osler.evaluate.sweep import Grid, with_replies, write_sweep
     from osler.evaluate.sweep import sweep as run_sweep
-    from osler.evaluate.sweep_report import write_sweep
     from osler.load import load_searcher
 
     if generator and not questions:

@@ -9,11 +9,10 @@ from rich.table import Table
 
 from osler.cli.terminal import OUT
 from osler.evaluate.answers import AnswerReport
-from osler.evaluate.mirage.accuracy import MirageComparison, MirageReport
+from osler.evaluate.mirage import MirageComparison, MirageReport
 from osler.evaluate.report import MAIN, RunComparison, RunReport, p_text, p_value
 from osler.evaluate.retrieval import TOTAL
-from osler.evaluate.sweep import SweepPoint, pareto_front
-from osler.evaluate.sweep_report import reply_sentences
+from osler.evaluate.sweep import SweepPoint, pareto_front, reply_sentences
 from osler.train.mining.audit import report_text
 
 # The columns, measure by measure; `--json` has all of them.

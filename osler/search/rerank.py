@@ -1,6 +1,7 @@
-"""Stage 2: the candidates in the order of their final scores. Knows a re-ranker and passages, not where they lie.
+"""Stage 2: the final scores of the candidates, their order, and the evidence in each passage.
 
-Token vectors come from the index, or are made now by the re-ranker. Both are quantised alike, so the scores agree.
+Knows a re-ranker and passages, not where they lie. Token vectors come from the index, or are made now by the
+re-ranker. Both are quantised alike, so the scores agree.
 """
 
 from __future__ import annotations
@@ -9,13 +10,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from osler.late_interaction.attribution import best_span
 from osler.late_interaction.maxsim import maxsim
 from osler.late_interaction.ragged import concatenate, divide, reorder
+from osler.late_interaction.token_vectors import vectors_per_token
 from osler.protocols import Reranker, StoredPassages
-from osler.records import Candidate, Passage, TokenVectors, Vectors
+from osler.records import Candidate, EvidenceSpan, Passage, TokenVectors, Vectors
+from osler.text.sentences import claim_spans
 
 _SLICE = 256
 """Passages encoded between two reports."""
+
 
 BLOCK_PASSAGES = 1024
 """Passages whose token vectors are laid side by side at once: 10,000 candidates are never copied as a whole."""
@@ -104,3 +112,44 @@ def best_first(candidates: Sequence[Candidate], scores: Sequence[float], *, k: i
     [1, 0]
     """
     return sorted(range(len(candidates)), key=lambda place: (-scores[place], candidates[place].rank))[:k]
+
+
+def best_evidence(
+    query_vectors: Vectors, passage: Passage, token_vectors: TokenVectors, token_spans: NDArray[np.int64]
+) -> EvidenceSpan:
+    """The sentence whose own tokens have the highest MaxSim to the query [q, d]; of equal ones the first.
+
+    Headings and labels are taken only where the passage has nothing else (see `claim_spans`).
+    All offsets count in `Document.text`, also those of the words, whose weights add up to the score. Where no token
+    lies in such a sentence (a passage that is only a title) the span is empty and the score that of the passage.
+    token_vectors are this one passage's, token_spans [p, 2] as `Reranker.token_spans` gives them; ValueError when the
+    two differ in length.
+    """
+    vectors = vectors_per_token(token_vectors)
+    if len(token_spans) != len(vectors):
+        counts = f"{len(vectors)} token vectors and {len(token_spans)} token spans"
+        raise ValueError(f"{passage.passage_id}: {counts}: take both from the same re-ranker.")
+    best = best_span(query_vectors, vectors, token_spans, claim_spans(passage.text))
+    if best is None:
+        return EvidenceSpan(passage.start, passage.start, "", float(maxsim(query_vectors, token_vectors)[0]))
+    words = _words(passage.text, token_spans[best.tokens], best.matches.weights)
+    return EvidenceSpan(
+        start=passage.start + best.start,
+        end=passage.start + best.end,
+        text=passage.text[best.start : best.end],
+        score=best.matches.score,
+        words=tuple((passage.start + start, passage.start + end, weight) for start, end, weight in words if weight),
+    )
+
+
+def _words(text: str, spans: NDArray[np.int64], weights: NDArray[np.float32]) -> list[tuple[int, int, float]]:
+    """Whole words with the weights of their tokens: tokens that touch within letters or digits are one word."""
+    words: list[tuple[int, int, float]] = []
+    for (start, end), weight in zip(spans.tolist(), weights.tolist(), strict=True):
+        touches = words and words[-1][1] == start
+        if touches and text[start - 1 : start].isalnum() and text[start : start + 1].isalnum():
+            word_start, _, before = words.pop()
+            words.append((word_start, end, before + weight))
+        else:
+            words.append((start, end, weight))
+    return words

@@ -21,8 +21,7 @@ from osler.protocols import CutsQueries, Encoder, PassageIndex, Reranker, Snapsh
 from osler.records import NOT_RETRACTED, Candidate, Filter, RankedPassage, Ranking, Vector, Vectors
 from osler.search.by_id import named_passages
 from osler.search.candidates import fuse_scores, stage1_scores
-from osler.search.evidence import best_evidence
-from osler.search.rerank import BLOCK_PASSAGES, FreshPassages, best_first, interpolated
+from osler.search.rerank import BLOCK_PASSAGES, FreshPassages, best_evidence, best_first, interpolated
 
 DEFAULTS = SearchSettings()
 
