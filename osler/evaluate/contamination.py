@@ -10,7 +10,7 @@ from typing import Final, Literal
 from osler.datasets import Dataset
 from osler.datasets.mirage import Benchmark
 from osler.text.identifiers import pubmed_id
-from osler.text.near_equal import Shingles, containment, content_words, equal, jaccard, shingles
+from osler.text.matching import Shingles, containment, content_words, equal, jaccard, shingles
 
 NEAR: Final = 0.8
 """Jaccard similarity, or containment, of 5-word shingles from which two texts are nearly equal."""

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from osler.text.near_equal import jaccard, shingles
+from osler.text.matching import jaccard, shingles
 from osler.train.data import Example, TrainingPassage, read_records, write_records
 from osler.train.pipeline import write_json
 

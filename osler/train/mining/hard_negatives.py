@@ -17,7 +17,7 @@ from typing import Final
 from osler.models.bi_encoder import passage_input
 from osler.records import Passage
 from osler.text.identifiers import pubmed_id
-from osler.text.near_equal import Shingles, equal, near_equal, shingles
+from osler.text.matching import Shingles, equal, near_equal, shingles
 from osler.train.data import Example, Relevant, TrainingPassage
 from osler.train.mining.audit import REASONS, Exclusion, Mined, MiningCounts, Reason, read_exclusions
 from osler.train.mining.sources import CandidateSource, PassageTable
