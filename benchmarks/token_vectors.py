@@ -34,7 +34,7 @@ from osler.load import load_searcher
 from osler.records import Filter, RankedPassage, TokenVectors, Vectors
 from osler.search.rerank import encode_by_id, interpolated, maxsim_scores
 from osler.search.searcher import Searcher
-from osler.train.reranker.colbert import principal_projection
+from osler.train.colbert import principal_projection
 
 FLOAT = Compression(bits=32)
 SAMPLE = 50_000

@@ -15,7 +15,7 @@ from osler.late_interaction.token_vectors import dequantise
 from osler.models import load_models
 from osler.models.catalog import resolve
 from osler.records import Document
-from osler.train.reranker.colbert import principal_projection, rotated
+from osler.train.colbert import principal_projection, rotated
 
 DIM = 128
 EVERY = 12

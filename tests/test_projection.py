@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from osler.train.reranker.colbert import principal_projection, rotated
+from osler.train.colbert import principal_projection, rotated
 
 
 def random_vectors(rows: int, columns: int) -> np.ndarray:

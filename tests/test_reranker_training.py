@@ -20,11 +20,11 @@ from osler.models import load_models
 from osler.models.adapter import merge_adapter, read_adapter
 from osler.models.model_card import read_card
 from osler.records import Passage
+from osler.train import colbert
+from osler.train.colbert import candidates_ndcg, colbert_model, maxsim_of, principal_projection, token_head
 from osler.train.data import TrainingPassage
 from osler.train.fitting.backbone import load_transformer
-from osler.train.reranker import colbert
-from osler.train.reranker.colbert import candidates_ndcg, colbert_model, maxsim_of, principal_projection, token_head
-from osler.train.reranker.training import contrastive_loss, train_reranker
+from osler.train.reranker import contrastive_loss, train_reranker
 from osler.train.settings import RecipeSettings, RerankerSettings, TuningSettings
 
 QUICK = {

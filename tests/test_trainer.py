@@ -14,10 +14,9 @@ from torch import nn
 from training_pairs import pairs
 
 from osler.errors import UsageError
-from osler.train.fitting.backbone import load_retriever
+from osler.train.fitting.backbone import adapt, load_retriever, trainable
 from osler.train.fitting.plan import TrainingPlan
 from osler.train.fitting.trainer import Checkpoints, Fitted, fit
-from osler.train.fitting.tuning import adapt, trainable
 from osler.train.pipeline import Pace
 from osler.train.retriever import retriever_loss
 from osler.train.settings import RetrieverSettings, TuningSettings

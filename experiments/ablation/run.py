@@ -36,10 +36,10 @@ from osler.files import read_json
 from osler.models import load_models
 from osler.models.catalog import resolve
 from osler.models.colbert import ColBERT
-from osler.train.checks import check_recipe
 from osler.train.data import Example, Relevant
 from osler.train.pipeline import OnProgress, Progress, ResumablePipeline, provenance
-from osler.train.reranker.training import train_reranker
+from osler.train.recipe import check_recipe
+from osler.train.reranker import train_reranker
 from osler.train.retriever import train_retriever
 from osler.train.settings import RecipeSettings
 

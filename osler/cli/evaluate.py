@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from osler.evaluate.measures import Scores
     from osler.evaluate.report import RunReport
 
-
 app = typer.Typer(no_args_is_help=True)
 
 

@@ -13,7 +13,6 @@ from osler.cli import options
 if TYPE_CHECKING:
     from osler.records import Query, Ranking
 
-
 _BATCH: Final = 256
 """Queries of a file that are searched for before any of them is shown."""
 

@@ -32,7 +32,6 @@ from osler.text.bm25 import BM25
 OnDocuments = Callable[[int, int], None]
 """Told how many documents are encoded, and of how many."""
 
-
 ZERO_SHOT: Final = "minilm"
 """The backbone of the baseline `zero-shot`."""
 
@@ -71,7 +70,6 @@ PEERS: Final[Mapping[str, PeerRow]] = {
     "contriever": PeerRow("facebook/contriever", "facebook/contriever", "mean", "dot"),
 }
 """Sources: the model cards of these repositories."""
-
 
 BASELINES: Final = ("bm25", "zero-shot", "fusion", *PEERS)
 

@@ -13,14 +13,11 @@ from osler.errors import CorpusError, UsageError, require
 Qrels = Mapping[str, Mapping[str, int]]
 """query_id -> doc_id -> relevance."""
 
-
 Run = Mapping[str, Mapping[str, float]]
 """query_id -> doc_id -> score, higher is better."""
 
-
 Scores = dict[str, dict[str, float]]
 """A run that is being made."""
-
 
 MEASURES: Final = (
     "nDCG@10",

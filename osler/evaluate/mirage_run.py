@@ -157,7 +157,6 @@ def pmid_of(passage: Passage, index: PassageIndex) -> str:
 _LINES: Final = "predictions.jsonl"
 _SETTINGS: Final = "settings.json"
 
-
 # The version of osler that began a run; another one may go on with it.
 _VERSION: Final = "osler"
 

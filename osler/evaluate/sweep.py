@@ -247,7 +247,6 @@ def reply_sentences(points: Sequence[SweepPoint]) -> Iterator[str]:
 ALL: Final = "All settings"
 """The heading of the table of every point."""
 
-
 _PARTS: Final = (TOTAL, "encode", "candidates", "read", "maxsim")
 _COLUMNS: Final = ("settings", MAIN, "95%", *(f"{part} p50 / p95 ms" for part in _PARTS), "front")
 _FRONT: Final = (

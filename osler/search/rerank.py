@@ -24,7 +24,6 @@ from osler.text.sentences import claim_spans
 _SLICE = 256
 """Passages encoded between two reports."""
 
-
 BLOCK_PASSAGES = 1024
 """Passages whose token vectors are laid side by side at once: 10,000 candidates are never copied as a whole."""
 

@@ -30,10 +30,9 @@ from osler.models.catalog import resolve
 from osler.models.digests import weights_digest
 from osler.models.export import quiet
 from osler.train.data import Example, Relevant
-from osler.train.fitting.backbone import lift_cap, load_retriever
+from osler.train.fitting.backbone import adapt, lift_cap, load_retriever, lora_matrices, merge
 from osler.train.fitting.plan import training_plan
 from osler.train.fitting.trainer import fit
-from osler.train.fitting.tuning import adapt, lora_matrices, merge
 from osler.train.pipeline import OnProgress, write_json
 from osler.train.settings import RecipeSettings, RetrieverSettings
 

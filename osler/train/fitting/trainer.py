@@ -33,8 +33,8 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from osler.errors import UsageError, require
 from osler.models.catalog import role_prompts
+from osler.train.fitting.backbone import trainable
 from osler.train.fitting.plan import QUERY, Row, TrainingPlan
-from osler.train.fitting.tuning import trainable
 from osler.train.pipeline import OnProgress, Pace, write_json
 
 _PLAN: Final = "plan.json"

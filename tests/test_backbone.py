@@ -4,9 +4,8 @@ import torch
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 
 from osler.errors import UsageError
+from osler.train.fitting.backbone import adapt, load_retriever, lora_matrices, merge, trainable
 from osler.train.fitting.backbone import backbones as networks
-from osler.train.fitting.backbone import load_retriever
-from osler.train.fitting.tuning import adapt, lora_matrices, merge, trainable
 from osler.train.settings import RetrieverSettings, TuningSettings
 
 LORA = TuningSettings(rank=2, alpha=8.0)

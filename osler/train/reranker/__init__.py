@@ -1,1 +1,0 @@
-"""The ColBERT of stage 2: its model, loss and files."""
