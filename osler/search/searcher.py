@@ -19,8 +19,7 @@ from osler.late_interaction.ragged import divide
 from osler.parallel import one_blas_thread, per_core_pool
 from osler.protocols import CutsQueries, Encoder, PassageIndex, Reranker, Snapshot, StoredPassages
 from osler.records import NOT_RETRACTED, Candidate, Filter, RankedPassage, Ranking, Vector, Vectors
-from osler.search.by_id import named_passages
-from osler.search.candidates import fuse_scores, stage1_scores
+from osler.search.candidates import fuse_scores, named_passages, stage1_scores
 from osler.search.rerank import BLOCK_PASSAGES, FreshPassages, best_evidence, best_first, interpolated
 
 DEFAULTS = SearchSettings()
