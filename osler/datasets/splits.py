@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from osler.datasets.beir import Dataset
+from osler.datasets.layouts import Dataset
 from osler.records import Document
 from osler.text.identifiers import pubmed_id
 
