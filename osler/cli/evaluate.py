@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from osler.cli import mirage, options, sweep
-from osler.cli.options import check_corpus, check_file, check_new_file
+from osler.cli import mirage, options
+from osler.cli.options import check_corpus, check_file, check_folder, check_new_file
+from osler.errors import UsageError, require
 
 if TYPE_CHECKING:
     from osler.config import Settings
     from osler.datasets import Dataset
-    from osler.evaluate.contamination import Kind, Overlap, Texts
+    from osler.evaluate.contamination import Kind, Overlap
     from osler.evaluate.measures import Scores
     from osler.evaluate.report import RunReport
 
@@ -61,7 +61,6 @@ def retrieval(
         osler evaluate retrieval --data scifact --split train --index scifact --run-out ours.run
     """
     from osler.datasets import load_dataset
-    from osler.errors import UsageError, require
     from osler.evaluate.measures import check_ids, write_run
     from osler.evaluate.report import RunReport
 
@@ -156,6 +155,139 @@ def _print(reports: list[tuple[str, RunReport]], *, measured: int, json: bool) -
         print_json({kind: report.name, **report.json(), **compared})
 
 
+@app.command("sweep")
+def sweep(
+    data: Annotated[str, typer.Option(metavar="DIR", help="A BEIR-style folder or builtin:hpo-lay.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the report goes.")],
+    split: Annotated[str, typer.Option(metavar="NAME", help="The split whose queries are asked.")] = "test",
+    index: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--index",
+            metavar="DIR",
+            envvar="OSLER_INDEX",
+            help="An index of that corpus; repeatable.",
+            show_default=options.DEFAULT_INDEX,
+        ),
+    ] = None,
+    num_candidates: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Number of candidates for the re-ranker.")
+    ] = "10,50,100,200",
+    k: Annotated[str, typer.Option("-k", metavar="N,N,…", help="Passages that come back.")] = "10",
+    candidates: Annotated[str, typer.Option(metavar="NAME,…", help="Where candidates come from.")] = (
+        "dense,lexical,hybrid"
+    ),
+    queries: Annotated[int, typer.Option(metavar="N", min=1, help="Number of queries to sample from the split.")] = 200,
+    questions: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Questions that the language model answers from each k, timed.")
+    ] = 0,
+    generator: options.Generator = None,
+    settings: options.SettingsFile = None,
+    device: options.Device = None,
+    json: options.AsJson = False,
+) -> None:
+    """Measure quality against latency, with and without re-ranking: a table and a plot as Markdown and HTML.
+
+    osler evaluate sweep --data builtin:hpo-lay --index lay --out sweep
+    """
+    from osler.cli.printing import print_json, print_notice
+    from osler.cli.progress import counting
+    from osler.cli.tables import print_sweep
+    from osler.datasets import load_dataset, sample_queries
+    from osler.evaluate.sweep import Grid, with_replies, write_sweep
+    from osler.evaluate.sweep import sweep as run_sweep
+    from osler.load import load_searcher
+
+    if generator and not questions:
+        raise UsageError("--generator writes replies, and none is asked for: add --questions 5, or leave it out.")
+    numbers, ks = _whole_numbers("--num-candidates", num_candidates), _whole_numbers("-k", k)
+    grid = Grid(_candidate_sources(candidates), numbers, k=ks)
+    check_folder("--out", out)
+    for module in ("ir_measures", "matplotlib"):  # a sweep may take hours, and its end is too late to say so
+        require(module, extra="evaluate")
+    chosen = options.settings_from(settings, models={"device": device}, llm={"url": generator})
+    dataset = sample_queries(load_dataset(data, split), queries, seed=0)
+    folders = list(dict.fromkeys(index or [options.DEFAULT_INDEX]))
+    for folder in folders:
+        check_corpus(dataset, folder)
+    indexes = dict(zip(_index_names(folders), folders, strict=True))
+    searchers = {name: load_searcher(folder, chosen) for name, folder in indexes.items()}
+    # A language model that cannot be reached is said before the sweep, not after it.
+    seconds = _replies(dataset, folders[0], ks, questions, chosen) if questions else {}
+    with counting("sweep, queries under all settings") as on_query:
+        points = with_replies(run_sweep(dataset, searchers, grid, on_query=on_query), seconds)
+    write_sweep(points, out, title=f"{dataset.name} {split}: quality against time", about=_about(dataset, indexes))
+    if json:
+        for point in points:
+            print_json(point.json())
+    else:
+        print_sweep(points)
+    print_notice(f"{out}: sweep.html, sweep.md and the plot")
+
+
+def _candidate_sources(text: str) -> tuple[str, ...]:
+    sources, names = ("dense", "lexical", "hybrid"), tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in sources:
+            raise UsageError(f"--candidates: {name!r} is none of {', '.join(sources)}.")
+    return names
+
+
+def _whole_numbers(flag: str, text: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise UsageError(f"{flag} {text!r}: write whole numbers above 0 with commas between, as in 10,50,100.")
+    return numbers
+
+
+def _index_names(folders: list[str]) -> list[str]:
+    """The last parts of the paths, where they tell the indexes apart."""
+    names = [Path(folder).resolve().name for folder in folders]
+    return names if len(set(names)) == len(names) else folders
+
+
+def _replies(
+    dataset: Dataset, folder: str, ks: tuple[int, ...], count: int, settings: Settings
+) -> dict[int, list[float]]:
+    """The seconds of the language model's replies, by the number of passages."""
+    from osler.cli.printing import print_notice
+    from osler.evaluate.sweep import TimedGenerator, time_replies
+    from osler.load import load_answerer
+
+    answerer = load_answerer(folder, settings)
+    answerer.generator = generator = TimedGenerator(answerer.generator)
+    questions = [query.text for query in list(dataset.queries.values())[:count]]
+    seconds = time_replies(questions, lambda question, k: answerer.answer(question, k=k), generator, ks)
+    if not any(seconds.values()):
+        print_notice("The language model was asked nothing: no passage was good enough for an answer.")
+    return seconds
+
+
+def _about(dataset: Dataset, indexes: Mapping[str, str]) -> str:
+    from rich.filesize import decimal
+
+    from osler.index import open_index
+
+    sentences = [f"{len(dataset.queries):,} queries, one at a time in one process."]
+    for name, folder in indexes.items():
+        opened = open_index(folder)
+        counts, manifest = opened.statistics(), opened.manifest
+        size = sum(counts.bytes.values())
+        models = " and ".join(dict.fromkeys((manifest.encoder.name, manifest.reranker.name)))
+        sentences.append(
+            f"{name}: {counts.passages:,} passages by {models} in {decimal(size)}, "
+            f"{size // max(counts.passages, 1):,} bytes a passage, "
+            f"{counts.token_vector_bytes_per_passage:,.0f} bytes of them token vectors."
+        )
+    return " ".join(sentences)
+
+
+app.command("mirage")(mirage.mirage)
+
+
 @app.command("answers")
 def answers(
     data: Annotated[str, typer.Option(metavar="DIR", help="A BEIR-style folder whose queries are questions.")],
@@ -203,10 +335,6 @@ def answers(
         print_answers(report)
 
 
-app.command("mirage")(mirage.mirage)
-app.command("sweep")(sweep.sweep)
-
-
 @app.command("contamination")
 def contamination(
     train: Annotated[str, typer.Option(metavar="DIR[:SPLIT]", help="The training set.")],
@@ -225,11 +353,11 @@ def contamination(
     from osler.cli.printing import print_json, print_notice
     from osler.cli.terminal import OUT
     from osler.datasets import load_dataset, parse_name
-    from osler.evaluate.contamination import clean_qrels, find_overlaps, write_qrels
+    from osler.evaluate.contamination import Texts, clean_qrels, find_overlaps, write_qrels
 
     check_new_file("--clean", clean)
     learned = load_dataset(*parse_name(train))
-    by_kind = find_overlaps(learned, _evaluated_texts(test))
+    by_kind = find_overlaps(learned, Texts.named(test))
     overlaps = [overlap for of_kind in by_kind.values() for overlap in of_kind]
     counts = {kind: len(by_kind[kind]) if kind in by_kind else None for kind in _COUNTED}
     left = clean_qrels(learned, overlaps)
@@ -250,30 +378,14 @@ def contamination(
         print_notice(f"{clean}: {len(left):,} training queries are left")
 
 
-def _evaluated_texts(name: str) -> Texts:
-    """The texts of the evaluation set of this name that training texts are compared with."""
-    from osler.datasets import BUILTIN, find_source, load_dataset, parse_name
-    from osler.datasets.mirage import holds_mirage, load_mirage
-    from osler.evaluate.contamination import Texts
-
-    folder, split = parse_name(name)
-    if not folder.startswith(BUILTIN):
-        source = find_source(folder)
-        if holds_mirage(source):
-            return Texts.of_benchmark(load_mirage(source))
-    return Texts.of(load_dataset(folder, split))
-
-
-_SHOWN = 10
+_SHOWN: Final = 10
 # The name of each count, and what is counted.
-_COUNTED: Mapping[Kind, tuple[str, str]] = MappingProxyType(
-    {
-        "query": ("queries", "training queries that are queries there"),
-        "passage": ("passages", "training positives that are relevant documents there"),
-        "title": ("titles", "training positives whose title is a query there"),
-        "record": ("records", "training positives from a PubMed record that is relevant there"),
-    }
-)
+_COUNTED: Final[Mapping[Kind, tuple[str, str]]] = {
+    "query": ("queries", "training queries that are queries there"),
+    "passage": ("passages", "training positives that are relevant documents there"),
+    "title": ("titles", "training positives whose title is a query there"),
+    "record": ("records", "training positives from a PubMed record that is relevant there"),
+}
 
 
 def _overlap_lines(overlaps: Sequence[Overlap], counts: Mapping[Kind, int | None]) -> Iterator[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from osler.datasets import Dataset
-from osler.datasets.mirage import Benchmark
+from osler.datasets import BUILTIN, Dataset, find_source, load_dataset, parse_name
+from osler.datasets.mirage import Benchmark, holds_mirage, load_mirage
 from osler.text.identifiers import pubmed_id
 from osler.text.matching import Shingles, containment, content_words, equal, jaccard, shingles
 
@@ -64,6 +64,16 @@ class Texts:
     passages: Mapping[str, str]
     titles: Mapping[str, str]
     pmids: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def named(cls, name: str) -> Texts:
+        """Those of the data set of this name, or of MIRAGE's benchmark.json."""
+        folder, split = parse_name(name)
+        if not folder.startswith(BUILTIN):
+            source = find_source(folder)
+            if holds_mirage(source):
+                return cls.of_benchmark(load_mirage(source))
+        return cls.of(load_dataset(folder, split))
 
     @classmethod
     def of(cls, dataset: Dataset) -> Texts:
