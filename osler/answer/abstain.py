@@ -218,10 +218,10 @@ def refuses(sentence: str) -> bool:
         return False
     sentence = sentence.strip(" []()*_\"'“”")
     opening = _OPENINGS.match(sentence)
-    said = sentence[opening.end() :] if opening else sentence
-    if opening and re.search(_GIVEN, opening[0], re.IGNORECASE) and _NOTHING.match(said):
-        said = f"{said.rstrip(' .')} in the passages."  # where the opening says that it stands
-    head, *parts = [part.strip() for part in _PARTS.split(said) if part.strip()] or [""]
+    claim = sentence[opening.end() :] if opening else sentence
+    if opening and re.search(_GIVEN, opening[0], re.IGNORECASE) and _NOTHING.match(claim):
+        claim = f"{claim.rstrip(' .')} in the passages."  # where the opening says that it stands
+    head, *parts = [part.strip() for part in _PARTS.split(claim) if part.strip()] or [""]
     of_the_passages = _SUBJECT.match(head) is not None
     parts_decline = all(
         _REFUSALS.match(_OPENINGS.sub("", part)) or (of_the_passages and _GOES_ON.match(part)) for part in parts

@@ -90,18 +90,19 @@ def parse_reply(reply: str, *, passages: int, names: Names = _NO_NAMES) -> Reply
     reader = _Reader(passages, names)
     items, whole = listed_items(text)
     if items is not None:
-        parsed = reader.reply([said for item in items for said in reader.item(item)], cut=not whole)
+        parsed = reader.reply([statement for item in items for statement in reader.item(item)], cut=not whole)
         empty = whole and all(text_of(item) == "" for item in items)
         return replace(parsed, declined=parsed.declined or empty)
     prose, json_follows = before_json(text)
-    sentences = [said for said in reader.prose(prose) if said.numbers or not json_follows]
-    if any(said.numbers for said in sentences) and not (sentences[-1].cites or sentences[-1].text.endswith(_ENDS)):
+    sentences = [statement for statement in reader.prose(prose) if statement.numbers or not json_follows]
+    is_marked = any(statement.numbers for statement in sentences)
+    if is_marked and not (sentences[-1].cites or sentences[-1].text.endswith(_ENDS)):
         return reader.reply(sentences[:-1], cut=True)
     return reader.reply(sentences, cut=not text and reply.strip() != "")
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _Statement:
     """A sentence as the model gave it; `cites` where it names something, read or not."""
 
     text: str
@@ -116,7 +117,7 @@ class _Reader:
     passages: int
     names: Names
 
-    def prose(self, text: str) -> list[_Said]:
+    def prose(self, text: str) -> list[_Statement]:
         """The sentences of free text; a marker behind a full stop belongs to the sentence before it.
 
         Where none has a marker, all cite what the list of references at the end names.
@@ -127,32 +128,34 @@ class _Reader:
         if not any(numbers):
             lines = [numbers_of(line, self.names) or [] for line in references(text).splitlines()]
             numbers = [[number for line in lines for number in line]] * len(sentences)
-        said = list[_Said]()
+        statements = list[_Statement]()
         for sentence, cited in zip(sentences, numbers, strict=True):
             cites = bool(cited) or names_another(sentence)
-            if said and cites and not said[-1].cites and says_nothing(sentence):  # behind the full stop: "Fluid. [1]、"
-                said[-1] = _Said(said[-1].text, cited, cites)
+            # A marker alone behind the full stop: "Fluid. [1]、"
+            if statements and cites and not statements[-1].cites and says_nothing(sentence):
+                statements[-1] = _Statement(statements[-1].text, cited, cites)
             else:
-                said.append(_Said(without_markers(_printable(sentence)), cited, cites))
-        return said
+                statements.append(_Statement(without_markers(_printable(sentence)), cited, cites))
+        return statements
 
-    def item(self, item: Any) -> Iterator[_Said]:
+    def item(self, item: Any) -> Iterator[_Statement]:
         """The sentence of an item of JSON, or its sentences where each has markers of its own."""
         text = without_thoughts(text_of(item) or "")
         if not text:
             return
         own = self.prose(text)
-        own = [said for said in own if not refuses(said.text)] or own
+        own = [statement for statement in own if not refuses(statement.text)] or own
         listed, unread = self._citations(item)
-        if len(own) > 1 and any(said.numbers for said in own) and (not listed or all(said.numbers for said in own)):
+        marked = [bool(statement.numbers) for statement in own]
+        if len(own) > 1 and any(marked) and (not listed or all(marked)):
             yield from own
             return
-        numbers = listed + [number for said in own for number in said.numbers]
-        cites = bool(numbers) or unread or any(said.cites for said in own)
-        texts = [said.text for said in own]
+        numbers = listed + [number for statement in own for number in statement.numbers]
+        cites = bool(numbers) or unread or any(statement.cites for statement in own)
+        texts = [statement.text for statement in own]
         if not all(text.endswith((".", "!", "?")) for text in texts):  # a line end within a sentence
             texts = [" ".join(texts)]
-        yield from (_Said(text, numbers, cites) for text in texts)  # each is checked by itself
+        yield from (_Statement(text, numbers, cites) for text in texts)  # each is checked by itself
 
     def _citations(self, item: Any) -> tuple[list[int], bool]:
         """The numbers that an item cites, and whether it cites something that cannot be read."""
@@ -165,19 +168,20 @@ class _Reader:
                 numbers += listed if all(1 <= number <= self.passages for number in listed) else []
         return numbers, None in readings
 
-    def reply(self, sentences: Iterable[_Said], *, cut: bool) -> Reply:
+    def reply(self, sentences: Iterable[_Statement], *, cut: bool) -> Reply:
         """The sentences that say something, with the numbers that passages have; the others apart."""
         cited, left_out, unknown, refused = list[CitedSentence](), list[str](), dict[int, None](), False
-        for said in sentences:
-            numbers = dict.fromkeys(number for number in said.numbers if 1 <= number <= self.passages)
-            unknown |= dict.fromkeys(number for number in said.numbers if number not in numbers)
-            if said.text and all(refuses(said.text[start:end]) for start, end in sentence_spans(said.text)):
+        for statement in sentences:
+            numbers = dict.fromkeys(number for number in statement.numbers if 1 <= number <= self.passages)
+            unknown |= dict.fromkeys(number for number in statement.numbers if number not in numbers)
+            text = statement.text
+            if text and all(refuses(text[start:end]) for start, end in sentence_spans(text)):
                 refused = True
-            elif any(map(str.isalpha, said.text)) and not names_passage(said.text, self.names):
-                if said.cites and not numbers:
-                    left_out.append(said.text)
+            elif any(map(str.isalpha, text)) and not names_passage(text, self.names):
+                if statement.cites and not numbers:
+                    left_out.append(text)
                 else:
-                    cited.append(CitedSentence(said.text, tuple(numbers)[:MOST_CITATIONS]))
+                    cited.append(CitedSentence(text, tuple(numbers)[:MOST_CITATIONS]))
         declined = refused and not cited and not left_out
         return Reply(tuple(cited), tuple(unknown), cut, declined, tuple(left_out))
 

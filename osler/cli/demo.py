@@ -89,16 +89,16 @@ def sample(documents: Sequence[Document], questions: Sequence[str]) -> list[Docu
     >>> [document.doc_id for document in sample([Document("HP:1", "Fluid around the heart", ())], ["Which fluid?"])]
     ['HP:1']
     """
-    asked = [_words(question) for question in questions]
-    every_word = set().union(*asked)
+    words_by_question = [_words(question) for question in questions]
+    every_word = set().union(*words_by_question)
     shared = [every_word & _words(f"{document.title} {document.text}") for document in documents]
     counts = Counter(chain.from_iterable(shared))
-    rarer = [{word for word in words if counts[word] * _COMMON < len(documents)} for words in asked]
+    rarer = [{word for word in words if counts[word] * _COMMON < len(documents)} for words in words_by_question]
     distance = max(1, len(documents) // _SAMPLE)
     return [
         document
         for number, (document, words) in enumerate(zip(documents, shared, strict=True))
-        if number % distance == 0 or any(len(words & some) > 1 for some in rarer)
+        if number % distance == 0 or any(len(words & rare_words) > 1 for rare_words in rarer)
     ]
 
 
@@ -119,9 +119,9 @@ def _index_the_rest(
     if left > 0:
         timed = sample_report
         if timed.documents < _CALIBRATION:  # the sample was there already
-            some = documents[:: max(1, len(documents) // _CALIBRATION)]
-            with working(f"timing {len(some)} documents"), tempfile.TemporaryDirectory() as folder:
-                timed = add_documents(some, folder, settings)
+            timed_documents = documents[:: max(1, len(documents) // _CALIBRATION)]
+            with working(f"timing {len(timed_documents)} documents"), tempfile.TemporaryDirectory() as folder:
+                timed = add_documents(timed_documents, folder, settings)
         minutes = max(1, round(timed.seconds / timed.documents * left / 60))
         print_notice(
             f"{left:,} documents are left: about {minutes} minute{'' if minutes == 1 else 's'} on this machine. "

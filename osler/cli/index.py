@@ -125,10 +125,10 @@ def report_sentence(report: IndexingReport, folder: str) -> str:
         "deleted": report.deleted,
         "skipped": report.skipped,
     }
-    others = "".join(f", {count:,} {name}" for name, count in counts.items() if count)
+    other_counts = "".join(f", {count:,} {name}" for name, count in counts.items() if count)
     speed = f" ({report.passages_per_second:,.0f} passages a second)" if report.passages else ""
     return (
-        f"{folder}: {_counted(report.documents, 'document')} in {_counted(report.passages, 'passage')}{others}, "
+        f"{folder}: {_counted(report.documents, 'document')} in {_counted(report.passages, 'passage')}{other_counts}, "
         f"in {report.seconds:.1f} s{speed}"
     )
 

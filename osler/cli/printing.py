@@ -190,11 +190,11 @@ def _excerpt(ranked: RankedPassage) -> Text:
     if evidence is None or not evidence.text:
         return Text(_cut(passage.text, _CONTEXT_CHARACTERS * 2))
     start, end = evidence.start - passage.start, evidence.end - passage.start
-    first = max(0, start - _CONTEXT_CHARACTERS)
-    last = min(len(passage.text), end + _CONTEXT_CHARACTERS)
-    first = passage.text.find(" ", first, start) + 1 if first else 0
-    before = ("… " if first else "") + passage.text[first:start]
-    after = passage.text[end:last] if last == len(passage.text) else passage.text[end:last].rpartition(" ")[0] + " …"
+    left = max(0, start - _CONTEXT_CHARACTERS)
+    right = min(len(passage.text), end + _CONTEXT_CHARACTERS)
+    left = passage.text.find(" ", left, start) + 1 if left else 0
+    before = ("… " if left else "") + passage.text[left:start]
+    after = passage.text[end:right] if right == len(passage.text) else passage.text[end:right].rpartition(" ")[0] + " …"
     return Text.assemble((before, "dim"), highlighted(evidence), (after, "dim"))
 
 

@@ -183,5 +183,5 @@ def show(
         print_json(document_json(document))
     else:
         print_document(document)
-    if others := doc_ids[1:]:
-        print_notice(f"note: {document.doc_id} is shown; this id is also that of {', '.join(others)}.")
+    if other_ids := doc_ids[1:]:
+        print_notice(f"note: {document.doc_id} is shown; this id is also that of {', '.join(other_ids)}.")

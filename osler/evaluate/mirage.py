@@ -128,8 +128,8 @@ def parse_choice(reply: str, options: Options) -> str | None:
     (None, None)
     """
     field = list(_field_values(reply))
-    said = _SMALL.sub(lambda small: small[1] + small[2].upper(), without_thoughts(reply))
-    announced = ([said[match.end() :] for match in pattern.finditer(said)] for pattern in (_ANSWER, _OPTION, _LINE))
+    prose = _SMALL.sub(lambda small: small[1] + small[2].upper(), without_thoughts(reply))
+    announced = ([prose[match.end() :] for match in pattern.finditer(prose)] for pattern in (_ANSWER, _OPTION, _LINE))
     readings = [field] if field else announced
     for texts in readings:
         letters = {letter for text in texts for letter in _chosen(text, options)}

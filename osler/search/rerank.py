@@ -74,8 +74,8 @@ def encode_by_id(
     # Like lengths together: a batch is as slow as its longest passage.
     ordered = sorted(distinct.values(), key=lambda passage: -len(passage.text))
     encoded: dict[str, TokenVectors] = {}
-    for first in range(0, len(ordered), _SLICE):
-        block = ordered[first : first + _SLICE]
+    for start in range(0, len(ordered), _SLICE):
+        block = ordered[start : start + _SLICE]
         vectors = divide(reranker.encode_passages(block))
         encoded.update(zip((passage.passage_id for passage in block), vectors, strict=True))
         if on_passages:
@@ -88,8 +88,8 @@ def maxsim_scores(
 ) -> list[float]:
     """The MaxSim score of each of these passages for the query tokens [q, d]."""
     scores: list[float] = []
-    for first in range(0, len(passage_ids), BLOCK_PASSAGES):
-        block = [token_vectors[passage_id] for passage_id in passage_ids[first : first + BLOCK_PASSAGES]]
+    for start in range(0, len(passage_ids), BLOCK_PASSAGES):
+        block = [token_vectors[passage_id] for passage_id in passage_ids[start : start + BLOCK_PASSAGES]]
         scores.extend(maxsim(query_vectors, concatenate(block)).tolist())
     return scores
 
@@ -104,13 +104,13 @@ def interpolated(maxsim: Sequence[float], stage1: Sequence[float], *, weight: fl
 
 
 def best_first(candidates: Sequence[Candidate], scores: Sequence[float], *, k: int) -> list[int]:
-    """The places of the k candidates of the highest scores, best first; equal ones in the order of stage 1.
+    """The positions of the k candidates of the highest scores, best first; equal ones in the order of stage 1.
 
     >>> candidates = [Candidate("a", 1, 0.9), Candidate("b", 2, 0.8), Candidate("c", 3, 0.7)]
     >>> best_first(candidates, [0.5, 1.0, 0.5], k=2)
     [1, 0]
     """
-    return sorted(range(len(candidates)), key=lambda place: (-scores[place], candidates[place].rank))[:k]
+    return sorted(range(len(candidates)), key=lambda number: (-scores[number], candidates[number].rank))[:k]
 
 
 def best_evidence(

@@ -68,14 +68,14 @@ def _texts(values: _Values, name: str) -> tuple[str, ...]:
 
 
 def _retracted(values: _Values) -> bool:
-    given = _texts(values, "retracted")
-    for value in given:
+    states = _texts(values, "retracted")
+    for value in states:
         if value.lower() != "any":
             raise UsageError(
                 f"retracted={value} is unknown; write retracted=any to let retracted documents in, "
                 "or leave this condition out."
             )
-    return bool(given)
+    return bool(states)
 
 
 def _years(values: _Values) -> tuple[int | None, int | None]:
