@@ -50,15 +50,16 @@ def map_cores(work: Callable[[Item], None], items: Sequence[Item], *, share: int
     >>> map_cores(print, ["an item"])
     an item
     """
-    count = 1 if hasattr(_THREAD, "has_a_core") else max(1, min(available_cores(), len(items) // share))
+    if len(items) < 2 * share or hasattr(_THREAD, "has_a_core") or available_cores() == 1:
+        for item in items:
+            work(item)
+        return
+    count = min(available_cores(), len(items) // share)
 
     def do_share(number: int) -> None:
         for item in items[number::count]:
             work(item)
 
-    if count == 1:
-        do_share(0)
-        return
     # The calling thread has a share too: it is awake, and a thread that only waits delays those that work.
     with one_blas_thread(), ThreadPoolExecutor(count - 1) as threads:
         others = [threads.submit(do_share, number) for number in range(1, count)]

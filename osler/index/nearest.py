@@ -74,7 +74,9 @@ class CodedVectors:
         meant = dequantise(coded)
         codes = centred(coded).astype(np.int8)
         signs = np.packbits(vectors > 0, axis=1)
-        return cls(vectors, codes, coded.scales, _norms(meant), _norms(vectors - meant), signs)
+        norms: Floats = np.linalg.norm(meant, axis=1)
+        errors: Floats = np.linalg.norm(vectors - meant, axis=1)
+        return cls(vectors, codes, coded.scales, norms, errors, signs)
 
     def __len__(self) -> int:
         return len(self.scales)
@@ -116,7 +118,8 @@ def possible(parts: Sequence[CodedVectors], query: Vector, *, k: int, rows: Rows
     """Those of these ascending rows that may be among their k nearest, and few others; by the codes alone."""
     products, bounds = (np.empty(len(rows), dtype=np.float32) for _ in range(2))
     coded = CodedVectors.of(query[None])
-    (length,), (error,) = _norms(query[None]), coded.errors + _ROUNDING * _norms(query[None])
+    length = np.linalg.norm(query)
+    error = coded.errors[0] + _ROUNDING * length
 
     def multiply(share: tuple[slice, CodedVectors, Rows]) -> None:
         within, part, chosen = share
@@ -157,11 +160,6 @@ def _by_part(parts: Sequence[CodedVectors], rows: Rows) -> Iterator[tuple[slice,
     for part, first, last, end in zip(parts, [0, *cuts], cuts, ends.tolist(), strict=False):
         if last > first:
             yield slice(first, last), part, rows[first:last] - (end - len(part))
-
-
-def _norms(vectors: Vectors) -> Floats:
-    norms: Floats = np.linalg.norm(vectors, axis=1)
-    return norms
 
 
 def _highest(values: Floats, k: int) -> float:

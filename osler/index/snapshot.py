@@ -95,6 +95,7 @@ class TableSnapshot:
         self._table = table
         self._rows = rows
         self._passing = lru_cache(_MOST_FILTERS)(self._rows_passing)
+        self._is_exact = sum(map(len, blocks)) < APPROXIMATE_FROM
 
     def nearest(self, vector: Vector, *, k: int, where: Filter) -> list[Candidate]:
         """The k passages of the highest cosine to vector [d], best first, equal scores by passage_id."""
@@ -171,10 +172,6 @@ class TableSnapshot:
     def passage_ids(self, doc_ids: Sequence[str], *, where: Filter) -> list[str]:
         """The passages of these documents that the filter lets through, in their order."""
         return publications.passages_of(self._table, doc_ids, to_sql(where))
-
-    @property
-    def _is_exact(self) -> bool:
-        return sum(map(len, self.blocks)) < APPROXIMATE_FROM
 
     @property
     def num_rows(self) -> int:

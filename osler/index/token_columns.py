@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from osler.index.failures import DamageError
 from osler.index.manifest import Manifest
-from osler.late_interaction.token_vectors import SCALES, Bits
+from osler.late_interaction.token_vectors import SCALES
 from osler.records import PooledTokens, TokenSpans, TokenVectors
 
 _COUNT: Final = np.dtype("<u4")
@@ -44,28 +44,32 @@ def packed_vectors(vectors: TokenVectors) -> bytes:
 
 def unpacked_vectors(values: Iterable[Part], manifest: Manifest) -> TokenVectors:
     """The token vectors of the passages with these values, in their order; DamageError where a value is none."""
-    bits, dim = manifest.token_bits, manifest.reranker.dim
-    parts = [_parts(value, dim, bits) for value in values]
-    codes, scales, places = ([one[number] for one in parts] for number in range(3))
-    pooled = PooledTokens(_joined(places), _sizes(places)) if manifest.token_pooling > 1 else None
-    return TokenVectors(
-        codes=_joined(codes).reshape(-1, dim * bits // 8),
-        scales=_joined(scales).view(SCALES[bits]).astype(np.float32),
-        lengths=_sizes(scales) // np.dtype(SCALES[bits]).itemsize,
-        bits=bits,
-        pooled=pooled,
+    bits, width, scale = (
+        manifest.token_bits,
+        manifest.reranker.dim * manifest.token_bits // 8,
+        np.dtype(SCALES[manifest.token_bits]),
     )
-
-
-def _parts(value: Part, dim: int, bits: Bits) -> tuple[Part, Part, Part]:
-    """The bytes of the codes, of the scales and of the places."""
-    first = _COUNT.itemsize
-    count = int.from_bytes(value[:first].tobytes(), "little")
-    scales = first + count * (dim * bits // 8)
-    places = scales + count * np.dtype(SCALES[bits]).itemsize
-    if len(value) < places:
-        raise DamageError(f"Token vectors of a passage take {places:,} bytes, and {len(value):,} are stored")
-    return value[first:scales], value[scales:places], value[places:]
+    parts = [[np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [np.empty(0, np.uint8)]]  # codes, scales, places
+    lengths, tokens = [], []
+    for value in values:
+        count = int.from_bytes(value[: _COUNT.itemsize].tobytes(), "little")
+        codes_end = _COUNT.itemsize + count * width
+        scales_end = codes_end + count * scale.itemsize
+        if len(value) < scales_end:
+            raise DamageError(f"Token vectors of a passage take {scales_end:,} bytes, and {len(value):,} are stored")
+        bounds = (_COUNT.itemsize, codes_end, scales_end, len(value))
+        for part, start, end in zip(parts, bounds, bounds[1:], strict=False):
+            part.append(value[start:end])
+        lengths.append(count)
+        tokens.append(len(value) - scales_end)
+    codes, scales, places = map(np.concatenate, parts)
+    return TokenVectors(
+        codes=codes.reshape(-1, width),
+        scales=scales.view(scale).astype(np.float32),
+        lengths=np.array(lengths, dtype=np.int64),
+        bits=bits,
+        pooled=PooledTokens(places, np.array(tokens, dtype=np.int64)) if manifest.token_pooling > 1 else None,
+    )
 
 
 def values_of(column: pa.ChunkedArray) -> Iterator[Part]:
@@ -80,14 +84,6 @@ def bytes_of(values: pa.LargeBinaryArray) -> tuple[Part, NDArray[np.int64]]:
     _, ends, data = values.buffers()
     bounds = np.frombuffer(ends, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
     return np.frombuffer(data or b"", dtype=np.uint8), bounds
-
-
-def _joined(parts: list[Part]) -> Part:
-    return np.concatenate([np.empty(0, np.uint8), *parts])
-
-
-def _sizes(parts: list[Part]) -> NDArray[np.int64]:
-    return np.array([len(one) for one in parts], dtype=np.int64)
 
 
 _MORE: Final = 255

@@ -46,6 +46,7 @@ class _Search:
 
     query: str
     k: int
+    num_candidates: int  # k, where that is more
     where: Filter
     evidence: bool
     snapshot: Snapshot
@@ -146,15 +147,13 @@ class Searcher:
             if self.settings.rerank or evidence:
                 models["re-ranker"] = self.reranker
             warnings = (*warnings, *cut_warnings(query, models))
-        return _Search(query, k, where, evidence, snapshot, named.ranked, warnings)
+        num_candidates = max(self.settings.num_candidates, k)
+        return _Search(query, k, num_candidates, where, evidence, snapshot, named.ranked, warnings)
 
     def _lexical(self, search: _Search) -> list[Candidate]:
         if self.settings.candidates == "dense":
             return []
-        return search.snapshot.lexical(search.query, k=self._num_candidates(search), where=search.where)
-
-    def _num_candidates(self, search: _Search) -> int:
-        return max(self.settings.num_candidates, search.k)
+        return search.snapshot.lexical(search.query, k=search.num_candidates, where=search.where)
 
     def _encoded(self, searches: Sequence[_Search]) -> list[_Search]:
         """The searches with the vectors that their stages compare."""
@@ -209,7 +208,7 @@ class Searcher:
         self, search: _Search, lexical: Callable[[], list[Candidate]]
     ) -> tuple[list[Candidate], StoredPassages]:
         """The passages that stage 1 hands on, best first, and what is stored of them."""
-        num_candidates = self._num_candidates(search)
+        num_candidates = search.num_candidates
         count = num_candidates if self.settings.rerank else search.k
         if self.settings.candidates == "lexical":
             candidates = lexical()[:count]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import islice, pairwise
 
 # A run of stops with the closing marks behind it, or the end of a line. Never tried twice, so that time stays linear.
 _END = re.compile(
@@ -56,14 +56,18 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in sentence_spans(text)]
     ['E. coli grew (p < 0.05, e.g. Fig. 2).', 'We counted.']
     """
-    spans = []
-    start = 0
+    ends, start = [], 0
     for match in _END.finditer(text):
         if match["stop"] is None or _ends_sentence(text, start, match):
-            spans.append(_stripped(text, start, match.end()))
+            ends.append(match.end())
             start = match.end()
-    spans.append(_stripped(text, start, len(text)))
-    return [(start, end) for start, end in spans if start < end]
+    spans = []
+    for start, end in pairwise([0, *ends, len(text)]):
+        sentence = text[start:end]
+        if stripped := sentence.strip():
+            start += len(sentence) - len(sentence.lstrip())
+            spans.append((start, start + len(stripped)))
+    return spans
 
 
 def claim_spans(text: str) -> list[tuple[int, int]]:
@@ -85,11 +89,6 @@ def claim_spans(text: str) -> list[tuple[int, int]]:
         if text[end - 1] != ":" and len(list(islice(words, _FEWEST_WORDS))) == _FEWEST_WORDS:
             claims.append((start, end))
     return claims or sentences
-
-
-def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
 
 
 def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
