@@ -305,10 +305,17 @@ def test_a_folder_of_another_prompt_is_refused_and_one_of_another_version_goes_o
         ask(tmp_path, Oracle(), prompt="cd34", osler="0.1")
 
 
-@pytest.mark.parametrize("text", ["_TASK", "_PASSAGES", "_REPLY", "_THINK", "LONGEST_THINKING"])
-def test_the_digest_of_the_prompt_changes_with_each_of_its_texts(monkeypatch, text):
+@pytest.mark.parametrize("thinking", [False, True])
+@pytest.mark.parametrize("part", ["messages", "schema"])
+def test_the_digest_changes_with_what_a_model_is_told_beside_passages(monkeypatch, part, thinking):
+    def reworded(question, passages=(), *, chain_of_thought=False):
+        messages, schema = choice_prompt(question, passages, chain_of_thought=chain_of_thought)
+        if not passages or chain_of_thought != thinking:
+            return messages, schema
+        return (messages[1:], schema) if part == "messages" else (messages, {})
+
     before = prompt_digest()
-    monkeypatch.setattr(f"osler.evaluate.mirage.{text}", "7")
+    monkeypatch.setattr("osler.evaluate.mirage.choice_prompt", reworded)
     assert prompt_digest() != before
 
 

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from osler.config import JudgeSettings, LlmSettings
 from osler.errors import GeneratorError, MissingDependencyError, ReplyError
-from osler.generators.endpoint import _seconds_to_wait
 from osler.generators.openai import OpenAIGenerator
 
 MESSAGES = ({"role": "user", "content": "What is scurvy?"},)
@@ -447,10 +446,25 @@ def test_every_status_that_goes_away_by_waiting_is_asked_again(status: int) -> N
     assert endpoint.generator().complete(MESSAGES) == "Yes."
 
 
-def test_a_wait_may_be_given_as_a_date_and_nonsense_is_none() -> None:
-    past = fails(529, "busy", **{"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"})
-    assert Endpoint(past, says("Yes.")).generator().complete(MESSAGES) == "Yes."
-    assert [_seconds_to_wait(value) for value in ("nan", "-1", "soon", "", "1.5")] == [None, None, None, None, 1.5]
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("1.5", 1.5),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("nan", 1.0),
+        ("-1", 1.0),
+        ("soon", 1.0),
+        ("", 1.0),
+    ],
+)
+def test_a_busy_endpoint_is_given_the_time_it_asks_for_or_a_second(
+    monkeypatch: pytest.MonkeyPatch, retry_after: str, seconds: float
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    busy = fails(529, "busy", **{"retry-after": retry_after})
+    assert Endpoint(busy, says("Yes.")).generator().complete(MESSAGES) == "Yes."
+    assert waits == [seconds]
 
 
 def refusing(*names: str, status: int = 400, words: str = "Unsupported parameter: '{}'.") -> Any:

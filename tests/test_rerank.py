@@ -36,13 +36,20 @@ def test_freshly_encoded_token_vectors_are_those_that_an_index_stores():
     assert maxsim_scores(FakeReranker().encode_queries(["heart fluid"])[0], IDS, encoded) == scores_of(TEXTS)
 
 
-def test_a_passage_that_is_given_twice_is_encoded_once(monkeypatch):
-    monkeypatch.setattr(module, "_SLICE", 3)
-    reranker, told = FakeReranker(), []
+def test_a_passage_that_is_given_twice_is_encoded_once():
+    reranker = FakeReranker()
     passages = fake_index(TEXTS).snapshot().read(IDS).passages
-    encode_by_id([*passages, *passages], reranker, on_passages=lambda done, of: told.append((done, of)))
+    encode_by_id([*passages, *passages], reranker)
     assert sorted(reranker.encoded) == IDS
-    assert told == [(3, 4), (4, 4)]
+
+
+def test_progress_moves_and_ends_at_the_number_of_passages():
+    told = []
+    passages = [Passage(f"{number}#0", str(number), "", "heart", 0, 5) for number in range(600)]
+    encoded = encode_by_id(passages, FakeReranker(), on_passages=lambda done, of: told.append((done, of)))
+    assert encoded.keys() == {passage.passage_id for passage in passages}
+    assert told == sorted(told)
+    assert told[0] < told[-1] == (600, 600)
 
 
 def test_more_passages_than_one_block_score_the_same(monkeypatch):

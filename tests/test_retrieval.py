@@ -78,9 +78,15 @@ def test_an_index_of_something_else_is_refused():
         coverage(dataset(), fake_index({"x": "Something else."}))
 
 
-def test_documents_that_the_index_lacks_are_named_relevant_or_not(monkeypatch):
-    monkeypatch.setattr("osler.evaluate.retrieval._SLICE", 1)
+def test_documents_that_the_index_lacks_are_named_relevant_or_not():
     assert coverage(dataset(), fake_index({"b": TEXTS["b"], "c": TEXTS["c"]})).missing == ("a", "d")
+
+
+def test_a_corpus_of_thousands_is_looked_up_to_its_last_document():
+    texts = TEXTS | {f"e{number}": "A gene." for number in range(2500)}
+    documents = {doc_id: Document(doc_id, "", (Section("", text),)) for doc_id, text in texts.items()}
+    index = fake_index({doc_id: text for doc_id, text in texts.items() if doc_id not in ("e0", "e2499")})
+    assert coverage(replace(dataset(), documents=documents), index).missing == ("e0", "e2499")
 
 
 def test_documents_of_another_content_are_named():

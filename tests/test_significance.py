@@ -4,8 +4,8 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from osler.evaluate import significance
 from osler.evaluate.significance import clustered_interval, compare, interval, mcnemar, wilson
 
 RANDOM = np.random.default_rng(7)
@@ -133,18 +133,16 @@ def test_the_same_seed_gives_the_same_interval_and_another_one_another():
     assert interval(values, seed=1) == interval(values, seed=1) != interval(values, seed=2)
 
 
-def test_drawing_in_blocks_covers_all_samples(monkeypatch):
-    values = {"all": [1.0] * 50 + [0.0] * 50}
-    whole = interval(values, samples=1000)
-    monkeypatch.setattr(significance, "_DRAWS", 100 * 7)
-    assert interval(values, samples=1000) == pytest.approx(whole, abs=0.02)
+def test_the_interval_of_a_thousand_hits_is_that_of_a_proportion_too():
+    low, high = interval({"all": [1.0] * 500 + [0.0] * 500})
+    assert (low, high) == pytest.approx((0.5 - 1.96 * 0.0158, 0.5 + 1.96 * 0.0158), abs=0.002)
 
 
-def test_turning_round_in_blocks_covers_all_samples(monkeypatch):
-    ours, theirs = {"all": RANDOM.random(50)}, {"all": RANDOM.random(50)}
-    whole = compare(ours, theirs, samples=2000).p
-    monkeypatch.setattr(significance, "_DRAWS", 100 * 7)
-    assert compare(ours, theirs, samples=2000).p == pytest.approx(whole, abs=0.03)
+def test_the_p_value_of_a_thousand_pairs_is_that_of_a_paired_t_test():
+    differences = np.linspace(-0.5, 0.54, 1000)  # mean 0.02, standard deviation 0.3
+    compared = compare({"all": differences}, {"all": np.zeros(1000)})
+    assert compared.p == pytest.approx(ttest_1samp(differences, 0).pvalue, abs=0.01)
+    assert compared.bootstrap_p == pytest.approx(compared.p, abs=0.01)
 
 
 def test_every_data_set_counts_alike_however_many_queries_it_has():
