@@ -54,8 +54,10 @@ def folder(tmp_path):
 @pytest.fixture
 def shipped(tmp_path, monkeypatch, backbones):
     """A function that registers the tiny BERT with these adapters as `tiny`."""
-    monkeypatch.setattr(catalog, "_SHIPPED", tmp_path)
-    monkeypatch.setattr(catalog, "_package_folder", lambda package: backbones["bert"])
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "__init__.py").write_text("")
+    (tmp_path / "tiny" / "model").symlink_to(backbones["bert"])
+    monkeypatch.syspath_prepend(tmp_path)
 
     def register(encoder=None, reranker=None):
         for name, adapter in (("encoder", encoder), ("reranker", reranker)):
@@ -63,8 +65,8 @@ def shipped(tmp_path, monkeypatch, backbones):
                 write_adapter(tmp_path / f"{name}.safetensors", adapter)
         row = CatalogRow(
             package="tiny/model",
-            encoder_adapter="encoder.safetensors" if encoder else "",
-            reranker_adapter="reranker.safetensors" if reranker else "",
+            encoder_adapter=str(tmp_path / "encoder.safetensors") if encoder else "",
+            reranker_adapter=str(tmp_path / "reranker.safetensors") if reranker else "",
         )
         monkeypatch.setattr(catalog, "CATALOG", {"tiny": row})
         return resolve("tiny")

@@ -5,6 +5,7 @@ import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import lancedb
 import pytest
@@ -228,10 +229,8 @@ def test_without_nncf_no_index_is_begun_in_8_bits(corpus, tmp_path, monkeypatch)
 
 
 def test_without_bfloat16_no_index_is_begun_in_it(corpus, tmp_path, monkeypatch):
-    def refuse(*asked):
-        raise ModelError("this processor has no bfloat16")
-
-    monkeypatch.setattr("osler.models.openvino._hint", refuse)
+    processor = SimpleNamespace(get_property=lambda device, name: ["FP32", "INT8"])
+    monkeypatch.setattr("openvino.Core", lambda: processor)
     with pytest.raises(ModelError, match="no bfloat16"):
         build_index([corpus], tmp_path / "index", Settings(models={"precision": "bf16"}))
     assert not (tmp_path / "index").exists()

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from osler.errors import ModelError
-from osler.models import cache as model_cache
 from osler.models import load_models
 from osler.models.cache import cached_folder, is_whole
 
@@ -31,11 +30,6 @@ def write(text: str):
 
 def refuse(_: Path) -> None:
     raise AssertionError("what is whole is not made again")
-
-
-@pytest.fixture(autouse=True)
-def said_anew():
-    model_cache._warn_once.cache_clear()
 
 
 def test_a_folder_is_made_once(tmp_path):
@@ -240,10 +234,9 @@ def test_a_network_that_openvino_cannot_prepare_is_one_sentence(backbones, tmp_p
     source = str(backbones["bert"])
     models = load_models(source, source)
 
-    class NoMemory:
-        def Core(self):  # OpenVINO's name
-            raise RuntimeError("Exception from core.cpp:1\nCannot allocate memory")
+    def no_memory():
+        raise RuntimeError("Exception from core.cpp:1\nCannot allocate memory")
 
-    monkeypatch.setattr("osler.models.openvino._import_openvino", NoMemory)
+    monkeypatch.setattr("openvino.Core", no_memory)
     with pytest.raises(ModelError, match=r"cannot prepare the network \(Cannot allocate memory\): free some memory"):
         models.encoder.encode_queries(["heart"])
