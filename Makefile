@@ -1,7 +1,7 @@
 # make setup   creates .venv with everything osler needs
 # make demo    setup, then indexes a sample of the Human Phenotype Ontology and answers questions from it
-# make test    setup, then the tests
-# make check   setup, then format, lint, types and tests, as before a commit
+# make test    setup, then all tests
+# make check   setup, then format, lint, types and the tests that are not slow, as before a commit
 # make docs    builds the documentation as a site; `python3 -m http.server -d site` shows it
 #
 # PYTHON       the interpreter that .venv is made from (3.11 or newer)

@@ -166,6 +166,7 @@ def test_what_is_stated_of_one_pmid_never_holds_for_another_one(index):
     assert stored_ids(index, Filter()) == ["PMID:2#0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
     ("kind", "mark"), [("retraction", "retracted"), ("concern", "concern"), ("correction", "corrected")]
@@ -301,6 +302,7 @@ CHANGES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES)
 def test_states_are_those_of_what_is_stored_whatever_came_before(index, changes):
@@ -404,6 +406,7 @@ def test_a_document_comes_back_with_sections_identifiers_and_metadata(index):
     assert index.snapshot().document("PMID:2") is None
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ids=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3, unique=True), texts=st.lists(st.text()))
 def test_any_text_under_any_id_is_rebuilt_to_the_character(index, ids, texts):
@@ -627,6 +630,7 @@ def test_filters_come_before_the_choice_of_the_best(index):
     assert found(index, "heart", where) == ["late#1"]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(min_size=1, max_size=12).filter(str.strip))
 def test_a_filter_finds_any_value_that_was_stored_and_only_that(index, value):

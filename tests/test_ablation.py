@@ -272,6 +272,7 @@ def test_the_report_has_the_variants_by_stage_and_the_claims_with_their_verdicts
     assert "Not judged, for want of a variant: Tuning lifts" in text
 
 
+@pytest.mark.slow
 def test_the_report_is_written_as_markdown_json_and_a_plot(report, tmp_path):
     report.write(tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {

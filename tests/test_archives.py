@@ -105,6 +105,7 @@ def test_a_compressed_file_is_read_and_so_are_several_one_after_another(read, co
     assert read(compress(LINE.format(1).encode()) + compress(LINE.format(2).encode())) == ["1", "2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("compress", "kind"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])
 def test_a_compressed_file_that_breaks_off_gives_what_it_holds(read, compress, kind):
     content = "".join(LINE.format(number) + " " * (number * 7919 % 1009) + "\n" for number in range(50_000)).encode()

@@ -268,6 +268,7 @@ def test_any_bi_encoder_is_a_baseline_by_its_folder(backbones, tmp_path, monkeyp
     assert run["q0"]["a"] == pytest.approx(float(query @ article), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_long_document_is_cut_where_the_model_as_it_was_published_cuts_it(tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
     text = " ".join(f"On day {day} the heart of mouse {day} was weighed." for day in range(60))
@@ -293,6 +294,7 @@ def test_a_folder_that_sentence_transformers_saves_today_says_its_length_too(bac
     assert run["q"]["a"] == pytest.approx(float(query @ article), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_fusion_is_made_of_the_two_other_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
     made = Baselines(dataset())

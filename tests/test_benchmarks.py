@@ -13,6 +13,8 @@ import pytest
 from osler.config import Settings
 from osler.load import build_index
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = sorted(path.name for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text())
 TEXTS = {

@@ -41,6 +41,7 @@ def peak(function, *arguments) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [
@@ -65,6 +66,7 @@ def test_time_grows_with_the_size_of_broken_xml_no_faster(unit):
     assert min(seconds(MEGABYTE) for _ in range(3)) < 12 * max(seconds(MEGABYTE // 4), 0.05)
 
 
+@pytest.mark.slow
 def test_a_record_of_100_mb_is_damage_the_next_one_is_read_and_the_memory_is_bounded(monkeypatch):
     monkeypatch.setattr("osler.corpus.xml_records.MAX_RECORD_BYTES", 4 * MEGABYTE)
 
@@ -93,6 +95,7 @@ def test_xml_without_a_record_is_damage_however_long_it_is(monkeypatch):
     assert damage.reason.startswith("holds none of the records <PubmedArticle>, ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", READERS)
 def test_endless_zeros_end(monkeypatch, format_):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=open("/dev/zero", "rb", buffering=0)))  # noqa: PTH123, SIM115
@@ -193,6 +196,7 @@ def test_linked_folders_are_read_once_and_circles_end(tmp_path, monkeypatch):
     assert [str(entry.doc_id) for entry in read_documents(["x"])] == ["1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format_", "begin", "unit"),
     [

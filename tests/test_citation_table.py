@@ -75,6 +75,7 @@ def test_a_row_that_grows_past_all_bounds_is_damage_and_the_next_one_is_read(mon
     assert found[-1].doc_id == "PMID:8"
 
 
+@pytest.mark.slow
 def test_time_grows_with_the_number_of_open_quotes_no_faster():
     found = read("PMID,Title,Abstract\n" + '7,Mice,"x\n' * 20_001)
     assert len(found) == 20_001

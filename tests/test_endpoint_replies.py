@@ -191,6 +191,7 @@ def outcome(url: str) -> str:
     return "abstains" if answer.abstained else answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_every_reply_ends_in_a_checked_answer_an_abstention_or_one_sentence(
     mode: str, url: str, server: Any, capsys: pytest.CaptureFixture[str]

@@ -102,6 +102,7 @@ XML = """<article><front><article-meta><article-id pub-id-type="pmc">{n}</articl
 <body><sec><title>Methods</title><p>{body}</p></sec></body></article>"""
 
 
+@pytest.mark.slow
 def test_the_command_builds_both_indexes_and_prints_what_they_cost_and_find(tmp_path, capsys):
     texts = {
         1: (

@@ -335,6 +335,7 @@ index_documents(corpus(60), open_index(sys.argv[1]), split=split, encode=slow, c
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passages", [30, 95])
 def test_a_killed_run_leaves_an_index_that_opens_and_the_same_run_finishes_it(tmp_path, passages):
     create_index(tmp_path / "killed", MANIFEST)
@@ -374,6 +375,7 @@ ENTRIES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=ENTRIES, commit_passages=st.integers(1, 6))
 def test_any_order_of_documents_and_deletions_ends_as_if_applied_one_by_one(index, entries, commit_passages):

@@ -245,6 +245,7 @@ def test_every_letter_and_digit_of_the_markup_is_in_the_text(marked):
     assert characters == re.findall(r"[0-9A-Za-z]", marked)
 
 
+@pytest.mark.slow
 def test_many_superscripts_are_read_as_one_by_one_in_linear_time():
     assert read("10<sup>6</sup> or x<sub>2</sub> " * 3000) == " ".join(["10⁶ or x2"] * 3000)
     few, many = (min(seconds("10<sup>6</sup> " * count) for _ in range(3)) for count in (4_000, 128_000))

@@ -33,10 +33,16 @@ MANIFEST = Manifest(
 )
 
 
-@pytest.fixture(params={"held": 10**9, "mapped": 0, "mapped and a tail": 2}.items(), ids=lambda param: param[0])
+@pytest.fixture(
+    params=[
+        pytest.param(10**9, id="held", marks=pytest.mark.slow),
+        pytest.param(0, id="mapped", marks=pytest.mark.slow),
+        pytest.param(2, id="mapped and a tail"),
+    ]
+)
 def index(tmp_path, request, monkeypatch) -> LanceIndex:
     """An index whose snapshots hold all rows in memory, map them from files, or both, with some of them gone."""
-    monkeypatch.setattr(snapshot, "HELD_ROWS", request.param[1])
+    monkeypatch.setattr(snapshot, "HELD_ROWS", request.param)
     return create_index(tmp_path / "index", MANIFEST)
 
 
@@ -362,6 +368,7 @@ def test_a_table_that_lost_its_versions_is_neither_absent_nor_begun_anew(index, 
             use(tmp_path / "index")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_a_manifest_with_a_changed_bit_is_one_sentence_or_does_no_harm(index, tmp_path, seed):
     index.upsert([encoded(document("a", "heart failure"))])

@@ -23,7 +23,10 @@ from osler.records import Passage
 TEXTS = [sentence * times for sentence in tiny_models.SENTENCES for times in (1, 3, 6)]
 QUERIES = ["is there fluid around the heart?", "aspirin"]
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning"),
+]
 
 
 def passages(texts, title=""):

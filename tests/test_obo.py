@@ -154,6 +154,7 @@ def test_a_stanza_that_grows_past_all_bounds_is_damage_and_the_next_one_is_read(
     assert document.doc_id == "DOID:1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ["name: a\\\n", 'synonym: "x" EXACT [] ! "\n', "comment: " + '"x' * 50 + "\n", "!" * 90 + "\n"]
 )

@@ -152,6 +152,7 @@ def evaluated(capsys, *words):
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_command_builds_the_index_once_and_reports_both_stages(folder, capsys):
     words = ["--data", folder, "--index", folder / "index", "--run-out", folder / "ours.run", "--baseline", "bm25"]
     candidates, ranked, bm25 = evaluated(capsys, *words)

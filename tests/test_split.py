@@ -93,6 +93,7 @@ def test_a_long_document_needs_few_calls_of_the_tokenizer():
     assert len(calls) == 2  # of the headings, and of the sentences; so long a text does not fit whatever its tokens
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["Four words stand here. " * 40_000, "word " * 180_000, "acgt" * 220_000, "a\n" * 300_000]
 )

@@ -127,6 +127,7 @@ def test_the_front_holds_what_nothing_beats_in_both():
     assert pareto_front([best, bad, slow, fast]) == [fast, best]
 
 
+@pytest.mark.slow
 def test_the_report_is_a_page_a_table_and_a_plot(tmp_path):
     points = [point("dense", 0.5, 1), point("<b>", 0.9, 4), point("slow", 0.4, 5)]
     write_sweep(points, tmp_path / "report", title="tiny & small", about="2 queries")
@@ -145,6 +146,7 @@ def test_the_report_is_a_page_a_table_and_a_plot(tmp_path):
     assert (tmp_path / "report" / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
@@ -196,6 +198,7 @@ def test_flags_that_cannot_be_meant_are_one_line(capsys):
         assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_variable_of_the_index_is_heeded(capsys, monkeypatch):
     from osler.cli import main
 

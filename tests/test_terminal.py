@@ -209,6 +209,7 @@ def osler(*arguments: str, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output="stdout" not in options, env=environment, check=False, **options)
 
 
+@pytest.mark.slow
 def test_the_command_line_obeys_no_document(strange_index):
     index, indexing = strange_index
     search = osler("search", "aspirin for fever", "--index", index)
@@ -249,12 +250,14 @@ def test_a_narrow_encoding_is_written_legibly(tmp_path, environment):
     assert json.loads(as_json.stdout)["title"] == "Ménière – “naïve”"
 
 
+@pytest.mark.slow
 def test_the_help_has_a_frame_in_ascii_too():
     shown = osler("--help", environment={"PYTHONIOENCODING": "ascii"}).stdout
     assert b"+- Commands ---" in shown
     assert b"?" not in shown
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_program_as_it_ends_others():
     reading, writing = os.pipe()
     os.close(reading)
@@ -263,6 +266,7 @@ def test_a_reader_that_goes_away_ends_the_program_as_it_ends_others():
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train"]])
 def test_a_full_disk_behind_standard_output_is_one_sentence(arguments):
@@ -272,6 +276,7 @@ def test_a_full_disk_behind_standard_output_is_one_sentence(arguments):
     assert done.stderr == b"osler: standard output cannot be written (No space left on device): send it elsewhere.\n"
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_one_sentence():
     command = f"{sys.executable} -m osler --version >&-"
     done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, check=False)
@@ -280,12 +285,14 @@ def test_a_closed_standard_output_is_one_sentence():
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.slow
 def test_without_standard_error_the_work_is_done(tmp_path):
     command = f"{sys.executable} -m osler search x --index {tmp_path / 'none'} 2>&-"
     assert subprocess.run(["bash", "-c", command], check=False, capture_output=True).returncode == 1
     assert subprocess.run(["bash", "-c", f"{sys.executable} -m osler --version 2>&-"], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_an_argument_that_is_no_utf_8_is_one_sentence():
     for arguments in (
         ["search", "fi\udce8vre"],
@@ -299,6 +306,7 @@ def test_an_argument_that_is_no_utf_8_is_one_sentence():
         assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.slow
 def test_an_argument_is_read_as_utf_8_whatever_the_locale(tmp_path):
     environment = {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
     done = osler("show", "Ménière", "--index", str(tmp_path), environment=environment)
@@ -330,6 +338,7 @@ def test_too_little_memory_is_told_as_such(capsys, monkeypatch, error):
     assert capsys.readouterr().err.startswith("osler: out of memory: free some, or raise the limit")
 
 
+@pytest.mark.slow
 def test_the_logs_of_lance_are_silent_as_the_warnings_of_libraries_are(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"_id": "1", "text": "Four mice ran."}\n')
     assert osler("index", "a.jsonl", "--index", "i", cwd=tmp_path).returncode == 0

@@ -63,6 +63,7 @@ READS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READS)
 def test_no_call_answers_from_an_index_that_was_made_anew_with_as_many_versions(apples, tmp_path, name):
     shutil.rmtree(tmp_path / "index")

@@ -93,11 +93,13 @@ def check_whole(folder: Path, names=NAMES) -> LanceIndex:
     return index
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_the_same_documents_leave_each_once(folder):
     run_at_once((write, folder, "apple"), (write, folder, "pear"))
     assert check_whole(folder).statistics().documents == len(NAMES)
 
 
+@pytest.mark.slow
 def test_two_processes_without_a_lock_leave_no_passage_twice(folder):
     barrier = PROCESSES.Barrier(2)
     run_at_once((merge_without_lock, folder, "apple", barrier), (merge_without_lock, folder, "pear", barrier))
@@ -106,12 +108,14 @@ def test_two_processes_without_a_lock_leave_no_passage_twice(folder):
     assert {open_index(folder).snapshot().document(name).text.split()[0] for name in names[:9]} <= {"apple", "pear"}
 
 
+@pytest.mark.slow
 def test_writers_deletions_and_upkeep_at_once_leave_a_whole_index(folder):
     write(folder, "plum", rounds=1)
     run_at_once((write, folder, "apple"), (delete, folder), (optimise, folder))
     check_whole(folder, NAMES[10:])
 
 
+@pytest.mark.slow
 def test_two_threads_that_share_an_index_leave_each_document_once(folder):
     threads = [threading.Thread(target=write, args=(folder, words, 3)) for words in ("apple", "pear")]
     for thread in threads:
@@ -133,6 +137,7 @@ def test_a_second_writer_is_told_who_writes_and_what_to_do(folder, monkeypatch):
     assert not (folder / "passages.writer").exists()
 
 
+@pytest.mark.slow
 def test_a_writer_waits_for_another_one_to_finish_its_commit(folder):
     holder = PROCESSES.Process(target=hold, args=(folder, 0.3))
     holder.start()
@@ -142,6 +147,7 @@ def test_a_writer_waits_for_another_one_to_finish_its_commit(folder):
     assert open_index(folder).snapshot().document("a").text == "text"
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_killed_writer_is_free_at_once(folder):
     holder = PROCESSES.Process(target=hold, args=(folder, 60))
     holder.start()
@@ -154,6 +160,7 @@ def test_the_lock_of_a_killed_writer_is_free_at_once(folder):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_writer_killed_in_the_middle_leaves_a_whole_index_for_the_next(folder):
     write(folder, "plum", rounds=1)
     for _ in range(3):
