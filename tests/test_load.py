@@ -33,6 +33,36 @@ def corpus(tmp_path) -> Path:
     return path
 
 
+class Quoting:
+    """A generator that claims what the first passage says, and cites a second one that was never shown."""
+
+    model = replied_by = "quoting"
+
+    def complete(self, messages, *, schema=None):
+        return "Scurvy results from a lack of vitamin C [1]. It is treated with citrus [9]."
+
+
+def test_documents_are_indexed_searched_and_answered_from_by_the_default_models(corpus, tmp_path):
+    assert build_index([corpus], tmp_path / "index").documents == 2
+    ranked = load_searcher(tmp_path / "index").search("What does a lack of vitamin C cause?").ranked
+    assert [passage.passage.doc_id for passage in ranked] == ["1", "2"]
+    answerer = load_answerer(tmp_path / "index", Settings(llm={"url": "http://127.0.0.1:9/v1"}))
+    answerer.generator = Quoting()
+    answer = answerer.answer("What does a lack of vitamin C cause?")
+    (citation,) = answer.citations
+    assert (citation.marker, citation.passage_id, citation.supported) == ("[1]", "1#0", True)
+    assert "[9]" not in answer.text
+    assert not answer.abstained
+    assert answerer.answer("When does the next train to Paris leave?").abstained
+
+
+@pytest.mark.parametrize("job", ["encoder", "reranker"])
+def test_an_index_is_not_searched_with_another_model_than_built_it(corpus, tmp_path, job):
+    build_index([corpus], tmp_path / "index")
+    with pytest.raises(StoreError, match=f"built by the {job} .osler-mini.*--{job} osler-mini"):
+        load_searcher(tmp_path / "index", Settings(models={job: "minilm"}))
+
+
 def test_a_modernbert_and_a_colbert_index_and_search(corpus, tmp_path, backbones):
     import tiny_models
 
@@ -43,6 +73,7 @@ def test_a_modernbert_and_a_colbert_index_and_search(corpus, tmp_path, backbones
     assert {ranked.passage.doc_id for ranked in ranking.ranked} == {"1", "2"}
 
 
+@pytest.mark.slow
 def test_an_index_that_another_process_makes_meanwhile_is_added_to(corpus, tmp_path, monkeypatch):
     def made_twice(folder, manifest):
         create_index(folder, manifest)
@@ -82,6 +113,7 @@ def test_a_trained_re_ranker_brings_its_weight_of_stage_1_and_its_threshold(corp
     assert best.score == pytest.approx(0.75 * best.maxsim + 0.25 * best.candidate_score)
 
 
+@pytest.mark.slow
 def test_the_untrained_default_brings_the_weight_and_the_threshold_of_the_catalog(corpus, tmp_path):
     build_index([corpus], tmp_path / "index", Settings(models={"encoder": "minilm", "reranker": "minilm"}))
     assert load_searcher(tmp_path / "index").settings.stage1_weight == CATALOG["minilm"].stage1_weight > 0
@@ -97,6 +129,7 @@ def test_a_re_ranker_without_training_ranks_by_maxsim_alone(corpus, tmp_path, ba
     assert load_answerer(tmp_path / "index").settings.abstain_below == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [{}, {"token_bits": 8, "token_pooling": 1}, {"token_bits": 1, "token_pooling": 1}])
 def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path, kept):
     build_index([corpus], tmp_path / "stored", Settings(index=kept))
@@ -107,6 +140,7 @@ def test_stored_and_fresh_token_vectors_give_the_same_scores(corpus, tmp_path, k
     assert stored[0].evidence.text == fresh[0].evidence.text == "Rickets softens the bones of children."
 
 
+@pytest.mark.slow
 def test_fewer_bits_take_less_room(corpus, tmp_path):
     sizes = []
     for number, bits in enumerate((8, 4, 1)):
@@ -126,6 +160,7 @@ def test_an_index_is_not_added_to_with_other_bits(corpus, tmp_path):
         build_index([corpus], tmp_path / "index", Settings(index={"token_pooling": 1}))
 
 
+@pytest.mark.slow
 def test_a_long_passage_keeps_a_vector_for_several_tokens_and_evidence_by_the_token(tmp_path):
     sentences = [f"Patient number {number} had a fever, a cough and a rash for {number} days." for number in range(12)]
     text = " ".join([*sentences, "Rickets softens the bones of children."])
@@ -187,6 +222,7 @@ def test_the_generator_is_the_embedded_one_unless_an_endpoint_is_named():
     assert isinstance(load_generator(Settings(llm={"url": "http://localhost:1/v1"}).llm), OpenAIGenerator)
 
 
+@pytest.mark.slow
 def test_an_index_built_in_8_bits_is_searched_like_any_other(corpus, tmp_path, backbones, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
     models = {"encoder": str(backbones["bert"]), "reranker": str(backbones["bert"]), "precision": "int8"}
@@ -202,6 +238,7 @@ def test_an_index_built_in_8_bits_is_searched_like_any_other(corpus, tmp_path, b
     assert len(list((tmp_path / "cache").rglob("int8-*"))) == 2  # another index, of another corpus maybe
 
 
+@pytest.mark.slow
 def test_an_index_keeps_to_8_bits(corpus, tmp_path, backbones, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path / "cache"))
     models = {"encoder": str(backbones["bert"]), "reranker": str(backbones["bert"])}
