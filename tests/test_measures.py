@@ -68,6 +68,7 @@ def test_an_unknown_measure_is_named_with_those_there_are(name):
 
 def test_a_document_scores_as_its_best_passage_also_below_zero():
     assert document_scores([("a", -0.5), ("a", -0.25), ("b", 0.1)]) == {"a": -0.25, "b": 0.1}
+    assert document_scores([("a", 0.9), ("b", 0.5), ("a", 0.2)]) == {"a": 0.9, "b": 0.5}
     assert document_scores([]) == {}
 
 
