@@ -177,14 +177,6 @@ def test_the_version_is_that_of_the_installed_package(capsys):
     assert capsys.readouterr().out == f"osler {metadata.version('osler')}\n"
 
 
-def test_the_next_steps_call_osler_as_it_was_called(tmp_path, monkeypatch):
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "osler").write_text("")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", [str(tmp_path / "bin" / "osler"), "demo"])
-    assert f"  {Path('bin', 'osler')} search" in demo._next_steps("demo-index")
-
-
 def test_wrong_usage_is_exit_code_2(index, capsys):
     main_exits(["search"], code=2)
     assert "QUERY" in capsys.readouterr().err
@@ -265,18 +257,24 @@ def test_the_demo_answers_with_citations_and_abstains_where_nothing_fits(tmp_pat
     (tmp_path / "phenotype.hpoa").write_text(HPOA)
     files = (tmp_path / "hp.obo", tmp_path / "phenotype.hpoa")
     monkeypatch.setattr("osler.corpus.hpo.ontology_files", lambda: files)
-    main_exits(["demo", "--index", str(tmp_path / "index")])
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "osler").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "bin" / "osler"), "demo"])
+    main_exits(["demo", "--index", "demo-index"])
     printed = capsys.readouterr()
     assert "Indexing 2 of the 2 documents" in printed.err
     assert "[1] HP:0001698" in printed.out
     assert "No passage is near enough" in printed.out
     assert "Go on with" in printed.out
+    assert f"  {Path('bin', 'osler')} search" in printed.out  # as it was called
+    assert "--index demo-index" in printed.out
 
 
 @pytest.mark.slow
 def test_the_full_demo_says_how_long_the_rest_takes_and_indexes_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("osler.cli.demo._SAMPLE", 1)
-    monkeypatch.setattr("osler.cli.demo._QUESTIONS", ("What is fluid around the heart called?",))
+    monkeypatch.setattr("osler.cli.demo.SAMPLE_SIZE", 1)
+    monkeypatch.setattr("osler.cli.demo.QUESTIONS", ("What is fluid around the heart called?",))
     (tmp_path / "hp.obo").write_text(OBO + "\n[Term]\nid: HP:2\nname: Fever\n\n[Term]\nid: HP:3\nname: Cough\n")
     (tmp_path / "phenotype.hpoa").write_text(HPOA)
     monkeypatch.setattr("osler.corpus.hpo.ontology_files", lambda: (tmp_path / "hp.obo", tmp_path / "phenotype.hpoa"))
@@ -355,12 +353,6 @@ def wait_for_rows(folder) -> None:
     raise AssertionError("no commit within a minute")
 
 
-def test_the_demo_names_commands_to_go_on_with():
-    steps = demo._next_steps("demo-index")
-    assert "osler search" in steps
-    assert "--index demo-index" in steps
-
-
 def test_a_run_is_summed_up_in_one_line():
     report = IndexingReport(documents=1, passages=1, skipped=1, seconds=0.5)
     assert report_sentence(report, "library") == (
@@ -385,6 +377,7 @@ def test_nobody_knows_the_time_left_of_standard_input():
     assert progress.phrase == "30 passages"
 
 
+@pytest.mark.slow
 def test_a_search_does_not_wait_for_pandas(index):
     """Where pandas is installed, LanceDB's own libraries import it on sight; it can be imported afterwards."""
     script = (
@@ -398,6 +391,7 @@ def test_a_search_does_not_wait_for_pandas(index):
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_search_does_not_wait_for_checks_of_functions_that_it_never_calls(index):
     """LanceDB's client of remote catalogues has pydantic build them; whoever asks for checks afterwards gets them."""
     script = (

@@ -16,7 +16,7 @@ import pytest
 from osler.config import LlmSettings
 from osler.errors import GeneratorError
 from osler.generators import LlamaGenerator
-from osler.generators.llama import INSTALL_WEIGHTS, _start_server, find_weights
+from osler.generators.llama import INSTALL_WEIGHTS, find_weights
 
 MESSAGES = ({"role": "user", "content": "Is the heart a muscle?"},)
 SCHEMA = {
@@ -49,37 +49,43 @@ def test_a_package_without_the_file_of_weights_counts_as_missing() -> None:
         find_weights("json")
 
 
-def test_a_broken_file_of_weights_is_one_clear_error(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_broken_file_of_weights_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF, but not really")
+    monkeypatch.setattr("osler.generators.llama.find_weights", lambda: broken)
     with pytest.raises(GeneratorError, match="broken.gguf.*--force-reinstall"):
-        _start_server(broken)
+        LlamaGenerator(LlmSettings()).complete(MESSAGES)
 
 
+@pytest.mark.slow
 def test_the_server_honours_a_schema(generator: LlamaGenerator) -> None:
     assert json.loads(generator.complete(MESSAGES, schema=SCHEMA))["answer"] in {"yes", "no"}
 
 
+@pytest.mark.slow
 def test_one_question_has_one_answer_whatever_was_asked_before(generator: LlamaGenerator) -> None:
     first = generator.complete(MESSAGES)
     generator.complete([{"role": "user", "content": "Is the heart a bone? Say why."}])
     assert generator.complete(MESSAGES) == first
 
 
+@pytest.mark.slow
 def test_a_second_generator_uses_the_same_server(generator: LlamaGenerator) -> None:
     generator.complete(MESSAGES)
-    other = LlamaGenerator(LlmSettings(max_tokens=30))
-    assert other._endpoint.settings.url == generator._endpoint.settings.url
+    assert LlamaGenerator(LlmSettings(max_tokens=30)).url == generator.url
 
 
+@pytest.mark.slow
 def test_a_prompt_beyond_the_context_is_one_clear_error(generator: LlamaGenerator) -> None:
     with pytest.raises(GeneratorError, match="exceeds the available context size"):
         generator.complete([{"role": "user", "content": "heart " * 9000}])
 
 
+@pytest.mark.slow
 def test_nobody_else_can_use_the_server(generator: LlamaGenerator) -> None:
     generator.complete(MESSAGES)
-    url = f"{generator._endpoint.settings.url}/chat/completions"
+    url = f"{generator.url}/chat/completions"
     with pytest.raises(HTTPError, match="401") as caught:
         build_opener(ProxyHandler({})).open(url, data=b'{"messages": []}', timeout=10)
     caught.value.close()
@@ -91,13 +97,12 @@ from contextlib import suppress
 from osler.config import LlmSettings
 from osler.errors import GeneratorError
 from osler.generators import LlamaGenerator
-from osler.generators.llama import _start_server, find_weights
 
 def ask():
     with suppress(GeneratorError):
         LlamaGenerator(LlmSettings(max_tokens=4000)).complete([{"role": "user", "content": "Tell a long story."}])
 
-address = _start_server(find_weights()).url
+address = LlamaGenerator(LlmSettings()).url
 threading.Thread(target=ask, daemon=True).start()
 time.sleep(3)
 print(address, flush=True)
@@ -118,7 +123,7 @@ def run_program(end: str) -> tuple[str, int, bytes, float]:
 
 def answers(address: str) -> bool:
     try:
-        build_opener(ProxyHandler({})).open(f"{address}/health", timeout=5).close()
+        build_opener(ProxyHandler({})).open(f"{address.removesuffix('/v1')}/health", timeout=5).close()
     except OSError:
         return False
     return True
@@ -167,6 +172,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("seconds", [0.0, 0.4, 1.2])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from osler.indexing import IndexingReport
     from osler.records import Document
 
-_QUESTIONS: Final = (
+QUESTIONS: Final = (
     "What is fluid around the heart called?",
     "What is double vision called?",
     "What is an inability to smell called?",
@@ -31,7 +31,7 @@ _QUESTIONS: Final = (
 )
 DEMO_INDEX: Final = "demo-index"
 
-_SAMPLE: Final = 1600
+SAMPLE_SIZE: Final = 1600
 """About as many documents are sampled evenly; the slowest processors encode them in a minute."""
 
 _COMMON: Final = 20
@@ -63,7 +63,7 @@ def demo(
 
     settings = load_settings()
     documents = [entry for entry in read_documents(["hpo"]) if isinstance(entry, Document)]
-    sampled = sample(documents, _QUESTIONS)
+    sampled = sample(documents, QUESTIONS)
     print_notice(
         f"Indexing {len(sampled):,} of the {len(documents):,} documents of the Human Phenotype Ontology into {index}. "
         "The same command again is quick."
@@ -73,7 +73,7 @@ def demo(
     if full:
         _index_the_rest(documents, index, settings, sample_report=report)
     answerer = load_answerer(index, settings)
-    for question in _QUESTIONS:
+    for question in QUESTIONS:
         OUT.print("")
         with working(f"answering: {question}"):
             answer = answerer.answer(question)
@@ -94,7 +94,7 @@ def sample(documents: Sequence[Document], questions: Sequence[str]) -> list[Docu
     shared = [every_word & _words(f"{document.title} {document.text}") for document in documents]
     counts = Counter(chain.from_iterable(shared))
     rarer = [{word for word in words if counts[word] * _COMMON < len(documents)} for words in words_by_question]
-    distance = max(1, len(documents) // _SAMPLE)
+    distance = max(1, len(documents) // SAMPLE_SIZE)
     return [
         document
         for number, (document, words) in enumerate(zip(documents, shared, strict=True))

@@ -52,6 +52,11 @@ class LlamaGenerator:
 
     replied_by = model
 
+    @property
+    def url(self) -> str:
+        """The address of the server, which starts here unless it runs already; it asks for its key."""
+        return self._endpoint.settings.url
+
     def complete(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> str:
         """The model's reply; with a schema always JSON that fits it, unless `max_tokens` cuts it short.
 
