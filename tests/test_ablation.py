@@ -52,8 +52,9 @@ def verdict(left, right, measure="nDCG@10"):
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_every_claim_speaks_of_variants_of_the_grid(size):
-    names = {one.name for one in grid(size)}
-    assert all(name in names for claim in claims(size) for name in claim.variants)
+    spoken_of = {name for claim in claims(size) for name in claim.variants}
+    assert spoken_of
+    assert spoken_of <= {variant.name for variant in grid(size)}
 
 
 def test_the_grid_crosses_the_negatives_with_the_similarities():

@@ -79,7 +79,9 @@ def test_every_setting_of_a_recipe_is_documented_with_its_default():
 def test_every_recipe_is_possible():
     from osler.train.settings import load_recipe
 
-    assert all(load_recipe(path).data for path in (ROOT / "recipes").glob("*.toml"))
+    recipes = [load_recipe(path) for path in (ROOT / "recipes").glob("*.toml")]
+    assert recipes
+    assert all(recipe.data for recipe in recipes)
 
 
 def test_the_defaults_that_the_help_names_are_those_of_the_settings():

@@ -113,7 +113,9 @@ def test_negatives_are_what_the_trained_retriever_ranks_high_and_no_known_positi
     folder, _ = trained
     model = str(folder / "retriever" / "model")
     encoder, index = load_models(model, model).encoder, open_index(folder / "index" / "questions")
-    for example in read_examples(folder / "mining" / "examples.jsonl"):
+    examples = list(read_examples(folder / "mining" / "examples.jsonl"))
+    assert examples
+    for example in examples:
         assert example.positive.passage_id not in {negative.passage_id for negative in example.negatives}
         found = index.snapshot().nearest(encoder.encode_queries([example.query])[0], k=50, where=NOT_RETRACTED)
         ranks = {candidate.passage_id: candidate.rank for candidate in found}

@@ -151,7 +151,9 @@ def test_the_hard_negative_of_one_query_is_not_the_positive_of_another():
 def test_no_batch_of_many_conflicts_holds_two_equal_positives():
     """Every third pair has the same positive: a batch of eight can hold one of those eight."""
     examples = [replace(one, positive=passage(0)) if place % 3 == 0 else one for place, one in enumerate(pairs())]
-    for batch in plan_batches(examples, size=8, passes=5.0, seed=3):
+    batches = plan_batches(examples, size=8, passes=5.0, seed=3)
+    assert batches
+    for batch in batches:
         texts = [examples[place].positive.text for place in batch]
         assert len(set(texts)) == len(texts)
         assert len(texts) == 8
@@ -169,5 +171,7 @@ def test_a_data_set_with_one_positive_only_is_refused():
 
 def test_examples_of_one_group_come_into_one_batch():
     examples = [replace(pair(n), group=f"disease {n % 5}") for n in range(20)]
-    for batch in plan_batches(examples, size=4, passes=1.0, seed=1):
+    batches = plan_batches(examples, size=4, passes=1.0, seed=1)
+    assert len(batches) == 5
+    for batch in batches:
         assert len({examples[place].group for place in batch}) == 1
