@@ -38,11 +38,10 @@ def test_a_script_says_what_it_takes(script, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith(f"usage: {script}")
 
 
-@pytest.fixture
-def data(tmp_path):
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
     """Three documents and a question, in BEIR's layout."""
-    folder = tmp_path / "data"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("data")
     lines = [json.dumps({"_id": name, "title": "", "text": text}) for name, text in TEXTS.items()]
     (folder / "corpus.jsonl").write_text("\n".join(lines))
     (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "fluid around the heart"}))
@@ -50,10 +49,11 @@ def data(tmp_path):
     return folder
 
 
-@pytest.fixture
-def index(data, tmp_path):
-    build_index([data / "corpus.jsonl"], tmp_path / "index", Settings())
-    return tmp_path / "index"
+@pytest.fixture(scope="module")
+def index(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "index"
+    build_index([data / "corpus.jsonl"], folder, Settings())
+    return folder
 
 
 def rows_of(printed):
