@@ -6,7 +6,7 @@ import sys
 import pytest
 from fakes import FakeEncoder, FakeReranker, fake_index
 
-from osler.cli.evaluate import _index_names
+from osler.cli.evaluate import index_names
 from osler.config import SearchSettings
 from osler.datasets import Dataset
 from osler.evaluate.report import HIT, MAIN, RunReport
@@ -177,9 +177,9 @@ def test_a_query_is_asked_under_every_combination_before_the_next_one():
 
 
 def test_two_indexes_are_named_by_their_folders_or_by_their_paths_where_those_are_the_same():
-    assert _index_names(["work/a", "work/b"]) == ["a", "b"]
-    assert _index_names(["one/a", "two/a"]) == ["one/a", "two/a"]
-    assert _index_names(["s3://bucket/a"]) == ["a"]
+    assert index_names(["work/a", "work/b"]) == ["a", "b"]
+    assert index_names(["one/a", "two/a"]) == ["one/a", "two/a"]
+    assert index_names(["s3://bucket/a"]) == ["a"]
 
 
 def test_flags_that_cannot_be_meant_are_one_line(capsys):

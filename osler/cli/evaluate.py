@@ -210,7 +210,7 @@ def sweep(
     folders = list(dict.fromkeys(index or [options.DEFAULT_INDEX]))
     for folder in folders:
         check_corpus(dataset, folder)
-    indexes = dict(zip(_index_names(folders), folders, strict=True))
+    indexes = dict(zip(index_names(folders), folders, strict=True))
     searchers = {name: load_searcher(folder, chosen) for name, folder in indexes.items()}
     # A language model that cannot be reached is said before the sweep, not after it.
     seconds = _replies(dataset, folders[0], ks, questions, chosen) if questions else {}
@@ -243,7 +243,7 @@ def _whole_numbers(flag: str, text: str) -> tuple[int, ...]:
     return numbers
 
 
-def _index_names(folders: list[str]) -> list[str]:
+def index_names(folders: list[str]) -> list[str]:
     """The last parts of the paths, where they tell the indexes apart."""
     names = [Path(folder).resolve().name for folder in folders]
     return names if len(set(names)) == len(names) else folders
