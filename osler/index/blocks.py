@@ -73,6 +73,11 @@ class Block:
         return CodedVectors(vectors, codes, scales, norms, errors, signs)
 
     @cached_property
+    def passage_ids(self) -> pa.StringArray:
+        """[P]"""
+        return self.rows["passage_id"]
+
+    @cached_property
     def token_values(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The stored values of all token vectors, one after another, and where each begins and the last one ends."""
         return bytes_of(self.rows["token_vectors"])

@@ -100,9 +100,12 @@ def nearest(
     >>> rows.tolist(), [f"{product:.1f}" for product in products]
     ([1, 2], ['0.8', '1.0'])
     """
-    rows = np.arange(sum(map(len, parts))) if passing is None else np.flatnonzero(passing)
+    if passing is not None and passing.all():
+        passing = None
     if not exact:
-        rows = likely(parts, query, count=max(_LIKELY, _TIMES_K * k), rows=rows)
+        rows = likely(parts, query, count=max(_LIKELY, _TIMES_K * k), passing=passing)
+    else:
+        rows = np.arange(sum(map(len, parts))) if passing is None else np.flatnonzero(passing)
     if len(rows) > _FEW:
         rows = possible(parts, query, k=k, rows=rows)
     products = np.empty(len(rows), dtype=np.float32)
@@ -135,22 +138,28 @@ def possible(parts: Sequence[CodedVectors], query: Vector, *, k: int, rows: Rows
     return rows[products + bounds >= _highest(products - bounds, k)]
 
 
-def likely(parts: Sequence[CodedVectors], query: Vector, *, count: int, rows: Rows) -> Rows:
-    """About `count` of these ascending rows, those nearest by their signs, ascending."""
-    if len(rows) <= count:
-        return rows
+def likely(parts: Sequence[CodedVectors], query: Vector, *, count: int, passing: NDArray[np.bool_] | None) -> Rows:
+    """About `count` rows, ascending: those nearest by their signs, of the rows that may be chosen."""
     steps = np.clip(np.rint(query * (7.5 / np.abs(query).max()) + 7.5), 0, 15).astype(np.uint8)
     planes = numkong.hammings_pack(np.packbits(steps >> np.arange(4, dtype=np.uint8)[:, None] & 1, axis=1))
     weights = np.array([1, 2, 4, 8], dtype=np.float32)
-    distances = np.empty(len(rows), dtype=np.float32)
+    farthest = 15 * 8 * parts[0].signs.shape[1] + 1 if parts else 0
+    ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
+    distances = np.empty(sum(map(len, parts)), dtype=np.int16)
+    counts = np.zeros((len(parts), farthest + 1), dtype=np.int64)  # of rows, by part and distance
 
-    def compare(share: tuple[slice, CodedVectors, Rows]) -> None:
-        within, part, chosen = share
-        hamming = np.asarray(numkong.hammings_packed(part.signs, planes)).astype(np.float32)
-        distances[within] = (hamming @ weights)[chosen]
+    def compare(number: int) -> None:
+        within = slice(ends[number] - len(parts[number]), ends[number])
+        hamming = np.asarray(numkong.hammings_packed(parts[number].signs, planes)).astype(np.float32)
+        distances[within] = hamming @ weights
+        if passing is not None:
+            distances[within][~passing[within]] = farthest
+        counts[number] = np.bincount(distances[within], minlength=farthest + 1)
 
-    map_cores(compare, list(_by_part(parts, rows)), share=_SHARE)
-    return rows[distances <= -_highest(-distances, count)]
+    map_cores(compare, range(len(parts)), share=_SHARE)
+    # The distances are small whole numbers, so counting them gives the k-th lowest without sorting.
+    within_count = np.searchsorted(np.cumsum(counts.sum(axis=0)), count)
+    return np.flatnonzero(distances <= min(int(within_count), farthest - 1))
 
 
 def _by_part(parts: Sequence[CodedVectors], rows: Rows) -> Iterator[tuple[slice, CodedVectors, Rows]]:

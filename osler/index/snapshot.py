@@ -280,18 +280,19 @@ def load_snapshot(
     listed = table.search().select([KEY_COLUMN]).with_row_id(True).to_arrow()
     keys, row_ids = listed[KEY_COLUMN].to_numpy(), listed["_rowid"].to_numpy()
     blocks = files.blocks()
-    missing = np.setdiff1d(keys, _keys(blocks))
+    missing = _without(keys, blocks)
     if len(missing) > HELD_ROWS and files.can_write():
         with suppress(OSError):  # the disk is full, say: then they are held
             files.write(blocks_of(_rows_of(table, keys, missing)))
             blocks = files.blocks()
-            missing = np.setdiff1d(keys, _keys(blocks))
+            missing = _without(keys, blocks)
     held = [block for block in before.blocks if block.file is None] if before else []
     if len(held) <= _MOST_BLOCKS:  # else all of them are read anew, as one
         blocks += held
-        missing = np.setdiff1d(missing, _keys(held))
+        missing = _without(missing, held)
     blocks += map(Block, blocks_of(_rows_of(table, keys, missing)))
-    blocks = [block for block in blocks if np.isin(block.keys, keys).any()]
+    ascending = np.sort(keys)
+    blocks = [block for block in blocks if _among(block.keys, ascending).any()]
     own = _keys(blocks)
     order, by_id = np.argsort(own, kind="stable"), np.argsort(row_ids)
     rows = order[np.searchsorted(own, keys[by_id], sorter=order)]  # of several rows of one key, the first
@@ -330,11 +331,10 @@ def _by_block(blocks: Sequence[Block], rows: Rows) -> Iterator[tuple[Rows, Block
 
 
 def _passage_ids(blocks: Sequence[Block], rows: Rows) -> list[str]:
-    passage_ids = np.empty(len(rows), np.object_)
-    for places, block, within in _by_block(blocks, rows):
-        passage_ids[places] = block.rows["passage_id"].take(pa.array(within)).to_numpy(zero_copy_only=False)
-    ids: list[str] = passage_ids.tolist()
-    return ids
+    ends = np.cumsum([len(block) for block in blocks], dtype=np.int64)
+    numbers = np.searchsorted(ends, rows, side="right")
+    within = (rows - ends[numbers]).tolist()  # counted back from the end of the block, since rows lie in many blocks
+    return [blocks[number].passage_ids[row].as_py() for number, row in zip(numbers.tolist(), within, strict=True)]
 
 
 def _rows_in(snapshot: TableSnapshot, files: Container[Path | None]) -> Iterator[pa.Table]:
@@ -343,15 +343,29 @@ def _rows_in(snapshot: TableSnapshot, files: Container[Path | None]) -> Iterator
             yield pa.Table.from_batches([block.rows.filter(pa.array(mask))])
 
 
-def _keys(blocks: Sequence[Block]) -> NDArray[np.int64]:
+def _keys(blocks: Sequence[Block]) -> Keys:
     return np.concatenate([np.empty(0, np.int64), *(block.keys for block in blocks)])
 
 
-def _rows_of(table: LanceTable, keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> Iterator[pa.Table]:
-    """The rows of the table, whose keys these are, with the wanted ones."""
+def _without(keys: Keys, blocks: Sequence[Block]) -> Keys:
+    """Those of the keys, ascending, that no block has."""
+    return np.sort(keys[~_among(keys, np.sort(_keys(blocks)))])
+
+
+def _among(keys: Keys, ascending: Keys) -> Mask:
+    """Which of the keys are among others, which are sorted once for many calls."""
+    if not len(ascending):
+        return np.zeros(len(keys), np.bool_)
+    nearest = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+    among: Mask = ascending[nearest] == keys
+    return among
+
+
+def _rows_of(table: LanceTable, keys: Keys, wanted: Keys) -> Iterator[pa.Table]:
+    """The rows of the table, whose keys these are, with the wanted ones, ascending."""
     if 2 * len(wanted) > len(keys):
         for batch in table.search().select(list(TABLE_COLUMNS)).to_batches():
-            yield pa.Table.from_batches([batch.filter(pa.array(np.isin(batch[KEY_COLUMN].to_numpy(), wanted)))])
+            yield pa.Table.from_batches([batch.filter(pa.array(_among(batch[KEY_COLUMN].to_numpy(), wanted)))])
         return
     for first in range(0, len(wanted), _AT_ONCE):
         listed = ", ".join(map(str, wanted[first : first + _AT_ONCE].tolist()))

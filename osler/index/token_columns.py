@@ -12,7 +12,7 @@ or, from 255 on, so many bytes of 255 and one for the rest. A token without char
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -42,41 +42,33 @@ def packed_vectors(vectors: TokenVectors) -> bytes:
     return np.array(len(vectors.codes), _COUNT).tobytes() + vectors.codes.tobytes() + scales.tobytes() + places
 
 
-def unpacked_vectors(values: Iterable[Part], manifest: Manifest) -> TokenVectors:
+def unpacked_vectors(values: Sequence[Part], manifest: Manifest) -> TokenVectors:
     """The token vectors of the passages with these values, in their order; DamageError where a value is none."""
-    bits, width, scale = (
-        manifest.token_bits,
-        manifest.reranker.dim * manifest.token_bits // 8,
-        np.dtype(SCALES[manifest.token_bits]),
-    )
-    parts = [[np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [np.empty(0, np.uint8)]]  # codes, scales, places
-    lengths, tokens = [], []
-    for value in values:
-        count = int.from_bytes(value[: _COUNT.itemsize].tobytes(), "little")
-        codes_end = _COUNT.itemsize + count * width
-        scales_end = codes_end + count * scale.itemsize
-        if len(value) < scales_end:
-            raise DamageError(f"Token vectors of a passage take {scales_end:,} bytes, and {len(value):,} are stored")
-        bounds = (_COUNT.itemsize, codes_end, scales_end, len(value))
-        for part, start, end in zip(parts, bounds, bounds[1:], strict=False):
-            part.append(value[start:end])
-        lengths.append(count)
-        tokens.append(len(value) - scales_end)
-    codes, scales, places = map(np.concatenate, parts)
+    bits, scale = manifest.token_bits, np.dtype(SCALES[manifest.token_bits])
+    width, first = manifest.reranker.dim * bits // 8, _COUNT.itemsize
+    lengths = np.array([len(value) for value in values], dtype=np.int64)
+    if lengths.min(initial=first) < first:
+        raise DamageError(f"Token vectors of a passage take {first} bytes at least, and {lengths.min()} are stored")
+    counts = _joined([value[:first] for value in values]).view(_COUNT).astype(np.int64)
+    scales_starts, places_starts = first + counts * width, first + counts * (width + scale.itemsize)
+    if (short := lengths < places_starts).any():
+        needed, stored = places_starts[short][0], lengths[short][0]
+        raise DamageError(f"Token vectors of a passage take {needed:,} bytes, and {stored:,} are stored")
+    bounds = list(zip(values, scales_starts.tolist(), places_starts.tolist(), strict=True))
+    places = _joined([value[end:] for value, _, end in bounds])
     return TokenVectors(
-        codes=codes.reshape(-1, width),
-        scales=scales.view(scale).astype(np.float32),
-        lengths=np.array(lengths, dtype=np.int64),
+        codes=_joined([value[first:start] for value, start, _ in bounds]).reshape(-1, width),
+        scales=_joined([value[start:end] for value, start, end in bounds]).view(scale).astype(np.float32),
+        lengths=counts,
         bits=bits,
-        pooled=PooledTokens(places, np.array(tokens, dtype=np.int64)) if manifest.token_pooling > 1 else None,
+        pooled=PooledTokens(places, lengths - places_starts) if manifest.token_pooling > 1 else None,
     )
 
 
-def values_of(column: pa.ChunkedArray) -> Iterator[Part]:
+def values_of(column: pa.ChunkedArray) -> list[Part]:
     """Each value of the column, none of which may be null, without a copy."""
-    for chunk in column.chunks:
-        data, bounds = bytes_of(chunk)
-        yield from (data[start:end] for start, end in pairwise(bounds.tolist()))
+    chunks = [bytes_of(chunk) for chunk in column.chunks]
+    return [data[start:end] for data, bounds in chunks for start, end in pairwise(bounds.tolist())]
 
 
 def bytes_of(values: pa.LargeBinaryArray) -> tuple[Part, NDArray[np.int64]]:
@@ -84,6 +76,10 @@ def bytes_of(values: pa.LargeBinaryArray) -> tuple[Part, NDArray[np.int64]]:
     _, ends, data = values.buffers()
     bounds = np.frombuffer(ends, dtype=np.int64)[values.offset : values.offset + len(values) + 1]
     return np.frombuffer(data or b"", dtype=np.uint8), bounds
+
+
+def _joined(parts: Sequence[Part]) -> Part:
+    return np.concatenate([np.empty(0, np.uint8), *parts])
 
 
 _MORE: Final = 255
