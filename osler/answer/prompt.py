@@ -164,7 +164,7 @@ _HEADING = re.compile(r"#{2,}")
 _SPEAKER = re.compile(r"^\W*(system|user|assistant|human|developer|tool)\s*:", re.IGNORECASE)
 _CITED = r"(?:(?i:passage|source|citation|doc|document|ref|reference)s?[.:]?\s*)?#?(?:\d{1,4}|[¹²³⁰⁴-⁹]{1,3}|[①-⑳])"
 _MARKER_LIKE = re.compile(
-    rf"[\[【［〔⟦]\s*\^?({_CITED}(?:\s*(?:[-–—,;&]|and)\s*{_CITED})*)\s*(?:†[^\]】]*)?[\]】］〕⟧]"
+    rf"[\[{{【［〔⟦⟨〈]\s*\^?({_CITED}(?:\s*(?:[-–—,;&]|and)\s*{_CITED})*)\s*(?:†[^\]】]*)?[\]}}】］〕⟧⟩〉]"
 )
 _LONGEST_TITLE = 300  # characters: a title is not cut to the budget
 
