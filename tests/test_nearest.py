@@ -120,6 +120,12 @@ def test_the_order_by_signs_is_that_of_a_query_of_sixteen_steps():
         assert rows.tolist() == np.flatnonzero(scores >= np.sort(scores)[-count]).tolist()
 
 
+def test_signs_of_long_vectors_are_compared_too():
+    query = np.sign(vectors_of(1, 2400)[0])
+    vectors = np.stack([-query, query, -query])
+    assert likely(parts_of(vectors), query, count=1, passing=None).tolist() == [1]
+
+
 def test_signs_leave_rows_that_may_not_be_chosen_out():
     vectors, query = vectors_of(500, 40), vectors_of(1, 40, seed=1)[0]
     passing = np.arange(500) % 3 == 1

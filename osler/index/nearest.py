@@ -145,7 +145,7 @@ def likely(parts: Sequence[CodedVectors], query: Vector, *, count: int, passing:
     weights = np.array([1, 2, 4, 8], dtype=np.float32)
     farthest = 15 * 8 * parts[0].signs.shape[1] + 1 if parts else 0
     ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-    distances = np.empty(sum(map(len, parts)), dtype=np.int16)
+    distances = np.empty(sum(map(len, parts)), dtype=np.int32)
     counts = np.zeros((len(parts), farthest + 1), dtype=np.int64)  # of rows, by part and distance
 
     def compare(number: int) -> None:
