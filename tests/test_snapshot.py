@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from index_fakes import DIM, TOKEN_DIM, document, encoded, hashed, passages_of
 
+from osler.errors import StoreError
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_index, snapshot
 from osler.index.filters import passing, to_sql
 from osler.records import Filter
@@ -187,3 +188,11 @@ def test_a_large_index_is_searched_by_signs_and_says_how_much_it_finds(folder, m
     read = open_index(folder).snapshot()
     assert read.recall() == 1.0
     assert len(read.nearest(hashed("x", DIM), k=3, where=EVERYTHING)) == 3
+
+
+def test_a_row_that_only_a_damaged_index_names_is_never_another_row():
+    rows = snapshot.TableRows(np.array([3, 5, 9], np.uint64), np.array([2, 0, 1]))
+    assert rows.of(np.array([9, 3], np.uint64)).tolist() == [1, 2]
+    for row_id in (4, 10):
+        with pytest.raises(StoreError, match=r"full-text index names rows .*osler check --index INDEX"):
+            rows.of(np.array([row_id], np.uint64))

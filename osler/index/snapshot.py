@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from osler.index import publications
 from osler.index.blocks import TABLE_COLUMNS, Block, BlockFiles, blocks_of, passage_hash
+from osler.index.failures import DamageError
 from osler.index.filters import checked, one_of, passing, to_sql
 from osler.index.manifest import Manifest
 from osler.index.nearest import nearest
@@ -77,7 +78,9 @@ class TableRows:
     rows: Rows  # [T], counted through all blocks
 
     def of(self, row_ids: NDArray[np.uint64]) -> Rows:
-        """The row of each of these ids, all of which the table has."""
+        """The row of each of these ids; DamageError for an id that the table lacks, which a damaged index may name."""
+        if not _among(row_ids, self.row_ids).all():
+            raise DamageError("The full-text index names rows that the table lacks")
         return self.rows[np.searchsorted(self.row_ids, row_ids)]
 
 
@@ -352,7 +355,7 @@ def _without(keys: Keys, blocks: Sequence[Block]) -> Keys:
     return np.sort(keys[~_among(keys, np.sort(_keys(blocks)))])
 
 
-def _among(keys: Keys, ascending: Keys) -> Mask:
+def _among(keys: NDArray[Any], ascending: NDArray[Any]) -> Mask:
     """Which of the keys are among others, which are sorted once for many calls."""
     if not len(ascending):
         return np.zeros(len(keys), np.bool_)
