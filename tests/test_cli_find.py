@@ -7,6 +7,8 @@ import json
 import pytest
 from test_cli import main_exits, objects
 
+pytestmark = pytest.mark.slow
+
 FULL_TEXT = """<article><front><article-meta><article-id pub-id-type="pmid">96</article-id>
 <article-id pub-id-type="pmc">9600001</article-id><article-id pub-id-type="doi">10.9/Serum</article-id>
 <title-group><article-title>Serum for influenza</article-title></title-group></article-meta></front>

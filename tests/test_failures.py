@@ -17,6 +17,8 @@ from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, failu
 from osler.index.schema import to_table
 from osler.records import NOT_RETRACTED
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
     reranker=ModelIdentity(name="hash", fingerprint="r1", dim=TOKEN_DIM),

@@ -14,6 +14,8 @@ from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, open_
 from osler.index.check import check_index, repair
 from osler.records import NOT_RETRACTED
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = Manifest(
     encoder=ModelIdentity(name="hash", fingerprint="e1", dim=DIM),
     reranker=ModelIdentity(name="hash", fingerprint="r1", dim=TOKEN_DIM),
@@ -53,7 +55,6 @@ def test_an_index_as_it_was_written_is_whole(index, capfd):
     assert check_index(index).whole
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"),
     [("text", "'other'"), ("start", "7"), ("title", "'U'"), ("metadata", "'{}'"), ("fingerprint", "'0'")],
@@ -80,7 +81,6 @@ def test_passages_that_are_missing_or_there_twice_are_found(index, tmp_path):
         open_index(tmp_path / "index").snapshot().document("d5")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_a_bit_that_flips_in_a_data_file_is_found_unless_nothing_reads_it(index, tmp_path, seed):
     chance = random.Random(seed)
@@ -96,7 +96,6 @@ def test_a_bit_that_flips_in_a_data_file_is_found_unless_nothing_reads_it(index,
         assert {name: vector.tobytes() for name, vector in vectors_of(reader, list(vectors)).items()} == vectors
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "zeroed", "gone"])
 @pytest.mark.parametrize("pattern", ["_indices/*/*tokens.lance", "_indices/*/*invert*", "_indices/*/page_data.lance"])
 def test_a_damaged_search_index_is_found_and_made_anew_and_nothing_else(index, tmp_path, pattern, damage):
@@ -113,7 +112,6 @@ def test_a_damaged_search_index_is_found_and_made_anew_and_nothing_else(index, t
     assert check_index(open_index(tmp_path / "index")).whole
 
 
-@pytest.mark.slow
 def test_a_search_index_over_short_words_or_ids_alone_is_asked_too(tmp_path):
     index = create_index(tmp_path / "index", MANIFEST)
     index.upsert([encoded(document(f"d{number}", "ill or not")) for number in range(20)])
@@ -126,7 +124,6 @@ def test_a_search_index_over_short_words_or_ids_alone_is_asked_too(tmp_path):
     )
 
 
-@pytest.mark.slow
 def test_every_word_of_the_full_text_index_is_asked_for(tmp_path):
     index = create_index(tmp_path / "index", MANIFEST)
     words = [f"{letter}{end}" for letter in "bcdf" for end in ("og", "ug", "ag")]
@@ -141,7 +138,6 @@ def test_every_word_of_the_full_text_index_is_asked_for(tmp_path):
             assert all(reader.snapshot().lexical(word, k=3, where=NOT_RETRACTED) for word in words)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("length", [0, 50, 400, "zeros"])
 def test_an_old_version_that_cannot_be_read_is_found_and_removed_by_the_repair(index, tmp_path, length):
     oldest = files(tmp_path, "_versions/*.manifest")[-1]
@@ -157,7 +153,6 @@ def test_an_old_version_that_cannot_be_read_is_found_and_removed_by_the_repair(i
     assert reader.statistics().documents == 21
 
 
-@pytest.mark.slow
 def test_damaged_documents_are_removed_by_the_repair_so_that_they_are_stored_again(index, tmp_path):
     table_of(tmp_path).update(where="passage_id = 'd3#0'", values_sql={"text": "'other'"})
     reader = open_index(tmp_path / "index")
@@ -167,7 +162,6 @@ def test_damaged_documents_are_removed_by_the_repair_so_that_they_are_stored_aga
     assert check_index(reader).whole
 
 
-@pytest.mark.slow
 def test_a_file_of_the_snapshot_that_is_not_as_it_was_written_is_found_and_made_anew(index, tmp_path, monkeypatch):
     monkeypatch.setattr(snapshot, "HELD_ROWS", 0)
     index.optimise()
@@ -188,7 +182,6 @@ def test_an_empty_index_is_whole(tmp_path):
     assert check_index(create_index(tmp_path / "empty", MANIFEST)).whole
 
 
-@pytest.mark.slow
 def test_of_a_data_file_that_was_cut_the_rows_are_counted_and_the_others_are_looked_at(tmp_path):
     index = create_index(tmp_path / "index", MANIFEST)
     for part in range(3):
@@ -200,7 +193,6 @@ def test_of_a_data_file_that_was_cut_the_rows_are_counted_and_the_others_are_loo
     assert (report.passages, report.documents) == (10, {})
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "emptied", "zeroed", "gone"])
 def test_a_repair_that_rows_stand_in_the_way_of_says_so_and_not_to_repair(tmp_path, damage):
     index = create_index(tmp_path / "index", MANIFEST)
@@ -218,7 +210,6 @@ def test_a_repair_that_rows_stand_in_the_way_of_says_so_and_not_to_repair(tmp_pa
         repair(reader, report)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("place", [2356, 2479, 2725, 2807])
 def test_documents_of_which_one_column_cannot_be_read_are_removed_by_the_repair(index, tmp_path, place):
     (path,) = files(tmp_path, "data/*")[:1]
@@ -233,7 +224,6 @@ def test_documents_of_which_one_column_cannot_be_read_are_removed_by_the_repair(
     assert check_index(open_index(tmp_path / "index")).whole
 
 
-@pytest.mark.slow
 def test_a_column_that_is_zeroed_costs_the_documents_of_its_file_by_name(tmp_path):
     index = create_index(tmp_path / "index", MANIFEST)
     for part in range(2):

@@ -15,6 +15,8 @@ from osler.errors import StoreError
 from osler.index import LanceIndex, Manifest, ModelIdentity, create_index, maintenance, open_index, snapshot, watch
 from osler.records import NOT_RETRACTED
 
+pytestmark = pytest.mark.slow
+
 REPLACED = "index was deleted, replaced or restored since it was opened: open it again"
 
 
@@ -63,7 +65,6 @@ READS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", READS)
 def test_no_call_answers_from_an_index_that_was_made_anew_with_as_many_versions(apples, tmp_path, name):
     shutil.rmtree(tmp_path / "index")
