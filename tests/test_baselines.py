@@ -21,6 +21,7 @@ from osler.evaluate.baselines import (
     fused_run,
     load_peer,
     peer_row,
+    reciprocal_rank_fusion,
 )
 from osler.models.catalog import resolve
 from osler.records import Document, Query, Section
@@ -299,3 +300,10 @@ def test_fusion_is_made_of_the_two_other_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("OSLER_CACHE", str(tmp_path))
     made = Baselines(dataset())
     assert made.run("fusion")["q0"]["a"] == pytest.approx(1 / 61 + 1 / 61)
+
+
+def test_a_small_constant_lets_one_first_rank_beat_two_third_ranks():
+    rankings = [["a", "x", "b"], ["y", "z", "b"]]
+    steep, flat = reciprocal_rank_fusion(rankings, constant=0), reciprocal_rank_fusion(rankings, constant=60)
+    assert steep["a"] == 1 > steep["b"] == pytest.approx(2 / 3)
+    assert flat["a"] == 1 / 61 < flat["b"] == pytest.approx(2 / 63)

@@ -4,7 +4,7 @@ import pytest
 
 from osler.config import SearchSettings
 from osler.records import Candidate
-from osler.search.candidates import fuse_scores, reciprocal_rank_fusion, shares_of_best, stage1_scores
+from osler.search.candidates import fuse_scores, shares_of_best, stage1_scores
 
 
 def ids(candidates: list[Candidate]) -> list[str]:
@@ -13,13 +13,6 @@ def ids(candidates: list[Candidate]) -> list[str]:
 
 def ranking(*passage_ids: str) -> list[Candidate]:
     return [Candidate(passage_id, rank, 1 / rank) for rank, passage_id in enumerate(passage_ids, start=1)]
-
-
-def test_a_small_constant_lets_one_first_rank_beat_two_third_ranks():
-    rankings = [["a", "x", "b"], ["y", "z", "b"]]
-    steep, flat = reciprocal_rank_fusion(rankings, constant=0), reciprocal_rank_fusion(rankings, constant=60)
-    assert steep["a"] == 1 > steep["b"] == pytest.approx(2 / 3)
-    assert flat["a"] == 1 / 61 < flat["b"] == pytest.approx(2 / 63)
 
 
 def test_the_linear_score_is_the_cosine_and_the_weighted_share_of_the_highest_bm25():

@@ -32,10 +32,13 @@ _NUMBERED = re.compile(r"\W*(\d{1,3})\s*(?:[.:)–—-]\s+\D|\()")
 _KEYS = ("passage", "number", "passage_number", "id", "passage_id", "doc_id", "index", "citation", "source", "ref")
 _NOTHING = frozenset({"", "none", "null", "n/a", "na", "-", "—", "[]"})
 
+OPENING, CLOSING = r"\[【［〔⟦⟨〈{", r"\]】］〕⟧⟩〉}"
+"""The brackets that markers stand in, for a class of a regular expression."""
+
 # Where a text may hold a marker: in brackets or parentheses, as an id, or raised.
 _BRACKETS = re.compile(
     r"(?:\\(?:cite|textsuperscript|footnote)\w*\s*|\$?\^)?"
-    r"[\[【［〔⟦⟨〈{]([^\[\]【】［］〔〕⟦⟧⟨⟩〈〉{}\n]{1,120})[\]】］〕⟧⟩〉}](?:\^|\$(?!\d))?"
+    rf"[{OPENING}]([^{OPENING}{CLOSING}\n]{{1,120}})[{CLOSING}](?:\^|\$(?!\d))?"
 )
 # Labels that count within brackets alone: elsewhere "study 1" and "result 2" are prose.
 _BRACKETED_LABEL = re.compile(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any
 
+from osler.answer.markers import CLOSING, OPENING
 from osler.config import AnswerSettings
 from osler.protocols import CountTokens, Message
 from osler.records import Passage, RankedPassage
@@ -164,7 +165,7 @@ _HEADING = re.compile(r"#{2,}")
 _SPEAKER = re.compile(r"^\W*(system|user|assistant|human|developer|tool)\s*:", re.IGNORECASE)
 _CITED = r"(?:(?i:passage|source|citation|doc|document|ref|reference)s?[.:]?\s*)?#?(?:\d{1,4}|[¹²³⁰⁴-⁹]{1,3}|[①-⑳])"
 _MARKER_LIKE = re.compile(
-    rf"[\[{{【［〔⟦⟨〈]\s*\^?({_CITED}(?:\s*(?:[-–—,;&]|and)\s*{_CITED})*)\s*(?:†[^\]】]*)?[\]}}】］〕⟧⟩〉]"
+    rf"[{OPENING}]\s*\^?({_CITED}(?:\s*(?:[-–—,;&]|and)\s*{_CITED})*)\s*(?:†[^\]】]*)?[{CLOSING}]"
 )
 _LONGEST_TITLE = 300  # characters: a title is not cut to the budget
 

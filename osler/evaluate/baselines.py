@@ -26,7 +26,6 @@ from osler.models.catalog import resolve
 from osler.models.digests import folder_content, read_config
 from osler.models.export import quiet
 from osler.records import Document, Passage, Vectors
-from osler.search.candidates import reciprocal_rank_fusion
 from osler.text.bm25 import BM25
 
 OnDocuments = Callable[[int, int], None]
@@ -156,6 +155,19 @@ def bm25_run(dataset: Dataset, *, k: int = 100) -> Scores:
         scores = bm25.scores(query.text)
         run[query_id] = {doc_ids[row]: float(scores[row]) for row in best_rows(scores, k) if scores[row] > 0}
     return run
+
+
+def reciprocal_rank_fusion(rankings: Sequence[Sequence[str]], *, constant: int = 60) -> dict[str, float]:
+    """Score per id: the sum over rankings of 1 / (constant + rank), rank from 1 (Cormack et al., 2009).
+
+    >>> reciprocal_rank_fusion([["a", "b"], ["b"]], constant=1)
+    {'a': 0.5, 'b': 0.8333333333333333}
+    """
+    scores: dict[str, float] = {}
+    for ids in rankings:
+        for rank, doc_id in enumerate(ids, start=1):
+            scores[doc_id] = scores.get(doc_id, 0.0) + 1 / (constant + rank)
+    return scores
 
 
 def fused_run(runs: Sequence[Run], *, k: int = 100, constant: int = 60) -> Scores:

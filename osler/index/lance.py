@@ -92,8 +92,8 @@ class LanceIndex:
     def snapshot(self) -> TableSnapshot:
         """The last version of the index, which is at most a moment old."""
         with self._lock:
-            if self._snapshot is None or self._snapshot.version != self.watch.seen[1]:
-                self._snapshot = self._snapshot_of(self.watch.seen[1])
+            if self._snapshot is None or self._snapshot.version != self.watch.version:
+                self._snapshot = self._snapshot_of(self.watch.version)
             return self._snapshot
 
     @writes

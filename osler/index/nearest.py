@@ -126,13 +126,12 @@ def possible(parts: Sequence[CodedVectors], query: Vector, *, k: int, rows: Rows
 
     def multiply(share: tuple[slice, CodedVectors, Rows]) -> None:
         within, part, chosen = share
-        codes, scales, errors, norms = part.codes, part.scales, part.errors, part.norms
-        if len(chosen) * _COPY <= len(part):
-            codes, scales, errors, norms = codes[chosen], scales[chosen], errors[chosen], norms[chosen]
-            chosen = np.arange(len(chosen))
-        product = np.asarray(numkong.cdist(coded.codes, codes, "dot"))[0] * (scales * coded.scales)
-        products[within] = product[chosen]
-        bounds[within] = (length * errors + error * norms)[chosen]
+        # Of few rows the codes are copied, of many the products, and nothing where all of them are compared.
+        before: Rows | slice = chosen if len(chosen) * _COPY <= len(part) else slice(None)
+        after: Rows | slice = slice(None) if before is chosen or len(chosen) == len(part) else chosen
+        product = np.asarray(numkong.cdist(coded.codes, part.codes[before], "dot"))[0]
+        products[within] = (product * (part.scales[before] * coded.scales))[after]
+        bounds[within] = (length * part.errors[before] + error * part.norms[before])[after]
 
     map_cores(multiply, list(_by_part(parts, rows)), share=_SHARE)
     return rows[products + bounds >= _highest(products - bounds, k)]
@@ -158,8 +157,8 @@ def likely(parts: Sequence[CodedVectors], query: Vector, *, count: int, passing:
 
     map_cores(compare, range(len(parts)), share=_SHARE)
     # The distances are small whole numbers, so counting them gives the k-th lowest without sorting.
-    within_count = np.searchsorted(np.cumsum(counts.sum(axis=0)), count)
-    return np.flatnonzero(distances <= min(int(within_count), farthest - 1))
+    limit = int(np.searchsorted(np.cumsum(counts.sum(axis=0)), count))
+    return np.flatnonzero(distances <= min(limit, farthest - 1))
 
 
 def _by_part(parts: Sequence[CodedVectors], rows: Rows) -> Iterator[tuple[slice, CodedVectors, Rows]]:

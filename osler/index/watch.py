@@ -42,12 +42,12 @@ class TableWatch:
     """Keeps an open table at its last version; StoreError from then on where another table lies in its place.
 
     The table moves to a new version only when it is looked at here, so what is read between two looks is of one
-    version. `seen` is an epoch and the version: in a new epoch, what is held by version or row id is void.
+    version, that of `version`.
     """
 
     def __init__(self, table: LanceTable, manifest: Manifest) -> None:
         version = table.version
-        self.seen = (0, version)
+        self.version = version
         self._table = table
         self._id = manifest.id
         self._uri = table.uri  # asked for once, since it takes as long as a small read
@@ -69,15 +69,10 @@ class TableWatch:
         """Whether a write keeps others off: in a folder it does, on object storage it cannot."""
         return self._lock_path is not None
 
-    @property
-    def epoch(self) -> int:
-        """How often all that was held had to be let go of."""
-        return self.seen[0]
-
     def look(self) -> int:
         """The table's version, known for no longer than CHECK_EVERY."""
         if monotonic() < self._known_until and self.unchanged():
-            return self.seen[1]
+            return self.version
         return self.refresh()
 
     def refresh(self) -> int:
@@ -90,15 +85,12 @@ class TableWatch:
             file = self._file_of(version)
             # In this order: had another table taken the place before the new mark, the old one would show it.
             new, old = _mark(file), _mark(self._file)
-            epoch, before = self.seen
             # Lance goes on with a version that it holds, also where a backup without it was brought back.
             gone = new is None and self._mark is not None
-            restored = gone or version < before or (old is not None and old != self._mark)
-            if restored or ((version != before or old is None) and self._id_now() != self._id):
+            restored = gone or version < self.version or (old is not None and old != self._mark)
+            if restored or ((version != self.version or old is None) and self._id_now() != self._id):
                 self._raise_replaced()
-            if old is None and self._mark is not None:  # an old version that was removed, and proves nothing any more
-                epoch += 1
-            self.seen, self._file, self._mark = (epoch, version), file, new
+            self.version, self._file, self._mark = version, file, new
             self._known_until = known_until
             return version
 

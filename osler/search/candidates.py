@@ -39,19 +39,6 @@ def fuse_scores(
     return [Candidate(passage_id, rank, score) for rank, (passage_id, score) in enumerate(best, start=1)]
 
 
-def reciprocal_rank_fusion(rankings: Sequence[Sequence[str]], *, constant: int = 60) -> dict[str, float]:
-    """Score per id: the sum over rankings of 1 / (constant + rank), rank from 1 (Cormack et al., 2009).
-
-    >>> reciprocal_rank_fusion([["a", "b"], ["b"]], constant=1)
-    {'a': 0.5, 'b': 0.8333333333333333}
-    """
-    scores: dict[str, float] = {}
-    for ranking in rankings:
-        for rank, passage_id in enumerate(ranking, start=1):
-            scores[passage_id] = scores.get(passage_id, 0.0) + 1 / (constant + rank)
-    return scores
-
-
 def stage1_scores(candidates: Sequence[Candidate], settings: SearchSettings) -> list[float]:
     """The scores of these candidates on a scale that all queries share, so that MaxSim can be added to them.
 
